@@ -1,0 +1,302 @@
+"""Node's errors as Python exceptions.
+
+A caller of Node tells errors apart by `err.code` and shows `err.message`; a caller in Python writes `except TypeError`
+or `except ConnectionRefusedError`. Both work on everything that this library raises, emits or passes to a callback:
+
+- a Node `TypeError` is a Python `TypeError`, a `RangeError` a `ValueError`, a plain `Error` an `errors.Error`;
+- a system error is an `OSError`, of Python's own subclass for that errno where there is one.
+
+Each code is one row of `CODES`: the class and the text. All of them are a `NodeError`.
+"""
+
+from __future__ import annotations
+
+import errno as errno_module
+import functools
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+
+class NodeError(Exception):
+    """Base of every error of this library: `.code` (str or None) and `.message` (str), as in Node ("Class: Error").
+
+    Like a JavaScript error it takes further attributes (`.reason`, `.bytesParsed`, ...).
+    """
+
+    name = 'Error'
+    code: str | None = None
+    message: str = ''
+
+    def __init__(self, message: str = '', code: str | None = None) -> None:
+        Exception.__init__(self, message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __repr__(self) -> str:
+        code = f' [{self.code}]' if self.code else ''
+        return f'{self.name}{code}: {self.message}'
+
+
+class Error(NodeError):
+    """Node's plain `Error`: `Error(message, code=None)`."""
+
+
+class NodeTypeError(NodeError, TypeError):
+    """Node's `TypeError [CODE]`, a Python `TypeError`."""
+
+    name = 'TypeError'
+
+
+class NodeRangeError(NodeError, ValueError):
+    """Node's `RangeError [CODE]`, a Python `ValueError`."""
+
+    name = 'RangeError'
+
+
+class AbortError(NodeError):
+    """What an aborted operation ends with: code 'ABORT_ERR'; the reason of the abort is `.cause`."""
+
+    name = 'AbortError'
+    code = 'ABORT_ERR'
+
+    @property
+    def cause(self) -> Any:
+        """What the signal was aborted with."""
+        return self._cause
+
+    _cause: Any = None
+
+
+class SystemError(NodeError, OSError):  # noqa: A001  (Node's name for the kind, "Class: SystemError")
+    """An error of the operating system, an `OSError`: `.code` ('ECONNREFUSED'), `.errno` (positive, as in Python),
+    `.syscall` and, where known, `.address`, `.port`, `.hostname`, `.path`."""
+
+    syscall: str | None = None
+    address: str | None = None
+    port: int | None = None
+    hostname: str | None = None
+    path: str | None = None
+
+    def __new__(cls, message: str = '', code: str | None = None) -> SystemError:
+        # OSError.__new__ would read two arguments as (errno, strerror).
+        return super().__new__(cls, message)
+
+
+def describe(value: Any) -> str:
+    """Return `value` as the messages of Node show one, e.g. `type string ('abc')`, `an instance of Map`."""
+    if value is None:
+        return 'undefined'
+    if isinstance(value, bool):
+        return f'type boolean ({str(value).lower()})'
+    if isinstance(value, (int, float)):
+        return f'type number ({show(value)})'
+    if isinstance(value, str):
+        return f"type string ({show(value if len(value) <= 28 else value[:25] + '...')})"
+    if callable(value) and hasattr(value, '__name__'):
+        return f'function {value.__name__}'
+    return f'an instance of {_JS_CLASSES.get(type(value), type(value).__name__)}'
+
+
+_JS_CLASSES: dict[type, str] = {dict: 'Object', list: 'Array', tuple: 'Array', bytes: 'Buffer', bytearray: 'Buffer'}
+
+
+def show(value: Any) -> str:
+    """Return `value` as Node prints it in a message: 'x', 5, true, undefined."""
+    if value is None:
+        return 'undefined'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    if isinstance(value, dict) and not value:
+        return '{}'
+    return str(value) if isinstance(value, NodeError) else repr(value)
+
+
+def _grouped(value: Any) -> str:
+    """Node writes a large integer that is out of range with underscores: 100_000."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**32:
+        return f'{value:_}'
+    return show(value)
+
+
+def _argument(name: str) -> str:
+    """`"x" argument`, `"a.b" property`; a name that brings its own noun (`first argument`) stands as it is."""
+    if name.endswith(' argument'):
+        return name
+    return f'"{name}" {"property" if "." in name else "argument"}'
+
+
+def _invalid_arg_type(name: str, expected: str, value: Any) -> str:
+    """`expected` is the text after "must be": 'of type boolean', 'an instance of Headers or Map', ..."""
+    return f'The {_argument(name)} must be {expected}. Received {describe(value)}'
+
+
+def _invalid_arg_value(name: str, value: Any, reason: str = 'is invalid') -> str:
+    return f"The {'property' if '.' in name else 'argument'} '{name}' {reason}. Received {show(value)}"
+
+
+def _out_of_range(name: str, expected: str, value: Any) -> str:
+    return f'The value of "{name}" is out of range. It must be {expected}. Received {_grouped(value)}'
+
+
+def _missing_args(*names: str) -> str:
+    if len(names) == 1:
+        return f'The "{names[0]}" argument must be specified'
+    return 'The ' + ' or '.join(f'"{name}"' for name in names) + ' argument must be specified'
+
+
+# code: (class, text or function of the arguments). A text is filled with str.format.
+CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
+    'ECONNRESET': (Error, '{}'),
+    'ERR_HTTP_BODY_NOT_ALLOWED': (
+        Error, 'Adding content for this request method or response status is not allowed.'),
+    'ERR_HTTP_CONTENT_LENGTH_MISMATCH': (
+        Error, "Response body's content-length of {} byte(s) does not match the content-length of {} byte(s) set in header"),
+    'ERR_HTTP_HEADERS_SENT': (Error, 'Cannot {} headers after they are sent to the client'),
+    'ERR_HTTP_INVALID_HEADER_VALUE': (NodeTypeError, 'Invalid value "{}" for header "{}"'),
+    'ERR_HTTP_INVALID_STATUS_CODE': (NodeRangeError, 'Invalid status code: {}'),
+    'ERR_HTTP_REQUEST_TIMEOUT': (Error, 'Request timeout'),
+    'ERR_HTTP_SOCKET_ASSIGNED': (Error, 'ServerResponse has an already assigned socket'),
+    'ERR_HTTP_SOCKET_ENCODING': (Error, 'Changing the socket encoding is not allowed per RFC7230 Section 3.'),
+    'ERR_HTTP_TRAILER_INVALID': (Error, 'Trailers are invalid with this transfer encoding'),
+    'ERR_INVALID_ADDRESS_FAMILY': (NodeRangeError, 'Invalid address family: {} {}:{}'),
+    'ERR_INVALID_ARG_TYPE': (NodeTypeError, _invalid_arg_type),
+    'ERR_INVALID_ARG_VALUE': (NodeTypeError, _invalid_arg_value),
+    'ERR_INVALID_CHAR': (NodeTypeError, 'Invalid character in {}'),
+    'ERR_INVALID_FD': (NodeRangeError, '"fd" must be a positive integer: {}'),
+    'ERR_INVALID_HTTP_TOKEN': (NodeTypeError, '{} must be a valid HTTP token ["{}"]'),
+    'ERR_INVALID_IP_ADDRESS': (NodeTypeError, 'Invalid IP address: {}'),
+    'ERR_INVALID_PROTOCOL': (NodeTypeError, 'Protocol "{}" not supported. Expected "{}"'),
+    'ERR_INVALID_URL': (NodeTypeError, 'Invalid URL'),
+    'ERR_METHOD_NOT_IMPLEMENTED': (Error, 'The {} method is not implemented'),
+    'ERR_MISSING_ARGS': (NodeTypeError, _missing_args),
+    'ERR_MULTIPLE_CALLBACK': (Error, 'Callback called multiple times'),
+    'ERR_OUT_OF_RANGE': (NodeRangeError, _out_of_range),
+    'ERR_SERVER_ALREADY_LISTEN': (Error, 'Listen method has been called more than once without closing.'),
+    'ERR_SERVER_NOT_RUNNING': (Error, 'Server is not running.'),
+    'ERR_SOCKET_BAD_PORT': (NodeRangeError, '{} should be >= 0 and < 65536. Received {}.'),
+    'ERR_SOCKET_CLOSED': (Error, 'Socket is closed'),
+    'ERR_SOCKET_CLOSED_BEFORE_CONNECTION': (Error, 'Socket closed before the connection was established'),
+    'ERR_STREAM_ALREADY_FINISHED': (Error, 'Cannot call {} after a stream was finished'),
+    'ERR_STREAM_CANNOT_PIPE': (Error, 'Cannot pipe, not readable'),
+    'ERR_STREAM_DESTROYED': (Error, 'Cannot call {} after a stream was destroyed'),
+    'ERR_STREAM_NULL_VALUES': (NodeTypeError, 'May not write null values to stream'),
+    'ERR_STREAM_PREMATURE_CLOSE': (Error, 'Premature close'),
+    'ERR_STREAM_PUSH_AFTER_EOF': (Error, 'stream.push() after EOF'),
+    'ERR_STREAM_UNABLE_TO_PIPE': (Error, 'Cannot pipe to a closed or destroyed stream'),
+    'ERR_STREAM_UNSHIFT_AFTER_END_EVENT': (Error, 'stream.unshift() after end event'),
+    'ERR_STREAM_WRITE_AFTER_END': (Error, 'write after end'),
+    'ERR_UNESCAPED_CHARACTERS': (NodeTypeError, '{} contains unescaped characters'),
+    'ERR_UNHANDLED_ERROR': (Error, 'Unhandled error. ({})'),
+    'ERR_UNKNOWN_ENCODING': (NodeTypeError, 'Unknown encoding: {}'),
+}
+
+
+def node_error(code: str, *args: Any) -> NodeError:
+    """Return the exception for a row of CODES; `args` fill its text."""
+    cls, text = CODES[code]
+    return cls(text.format(*args) if isinstance(text, str) else text(*args), code)
+
+
+def invalid_arg_type(name: str, expected: str, value: Any) -> NodeError:
+    """ERR_INVALID_ARG_TYPE: 'The "name" argument must be <expected>. Received <value described>'."""
+    return node_error('ERR_INVALID_ARG_TYPE', name, expected, value)
+
+
+def abort_error(reason: Any = None) -> AbortError:
+    """Return the error that an aborted operation ends with; `reason` (what the signal carries) becomes its cause."""
+    error = AbortError('The operation was aborted')
+    error._cause = reason
+    if isinstance(reason, BaseException):
+        error.__cause__ = reason
+    return error
+
+
+def connection_reset(message: str = 'socket hang up') -> NodeError:
+    """Return Node's `Error` with code ECONNRESET for a connection that ended too early ('socket hang up', 'aborted')."""
+    return node_error('ECONNRESET', message)
+
+
+# The resolver's own codes, in Node's spelling.
+_RESOLVER_CODES = {
+    socket.EAI_NONAME: 'ENOTFOUND',
+    getattr(socket, 'EAI_NODATA', socket.EAI_NONAME): 'ENOTFOUND',
+    getattr(socket, 'EAI_ADDRFAMILY', socket.EAI_NONAME): 'ENOTFOUND',
+    socket.EAI_AGAIN: 'EAI_AGAIN',
+    socket.EAI_FAIL: 'EAI_FAIL',
+    socket.EAI_MEMORY: 'EAI_MEMORY',
+}
+
+# Where Node (libuv) describes an error in other words than the C library.
+_DESCRIPTIONS = {
+    'EACCES': 'permission denied',
+    'EADDRINUSE': 'address already in use',
+    'EADDRNOTAVAIL': 'address not available',
+    'EBADF': 'bad file descriptor',
+    'EEXIST': 'file already exists',
+    'EINVAL': 'invalid argument',
+    'EISDIR': 'illegal operation on a directory',
+    'EMFILE': 'too many open files',
+    'ENOENT': 'no such file or directory',
+    'ENOTDIR': 'not a directory',
+    'EPERM': 'operation not permitted',
+}
+
+
+def describe_errno(code: str) -> str:
+    """Return libuv's description of an error code, e.g. 'address already in use'."""
+    number = getattr(errno_module, code, None)
+    return _DESCRIPTIONS.get(code) or (os.strerror(number).lower() if number is not None else 'unknown error')
+
+
+@functools.cache
+def _system_error_class(number: int) -> type[SystemError]:
+    """The class for an errno: also Python's own, so that `except ConnectionRefusedError` catches it."""
+    python_class = type(OSError(number, ''))
+    if python_class is OSError:
+        return SystemError
+    return type('SystemError', (SystemError, python_class), {'__module__': __name__})
+
+
+def system_error(
+    code: str, syscall: str, address: str | None = None, port: int | None = None, hostname: str | None = None,
+    message: str | None = None,
+) -> SystemError:
+    """Return a system error as Node words it: `connect ECONNREFUSED 127.0.0.1:1`, `getaddrinfo ENOTFOUND x`.
+
+    `listen` and file calls carry libuv's description too: `listen EADDRINUSE: address already in use 127.0.0.1:80`.
+    """
+    number = getattr(errno_module, code, None)
+    if message is None:
+        detail = f': {describe_errno(code)}' if syscall in ('listen', 'bind') else ''
+        where = hostname or address or ''
+        message = f'{syscall} {code}{detail}'
+        if where:
+            message += f' {where}:{port}' if port is not None else f' {where}'
+    error = _system_error_class(number or 0)(message, code)
+    error.errno = number
+    error.strerror = describe_errno(code) if number else message
+    error.syscall, error.address, error.port, error.hostname = syscall, address, port, hostname
+    return error
+
+
+def os_error(
+    caught: OSError, syscall: str, address: str | None = None, port: int | None = None, hostname: str | None = None,
+) -> SystemError:
+    """Translate a caught OSError (kept as `__cause__`) into Node's form."""
+    if isinstance(caught, SystemError):
+        return caught
+    if isinstance(caught, socket.gaierror):
+        code = _RESOLVER_CODES.get(caught.errno or 0, 'EAI_FAIL')
+    else:
+        code = errno_module.errorcode.get(caught.errno or 0, 'EIO')
+    error = system_error(code, syscall, address, port, hostname)
+    error.__cause__ = caught
+    return error

@@ -1,0 +1,358 @@
+"""EventEmitter (tiny), and `once`, which waits for an event.
+
+Documentation: "Class: EventEmitter". The listeners of an event are a tuple that is replaced, never changed, so that a running
+`emit` goes on with those it began with.
+
+A listener may declare fewer parameters than an event has arguments (the rest is dropped) or more (None), as in JavaScript. How
+many it takes is found out once, when it is added.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from types import FunctionType, MappingProxyType, MethodType
+from typing import Any, TypeVar, overload
+
+from nodehttp import errors, threadpool
+from nodehttp.threadpool import monitor, owns_monitor, release_monitor, report_exception, retake_monitor
+
+Self = TypeVar('Self', bound='EventEmitter')
+Function = Callable[..., Any]
+
+_VARARGS = inspect.CO_VARARGS
+_MISSING: Any = object()
+
+
+class MaxListenersExceededWarning(UserWarning):
+    """More listeners for one event than `setMaxListeners` allows: probably a leak."""
+
+
+def parameters(function: Function) -> tuple[int, float]:
+    """Return how many positional arguments `function` needs at least and takes at most."""
+    bound = 0
+    plain: Any = function
+    if isinstance(plain, MethodType):
+        bound, plain = 1, plain.__func__
+    if type(plain) is FunctionType and '__wrapped__' not in plain.__dict__:
+        code = plain.__code__
+        most = math.inf if code.co_flags & _VARARGS else code.co_argcount - bound
+        return max(0, code.co_argcount - len(plain.__defaults__ or ()) - bound), most
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none
+        return 0, math.inf
+    least, most = 0, 0.0
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            most = math.inf
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            most += 1
+            least += parameter.default is parameter.empty
+    return least, most
+
+
+def fit(args: tuple[Any, ...], least: int, most: float) -> tuple[Any, ...]:
+    """Cut `args` to `most`, or fill it with None to `least`."""
+    return args[:int(most)] if len(args) > most else args + (None,) * (least - len(args))
+
+
+def adapt(function: Function) -> Function:
+    """Return a callable that calls `function` with as many arguments as it takes, whatever number it is given."""
+    least, most = parameters(function)
+    if least == 0 and most == math.inf:
+        return function
+
+    def adapted(*args: Any) -> Any:
+        return function(*(args if least <= len(args) <= most else fit(args, least, most)))
+    return adapted
+
+
+def internal(function: Function) -> Function:
+    """Make a function of the library a listener: it takes the monitor when it is called."""
+    def listener(*args: Any) -> Any:
+        with monitor:
+            return function(*args)
+    return listener
+
+
+class Listener:
+    """One registration. Callable, so that `rawListeners` can hand it out; `.listener` is the function, as in Node."""
+
+    __slots__ = ('least', 'listener', 'most', 'once')
+
+    def __init__(self, function: Function, once: bool) -> None:
+        self.listener = function
+        self.once = once
+        self.least, self.most = parameters(function)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.listener(*(args if self.least <= len(args) <= self.most else fit(args, self.least, self.most)))
+
+
+_NO_EVENTS: Mapping[str, tuple[Listener, ...]] = MappingProxyType({})
+
+
+class EventEmitter:
+    """Node's "Class: EventEmitter": `on`, `once`, `off`, `emit` and the rest.
+
+    Any thread may call any method. Listeners run in the thread that emits; those of the library's own events on the thread that
+    holds the baton. An exception of a listener leaves `emit`.
+    """
+
+    defaultMaxListeners: float = 10
+    _events: Mapping[str, tuple[Listener, ...]] = _NO_EVENTS  # becomes a dict of the instance with the first listener
+    _max_listeners: float | None = None
+    _warned: frozenset[str] = frozenset()
+    _strand: threadpool.Strand | None = None
+    _emit_is_plain = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if 'emit' in cls.__dict__:
+            cls._emit_is_plain = False
+
+    @overload
+    def on(self, eventName: str) -> Callable[[Function], Function]: ...
+
+    @overload
+    def on(self: Self, eventName: str, listener: Function) -> Self: ...
+
+    def on(self, eventName: str, listener: Any = _MISSING) -> Any:
+        """Call `listener` at every `eventName`, after those already there. Returns the emitter; without `listener`, a decorator.
+
+        Raises TypeError ERR_INVALID_ARG_TYPE if `listener` is not callable. ("emitter.on(eventName, listener)")
+        """
+        if listener is _MISSING:
+            return self._decorator(self.on, eventName)
+        return self._add(eventName, listener, False, False)
+
+    def addListener(self, eventName: str, listener: Any = _MISSING) -> Any:
+        """The same as `on`."""
+        return self.on(eventName, listener)
+
+    def once(self, eventName: str, listener: Any = _MISSING) -> Any:
+        """Call `listener` at the next `eventName` only. ("emitter.once(eventName, listener)")"""
+        if listener is _MISSING:
+            return self._decorator(self.once, eventName)
+        return self._add(eventName, listener, True, False)
+
+    def prependListener(self, eventName: str, listener: Any = _MISSING) -> Any:
+        """As `on`, but before the listeners already there."""
+        if listener is _MISSING:
+            return self._decorator(self.prependListener, eventName)
+        return self._add(eventName, listener, False, True)
+
+    def prependOnceListener(self, eventName: str, listener: Any = _MISSING) -> Any:
+        """As `once`, but before the listeners already there."""
+        if listener is _MISSING:
+            return self._decorator(self.prependOnceListener, eventName)
+        return self._add(eventName, listener, True, True)
+
+    @staticmethod
+    def _decorator(add: Function, name: str) -> Callable[[Function], Function]:
+        def decorate(listener: Function) -> Function:
+            add(name, listener)
+            return listener
+        return decorate
+
+    def _add(self: Self, name: str, function: Function, once: bool, prepend: bool) -> Self:
+        if not callable(function):
+            raise errors.invalid_arg_type('listener', 'of type function', function)
+        listener = Listener(function, once)
+        if 'newListener' in self._events:
+            self._fire_or_emit('newListener', name, function)
+        with monitor:
+            if self._events is _NO_EVENTS:
+                self._events = {}
+            present = self._events.get(name, ())
+            self._events[name] = (listener, *present) if prepend else (*present, listener)  # type: ignore[index]
+        if len(present) >= (EventEmitter.defaultMaxListeners if self._max_listeners is None else self._max_listeners):
+            self._warn_of_leak(name, len(present) + 1)
+        return self
+
+    def _warn_of_leak(self, name: str, count: int) -> None:
+        limit = self.getMaxListeners()
+        if not 0 < limit < count or name in self._warned:
+            return
+        self._warned |= {name}
+        warnings.warn(
+            f'Possible EventEmitter memory leak detected. {count} {name} listeners added to [{type(self).__name__}]. '
+            f'MaxListeners is {limit}. Use emitter.setMaxListeners() to increase limit',
+            MaxListenersExceededWarning, stacklevel=4)
+
+    def _fire_or_emit(self, name: str, *args: Any) -> None:
+        """Emit for a public method, which internal code may have called with the monitor held."""
+        if owns_monitor():
+            self._fire(name, *args)
+        else:
+            self.emit(name, *args)
+
+    def off(self: Self, eventName: str, listener: Function) -> Self:
+        """Remove the latest registration of `listener`. ("emitter.removeListener(eventName, listener)")"""
+        if not callable(listener):
+            raise errors.invalid_arg_type('listener', 'of type function', listener)
+        with monitor:
+            present = self._events.get(eventName, ())
+            for index in range(len(present) - 1, -1, -1):
+                if present[index] is listener or present[index].listener == listener:
+                    break
+            else:
+                return self
+            removed = present[index].listener
+            self._set_listeners(eventName, present[:index] + present[index + 1:])
+        if 'removeListener' in self._events:
+            self._fire_or_emit('removeListener', eventName, removed)
+        return self
+
+    def removeListener(self: Self, eventName: str, listener: Function) -> Self:
+        """The same as `off`."""
+        return self.off(eventName, listener)
+
+    def removeAllListeners(self: Self, eventName: str | None = None) -> Self:
+        """Remove all listeners, or all of one event."""
+        names = [eventName] if eventName is not None else [*(n for n in self._events if n != 'removeListener'), 'removeListener']
+        for name in names:
+            if 'removeListener' in self._events and name != 'removeListener':
+                for listener in reversed(self._events.get(name, ())):
+                    self.off(name, listener)
+            with monitor:
+                self._set_listeners(name, ())
+        return self
+
+    def _set_listeners(self, name: str, listeners: tuple[Listener, ...]) -> None:
+        if listeners:
+            self._events[name] = listeners  # type: ignore[index]
+        elif name in self._events:
+            del self._events[name]  # type: ignore[attr-defined]
+
+    def emit(self, eventName: str, *args: Any) -> bool:
+        """Call the listeners in order with `args`; return whether there were any.
+
+        'error' without a listener raises the error, or ERR_UNHANDLED_ERROR for what is none. ("emitter.emit(eventName[, ...args])")
+        """
+        listeners = self._events.get(eventName)
+        if listeners is None:
+            if eventName == 'error':
+                raise unhandled(args)
+            return False
+        count = len(args)
+        for listener in listeners:
+            if listener.once and not self._take_once(eventName, listener):
+                continue
+            if listener.least <= count <= listener.most:
+                listener.listener(*args)
+            else:
+                listener.listener(*fit(args, listener.least, listener.most))
+        return True
+
+    def _take_once(self, name: str, listener: Listener) -> bool:
+        """Remove a one-time listener before its call; False if another emit was faster."""
+        with monitor:
+            present = self._events.get(name, ())
+            if listener not in present:
+                return False
+            self._set_listeners(name, tuple(other for other in present if other is not listener))
+        if 'removeListener' in self._events:
+            self._fire_or_emit('removeListener', name, listener.listener)
+        return True
+
+    def _fire(self, name: str, *args: Any) -> bool:
+        """Emit from internal code, which holds the monitor: users' listeners run without it, exceptions are reported."""
+        if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__ and (
+                name != 'error' or not self._has_late_listener(name)):
+            if name == 'error':
+                report_exception(unhandled(args))
+            return False
+        state = release_monitor()
+        try:
+            return self.emit(name, *args)
+        except BaseException as error:
+            report_exception(error)
+            return True
+        finally:
+            retake_monitor(state)
+
+    def _has_late_listener(self, name: str) -> bool:
+        """Has the thread that started this, and was about to add a listener, done so by now?"""
+        strand = self._strand
+        return strand is not None and threadpool.pool.await_listener(strand, lambda: name in self._events)
+
+    def _fire_from(self, source: threadpool.Source, name: str, *args: Any) -> tuple[bool, BaseException | None]:
+        """As `_fire` for callbacks that may turn out to block; returns (was there a listener, what it raised)."""
+        if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__:
+            return False, None
+        with threadpool.from_source(source):
+            state = release_monitor()
+            try:
+                return self.emit(name, *args), None
+            except BaseException as error:
+                return True, error
+            finally:
+                retake_monitor(state)
+
+    def listenerCount(self, eventName: str, listener: Function | None = None) -> int:
+        """Return the number of listeners of an event, or how often `listener` is among them."""
+        listeners = self._events.get(eventName, ())
+        return len(listeners) if listener is None else sum(entry.listener == listener for entry in listeners)
+
+    def listeners(self, eventName: str) -> list[Function]:
+        """Return the functions that listen to an event."""
+        return [listener.listener for listener in self._events.get(eventName, ())]
+
+    def rawListeners(self, eventName: str) -> list[Function]:
+        """Return the listeners of an event; those of `once` as wrappers with a `.listener`."""
+        return [listener if listener.once else listener.listener for listener in self._events.get(eventName, ())]
+
+    def eventNames(self) -> list[str]:
+        """Return the names of the events that have listeners."""
+        return list(self._events)
+
+    def setMaxListeners(self: Self, n: float) -> Self:
+        """Warn only when an event has more than `n` listeners; 0 or infinity: never."""
+        if not isinstance(n, (int, float)) or isinstance(n, bool):
+            raise errors.invalid_arg_type('setMaxListeners', 'of type number', n)
+        if n < 0 or n != n:
+            raise errors.node_error('ERR_OUT_OF_RANGE', 'setMaxListeners', '>= 0', n)
+        self._max_listeners = n
+        return self
+
+    def getMaxListeners(self) -> float:
+        """Return the limit in force."""
+        return EventEmitter.defaultMaxListeners if self._max_listeners is None else self._max_listeners
+
+
+def unhandled(args: tuple[Any, ...]) -> BaseException:
+    """Return what an 'error' without a listener raises."""
+    error = args[0] if args else None
+    if isinstance(error, BaseException):
+        return error
+    return errors.node_error('ERR_UNHANDLED_ERROR', errors.show(error))
+
+
+def once(emitter: EventEmitter, name: str, timeout: float | None = None) -> list[Any]:
+    """Wait for an event; return the list of its arguments.
+
+    In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless 'error' is what is waited
+    for), and TimeoutError after `timeout` seconds. ("events.once(emitter, name[, options])")
+    """
+    waiter = threadpool.Waiter()
+
+    def arrived(*args: Any) -> None:
+        waiter.set(list(args))
+
+    def failed(error: Any = None) -> None:
+        waiter.fail(unhandled((error,)))
+
+    emitter.once(name, arrived)
+    if name != 'error':
+        emitter.once('error', failed)
+    try:
+        result: list[Any] = waiter.wait(timeout)
+        return result
+    finally:
+        emitter.off(name, arrived)
+        if name != 'error':
+            emitter.off('error', failed)
