@@ -517,6 +517,17 @@ class Pool:
         if self._references == 0 and self.on_idle is not None:
             self._notify()
 
+    def __repr__(self) -> str:
+        return (f'<Pool threads={len(self._workers)} idle={len(self._idle)} detached={self._detached} '
+                f'references={self._references} watches={len(self.watches)}>')
+
+    def describe_open(self) -> list[str]:
+        """Say what is open or running, for those who want to be sure that nothing is."""
+        timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
+        counts = {'references': self._references, 'watches': len(self.watches), 'timers': len(timers),
+                  'callbacks': self._detached, 'items': len(self.ready) + len(self._ticks) + len(self._closing)}
+        return [f'{name}: {count}' for name, count in counts.items() if count]
+
     def is_alive(self) -> bool:
         """Is anything referenced open, or left to be run?"""
         return bool(self._references > 0 or self._ticks or self.ready or self._closing or self._detached)
@@ -949,6 +960,11 @@ class Pool:
                 strand.held_until = 0.0
                 self.release_strand(strand)
 
+    def end_holds_of_caller(self) -> None:
+        """For what waits by other means than ours: let go what the calling thread has started. Takes the monitor itself."""
+        with monitor:
+            self.end_holds()
+
     def await_listener(self, strand: Strand, is_there: Callable[[], bool]) -> bool:
         """Wait, without the baton, until an 'error' has a listener or the thread that started it has had its time."""
         remaining = strand.patient_until - monotonic() * 1000
@@ -1036,9 +1052,7 @@ class Pool:
                 os.close(fd)
         for worker in self._workers.values():
             worker.finish()
-        first = self.on_first_reference
         self._reset()
-        self.on_first_reference = first
 
 
 class Waiter:

@@ -1,0 +1,232 @@
+"""What every test uses: recorders, raw sockets and scripted peers, and the check that nothing is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import nodehttp  # noqa: F401  (starts the keeper's bookkeeping)
+from nodehttp import threadpool
+
+MUST_NOT_EXPIRE = 10.0  # s; a wait that ends by this has failed
+MUST_EXPIRE = 0.2  # s; long enough to see that something does not happen
+
+POOL_THREADS = {'nodehttp', 'nodehttp-keeper'}
+
+
+class Recorder:
+    """The order of events as a list, which can be waited for.
+
+    `record('x')` notes it, `record.on(emitter, 'a', 'b', prefix='req')` notes 'req a', ... as they come.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, *what: Any) -> None:
+        with self._changed:
+            self.events.append(what[0] if len(what) == 1 else what)
+            self._changed.notify_all()
+
+    def on(self, emitter: Any, *names: str, prefix: str = '') -> None:
+        """Note each of the events by its name."""
+        for name in names:
+            emitter.on(name, self._noter(f'{prefix} {name}' if prefix else name))
+
+    def _noter(self, label: str) -> Callable[..., None]:
+        return lambda *args: self(label)
+
+    def wait(self, condition: Callable[[list[Any]], bool], timeout: float = MUST_NOT_EXPIRE) -> list[Any]:
+        """Wait until `condition(events)` holds; return the events."""
+        threadpool.pool.end_holds_of_caller()
+        with self._changed:
+            assert self._changed.wait_for(lambda: condition(self.events), timeout), self.events
+            return list(self.events)
+
+    def wait_for(self, what: Any, timeout: float = MUST_NOT_EXPIRE) -> list[Any]:
+        """Wait until `what` was noted; return the events."""
+        return self.wait(lambda events: what in events, timeout)
+
+    def wait_count(self, count: int, timeout: float = MUST_NOT_EXPIRE) -> list[Any]:
+        """Wait until `count` events were noted; return them."""
+        return self.wait(lambda events: len(events) >= count, timeout)
+
+
+@pytest.fixture
+def record() -> Recorder:
+    """A Recorder."""
+    return Recorder()
+
+
+class RawPeer:
+    """A raw socket that speaks bytes, with a deadline on every wait."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.socket.settimeout(MUST_NOT_EXPIRE)
+        self.received = b''
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`."""
+        self.socket.sendall(data)
+
+    def read_until(self, mark: bytes) -> bytes:
+        """Return what came up to and with `mark`; what is behind it stays."""
+        while mark not in self.received:
+            chunk = self.socket.recv(65536)
+            assert chunk, f'closed before {mark!r}, after {self.received!r}'
+            self.received += chunk
+        head, _, self.received = self.received.partition(mark)
+        return head + mark
+
+    def read_exactly(self, count: int) -> bytes:
+        """Return the next `count` bytes."""
+        while len(self.received) < count:
+            chunk = self.socket.recv(65536)
+            assert chunk, f'closed after {self.received!r}'
+            self.received += chunk
+        data, self.received = self.received[:count], self.received[count:]
+        return data
+
+    def read_to_end(self) -> bytes:
+        """Return everything until the peer closes (a reset counts as an end)."""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := self.socket.recv(65536):
+                self.received += chunk
+        data, self.received = self.received, b''
+        return data
+
+    def is_silent(self, seconds: float = MUST_EXPIRE) -> bool:
+        """Does nothing arrive for a while?"""
+        self.socket.settimeout(seconds)
+        try:
+            return self.received == b'' and self.socket.recv(1, socket.MSG_PEEK) == b'never'
+        except TimeoutError:
+            return True
+        finally:
+            self.socket.settimeout(MUST_NOT_EXPIRE)
+
+    def reset(self) -> None:
+        """Close with RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+        self.socket.close()
+
+    def close(self) -> None:
+        """Close."""
+        self.socket.close()
+
+
+@pytest.fixture
+def dial() -> Iterator[Callable[..., RawPeer]]:
+    """dial(port or server or path, host='127.0.0.1') -> RawPeer, closed at the end."""
+    peers: list[RawPeer] = []
+
+    def connect(target: Any, host: str = '127.0.0.1') -> RawPeer:
+        if isinstance(target, str):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(MUST_NOT_EXPIRE)
+            sock.connect(target)
+        else:
+            port = target if isinstance(target, int) else target.address().port
+            sock = socket.create_connection((host, port), MUST_NOT_EXPIRE)
+        peers.append(RawPeer(sock))
+        return peers[-1]
+
+    yield connect
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., int]]:
+    """scripted(peer, ...) -> port of a raw server; the n-th connection is served by the n-th function, called with a RawPeer.
+
+    What a function raises fails the test.
+    """
+    listeners: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+    failures: list[BaseException] = []
+
+    def start(*scripts: Callable[[RawPeer], None]) -> int:
+        listener = socket.create_server(('127.0.0.1', 0))
+        listener.settimeout(MUST_NOT_EXPIRE)
+        listeners.append(listener)
+
+        def converse(script: Callable[[RawPeer], None], sock: socket.socket) -> None:
+            peer = RawPeer(sock)
+            try:
+                script(peer)
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                peer.close()
+
+        def serve() -> None:
+            for script in scripts:
+                try:
+                    sock, _ = listener.accept()
+                except OSError:  # closed: nobody came
+                    return
+                thread = threading.Thread(target=converse, args=(script, sock), name='scripted')
+                threads.append(thread)
+                thread.start()
+
+        thread = threading.Thread(target=serve, name='scripted')
+        threads.append(thread)
+        thread.start()
+        return int(listener.getsockname()[1])
+
+    yield start
+    for listener in listeners:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+        listener.close()
+    for thread in threads:
+        thread.join(MUST_NOT_EXPIRE)
+        assert not thread.is_alive()
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def escaped(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """The exceptions that escaped from callbacks, as a list, instead of a failed test."""
+    caught: list[BaseException] = []
+    monkeypatch.setattr(threading, 'excepthook', lambda args: caught.append(args.exc_value))
+    return caught
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy variables of the machine do not reach the tests."""
+    for name in ('HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_USE_ENV_PROXY'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """After the test nothing is open: no socket, no timer, no callback that runs, no thread but the pool's."""
+    threads = set(threading.enumerate())
+    yield
+    agent = getattr(nodehttp, 'globalAgent', None)
+    if agent is not None:
+        agent.destroy()
+    deadline = time.monotonic() + MUST_NOT_EXPIRE
+    while (left := leftovers(threads)) and time.monotonic() < deadline:
+        time.sleep(0.002)  # not synchronisation: closing takes a turn of the loop, of which nobody is told
+    assert not left
+
+
+def leftovers(threads: set[threading.Thread]) -> list[str]:
+    """Say what is open beyond the given threads."""
+    with threadpool.monitor:
+        open_things = threadpool.pool.describe_open()
+    others = [thread.name for thread in threading.enumerate() if thread not in threads and thread.name not in POOL_THREADS]
+    return open_things + others
