@@ -894,14 +894,17 @@ class Pool:
         """The holder hands the baton to a callback that has waited."""
         worker.detached = False
         self._holder = worker
-        self._turn += 1
-        self._busy = True
+        self._busy = False
         worker.gate.open()
 
     def park_until_holder(self, worker: _Worker) -> None:
         """Park until the baton comes back."""
         while self._holder is not worker:
             self._park(worker)
+        # Not before: 1. the baton is handed to a parked thread, 2. the watcher sees a busy holder that stands still, 3. and
+        # takes the baton from a thread that has not even woken up.
+        self._turn += 1
+        self._busy = True
 
     def park_or_serve(self, worker: _Worker, waiter: Waiter) -> None:
         """Nobody can take the baton: go on with the loop right here until the wait is over."""
