@@ -1,9 +1,11 @@
 """Node's errors as Python exceptions.
 
-A caller of Node tells errors apart by `err.code` and shows `err.message`; a caller in Python writes `except TypeError`
-or `except ConnectionRefusedError`. Both work on everything that this library raises, emits or passes to a callback:
+A caller of Node tells errors apart by `err.code` and shows `err.message`; a caller in Python writes `except
+TypeError` or `except ConnectionRefusedError`. Both work on everything that this library raises, emits or
+passes to a callback:
 
-- a Node `TypeError` is a Python `TypeError`, a `RangeError` a `ValueError`, a plain `Error` an `errors.Error`;
+- a Node `TypeError` is a Python `TypeError`, a `RangeError` a `ValueError`, a plain `Error` an
+  `errors.Error`;
 - a system error is an `OSError`, of Python's own subclass for that errno where there is one.
 
 Each code is one row of `CODES`: the class and the text. All of them are a `NodeError`.
@@ -20,7 +22,8 @@ from typing import Any
 
 
 class NodeError(Exception):
-    """Base of every error of this library: `.code` (str or None) and `.message` (str), as in Node ("Class: Error").
+    """Base of every error of this library: `.code` (str or None) and `.message` (str), as in Node ("Class:
+    Error").
 
     Like a JavaScript error it takes further attributes (`.reason`, `.bytesParsed`, ...).
     """
@@ -73,9 +76,9 @@ class AbortError(NodeError):
     _cause: Any = None
 
 
-class SystemError(NodeError, OSError):  # noqa: A001  (Node's name for the kind, "Class: SystemError")
-    """An error of the operating system, an `OSError`: `.code` ('ECONNREFUSED'), `.errno` (positive, as in Python),
-    `.syscall` and, where known, `.address`, `.port`, `.hostname`, `.path`."""
+class SystemError(NodeError, OSError):
+    """An error of the operating system, an `OSError`: `.code` ('ECONNREFUSED'), `.errno` (positive, as in
+    Python), `.syscall` and, where known, `.address`, `.port`, `.hostname`, `.path`."""
 
     syscall: str | None = None
     address: str | None = None
@@ -103,7 +106,8 @@ def describe(value: Any) -> str:
     return f'an instance of {_JS_CLASSES.get(type(value), type(value).__name__)}'
 
 
-_JS_CLASSES: dict[type, str] = {dict: 'Object', list: 'Array', tuple: 'Array', bytes: 'Buffer', bytearray: 'Buffer'}
+_JS_CLASSES: dict[type, str] = {
+    dict: 'Object', list: 'Array', tuple: 'Array', bytes: 'Buffer', bytearray: 'Buffer'}
 
 
 def show(value: Any) -> str:
@@ -127,7 +131,8 @@ def _grouped(value: Any) -> str:
 
 
 def _argument(name: str) -> str:
-    """`"x" argument`, `"a.b" property`; a name that brings its own noun (`first argument`) stands as it is."""
+    """`"x" argument`, `"a.b" property`; a name that brings its own noun (`first argument`) stands as it
+    is."""
     if name.endswith(' argument'):
         return name
     return f'"{name}" {"property" if "." in name else "argument"}'
@@ -158,7 +163,8 @@ CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
     'ERR_HTTP_BODY_NOT_ALLOWED': (
         Error, 'Adding content for this request method or response status is not allowed.'),
     'ERR_HTTP_CONTENT_LENGTH_MISMATCH': (
-        Error, "Response body's content-length of {} byte(s) does not match the content-length of {} byte(s) set in header"),
+        Error, "Response body's content-length of {} byte(s) does not match the content-length of {} byte(s) "
+        'set in header'),
     'ERR_HTTP_HEADERS_SENT': (Error, 'Cannot {} headers after they are sent to the client'),
     'ERR_HTTP_INVALID_HEADER_VALUE': (NodeTypeError, 'Invalid value "{}" for header "{}"'),
     'ERR_HTTP_INVALID_STATUS_CODE': (NodeRangeError, 'Invalid status code: {}'),
@@ -174,6 +180,7 @@ CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
     'ERR_INVALID_HTTP_TOKEN': (NodeTypeError, '{} must be a valid HTTP token ["{}"]'),
     'ERR_INVALID_IP_ADDRESS': (NodeTypeError, 'Invalid IP address: {}'),
     'ERR_INVALID_PROTOCOL': (NodeTypeError, 'Protocol "{}" not supported. Expected "{}"'),
+    'ERR_INVALID_TUPLE': (NodeTypeError, '{} must be an iterable {} tuple'),
     'ERR_INVALID_URL': (NodeTypeError, 'Invalid URL'),
     'ERR_METHOD_NOT_IMPLEMENTED': (Error, 'The {} method is not implemented'),
     'ERR_MISSING_ARGS': (NodeTypeError, _missing_args),
@@ -211,7 +218,8 @@ def invalid_arg_type(name: str, expected: str, value: Any) -> NodeError:
 
 
 def abort_error(reason: Any = None) -> AbortError:
-    """Return the error that an aborted operation ends with; `reason` (what the signal carries) becomes its cause."""
+    """Return the error that an aborted operation ends with; `reason` (what the signal carries) becomes its
+    cause."""
     error = AbortError('The operation was aborted')
     error._cause = reason
     if isinstance(reason, BaseException):
@@ -220,7 +228,8 @@ def abort_error(reason: Any = None) -> AbortError:
 
 
 def connection_reset(message: str = 'socket hang up') -> NodeError:
-    """Return Node's `Error` with code ECONNRESET for a connection that ended too early ('socket hang up', 'aborted')."""
+    """Return Node's `Error` with code ECONNRESET for a connection that ended too early ('socket hang up',
+    'aborted')."""
     return node_error('ECONNRESET', message)
 
 
@@ -271,7 +280,8 @@ def system_error(
 ) -> SystemError:
     """Return a system error as Node words it: `connect ECONNREFUSED 127.0.0.1:1`, `getaddrinfo ENOTFOUND x`.
 
-    `listen` and file calls carry libuv's description too: `listen EADDRINUSE: address already in use 127.0.0.1:80`.
+    `listen` and file calls carry libuv's description too: `listen EADDRINUSE: address already in use
+    127.0.0.1:80`.
     """
     number = getattr(errno_module, code, None)
     if message is None:
@@ -288,7 +298,8 @@ def system_error(
 
 
 def os_error(
-    caught: OSError, syscall: str, address: str | None = None, port: int | None = None, hostname: str | None = None,
+    caught: OSError, syscall: str, address: str | None = None, port: int | None = None,
+    hostname: str | None = None,
 ) -> SystemError:
     """Translate a caught OSError (kept as `__cause__`) into Node's form."""
     if isinstance(caught, SystemError):

@@ -1,10 +1,10 @@
 """EventEmitter (tiny), and `once`, which waits for an event.
 
-Documentation: "Class: EventEmitter". The listeners of an event are a tuple that is replaced, never changed, so that a running
-`emit` goes on with those it began with.
+Documentation: "Class: EventEmitter". The listeners of an event are a tuple that is replaced, never changed,
+so that a running `emit` goes on with those it began with.
 
-A listener may declare fewer parameters than an event has arguments (the rest is dropped) or more (None), as in JavaScript. How
-many it takes is found out once, when it is added.
+A listener may declare fewer parameters than an event has arguments (the rest is dropped) or more (None), as
+in JavaScript. How many it takes is found out once, when it is added.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def fit(args: tuple[Any, ...], least: int, most: float) -> tuple[Any, ...]:
 
 
 def adapt(function: Function) -> Function:
-    """Return a callable that calls `function` with as many arguments as it takes, whatever number it is given."""
+    """Return a callable that calls `function` with as many arguments as it takes, whatever number it is
+    given."""
     least, most = parameters(function)
     if least == 0 and most == math.inf:
         return function
@@ -79,7 +80,8 @@ def internal(function: Function) -> Function:
 
 
 class Listener:
-    """One registration. Callable, so that `rawListeners` can hand it out; `.listener` is the function, as in Node."""
+    """One registration. Callable, so that `rawListeners` can hand it out; `.listener` is the function, as in
+    Node."""
 
     __slots__ = ('least', 'listener', 'most', 'once')
 
@@ -89,7 +91,9 @@ class Listener:
         self.least, self.most = parameters(function)
 
     def __call__(self, *args: Any) -> Any:
-        return self.listener(*(args if self.least <= len(args) <= self.most else fit(args, self.least, self.most)))
+        if not self.least <= len(args) <= self.most:
+            args = fit(args, self.least, self.most)
+        return self.listener(*args)
 
 
 _NO_EVENTS: Mapping[str, tuple[Listener, ...]] = MappingProxyType({})
@@ -98,12 +102,13 @@ _NO_EVENTS: Mapping[str, tuple[Listener, ...]] = MappingProxyType({})
 class EventEmitter:
     """Node's "Class: EventEmitter": `on`, `once`, `off`, `emit` and the rest.
 
-    Any thread may call any method. Listeners run in the thread that emits; those of the library's own events on the thread that
-    holds the baton. An exception of a listener leaves `emit`.
+    Any thread may call any method. Listeners run in the thread that emits; those of the library's own events
+    on the thread that holds the baton. An exception of a listener leaves `emit`.
     """
 
     defaultMaxListeners: float = 10
-    _events: Mapping[str, tuple[Listener, ...]] = _NO_EVENTS  # becomes a dict of the instance with the first listener
+    # Becomes a dict of the instance with the first listener.
+    _events: Mapping[str, tuple[Listener, ...]] = _NO_EVENTS
     _max_listeners: float | None = None
     _warned: frozenset[str] = frozenset()
     _strand: threadpool.Strand | None = None
@@ -121,9 +126,11 @@ class EventEmitter:
     def on(self: Self, eventName: str, listener: Function) -> Self: ...
 
     def on(self, eventName: str, listener: Any = _MISSING) -> Any:
-        """Call `listener` at every `eventName`, after those already there. Returns the emitter; without `listener`, a decorator.
+        """Call `listener` at every `eventName`, after those already there. Returns the emitter; without
+        `listener`, a decorator.
 
-        Raises TypeError ERR_INVALID_ARG_TYPE if `listener` is not callable. ("emitter.on(eventName, listener)")
+        Raises TypeError ERR_INVALID_ARG_TYPE if `listener` is not callable. ("emitter.on(eventName,
+        listener)")
         """
         if listener is _MISSING:
             return self._decorator(self.on, eventName)
@@ -169,7 +176,7 @@ class EventEmitter:
                 self._events = {}
             present = self._events.get(name, ())
             self._events[name] = (listener, *present) if prepend else (*present, listener)  # type: ignore[index]
-        if len(present) >= (EventEmitter.defaultMaxListeners if self._max_listeners is None else self._max_listeners):
+        if len(present) >= self.getMaxListeners():
             self._warn_of_leak(name, len(present) + 1)
         return self
 
@@ -179,8 +186,8 @@ class EventEmitter:
             return
         self._warned |= {name}
         warnings.warn(
-            f'Possible EventEmitter memory leak detected. {count} {name} listeners added to [{type(self).__name__}]. '
-            f'MaxListeners is {limit}. Use emitter.setMaxListeners() to increase limit',
+            f'Possible EventEmitter memory leak detected. {count} {name} listeners added to '
+            f'[{type(self).__name__}]. MaxListeners is {limit}. Use emitter.setMaxListeners() to increase limit',
             MaxListenersExceededWarning, stacklevel=4)
 
     def _fire_or_emit(self, name: str, *args: Any) -> None:
@@ -213,7 +220,10 @@ class EventEmitter:
 
     def removeAllListeners(self: Self, eventName: str | None = None) -> Self:
         """Remove all listeners, or all of one event."""
-        names = [eventName] if eventName is not None else [*(n for n in self._events if n != 'removeListener'), 'removeListener']
+        if eventName is not None:
+            names = [eventName]
+        else:  # 'removeListener' last: it hears of the others
+            names = [*(name for name in self._events if name != 'removeListener'), 'removeListener']
         for name in names:
             if 'removeListener' in self._events and name != 'removeListener':
                 for listener in reversed(self._events.get(name, ())):
@@ -231,7 +241,8 @@ class EventEmitter:
     def emit(self, eventName: str, *args: Any) -> bool:
         """Call the listeners in order with `args`; return whether there were any.
 
-        'error' without a listener raises the error, or ERR_UNHANDLED_ERROR for what is none. ("emitter.emit(eventName[, ...args])")
+        'error' without a listener raises the error, or ERR_UNHANDLED_ERROR for what is none.
+        ("emitter.emit(eventName[, ...args])")
         """
         listeners = self._events.get(eventName)
         if listeners is None:
@@ -260,7 +271,8 @@ class EventEmitter:
         return True
 
     def _fire(self, name: str, *args: Any) -> bool:
-        """Emit from internal code, which holds the monitor: users' listeners run without it, exceptions are reported."""
+        """Emit from internal code, which holds the monitor: users' listeners run without it, exceptions are
+        reported."""
         if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__ and (
                 name != 'error' or not self._has_late_listener(name)):
             if name == 'error':
@@ -280,8 +292,10 @@ class EventEmitter:
         strand = self._strand
         return strand is not None and threadpool.pool.await_listener(strand, lambda: name in self._events)
 
-    def _fire_from(self, source: threadpool.Source, name: str, *args: Any) -> tuple[bool, BaseException | None]:
-        """As `_fire` for callbacks that may turn out to block; returns (was there a listener, what it raised)."""
+    def _fire_from(self, source: threadpool.Source, name: str,
+                   *args: Any) -> tuple[bool, BaseException | None]:
+        """As `_fire` for callbacks that may turn out to block; returns (was there a listener, what it
+        raised)."""
         if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__:
             return False, None
         with threadpool.from_source(source):
@@ -304,7 +318,8 @@ class EventEmitter:
 
     def rawListeners(self, eventName: str) -> list[Function]:
         """Return the listeners of an event; those of `once` as wrappers with a `.listener`."""
-        return [listener if listener.once else listener.listener for listener in self._events.get(eventName, ())]
+        listeners = self._events.get(eventName, ())
+        return [listener if listener.once else listener.listener for listener in listeners]
 
     def eventNames(self) -> list[str]:
         """Return the names of the events that have listeners."""
@@ -335,8 +350,9 @@ def unhandled(args: tuple[Any, ...]) -> BaseException:
 def once(emitter: EventEmitter, name: str, timeout: float | None = None) -> list[Any]:
     """Wait for an event; return the list of its arguments.
 
-    In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless 'error' is what is waited
-    for), and TimeoutError after `timeout` seconds. ("events.once(emitter, name[, options])")
+    In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless
+    'error' is what is waited for), and TimeoutError after `timeout` seconds. ("events.once(emitter, name[,
+    options])")
     """
     waiter = threadpool.Waiter()
 

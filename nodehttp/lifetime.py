@@ -1,7 +1,9 @@
-"""When the process ends: as in Node, when nothing referenced is open any more, and at once on Ctrl-C or `sys.exit` in a callback.
+"""When the process ends: as in Node, when nothing referenced is open any more, and at once on Ctrl-C or
+`sys.exit` in a callback.
 
-The threads of the pool are daemons, which end with the process. One ordinary thread, the *keeper*, waits for the end of the main thread
-and then until nothing is open; the interpreter waits for it. It is started with the first thing that is opened.
+The threads of the pool are daemons, which end with the process. One ordinary thread, the *keeper*, waits for
+the end of the main thread and then until nothing is open; the interpreter waits for it. It is started with
+the first thing that is opened.
 
 A script that ends with an exception has ended, as in Node: what it left open is not waited for.
 """
@@ -87,7 +89,8 @@ class _Lifetime:
 
 
 def exit_status(error: BaseException) -> int:
-    """Return the status with which a program ends that raises `error`, and print what `sys.exit('message')` prints."""
+    """Return the status with which a program ends that raises `error`, and print what `sys.exit('message')`
+    prints."""
     if isinstance(error, KeyboardInterrupt):
         return 130
     code: Any = error.code if isinstance(error, SystemExit) else 1

@@ -1,7 +1,7 @@
 """Which file descriptors are ready: one class over `epoll`, one over `selectors` where there is no `epoll`.
 
-`selectors` alone would do, but it costs 2 us a poll (its key objects) where `epoll` costs 0.5 us, and a server on
-a keep-alive connection polls once a request. Both speak the masks READ and WRITE of this module.
+`selectors` alone would do, but it costs 2 us a poll (its key objects) where `epoll` costs 0.5 us, and a
+server on a keep-alive connection polls once a request. Both speak the masks READ and WRITE of this module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class EpollPoller:
         self.close = self._epoll.close
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        """Return (file descriptor, mask) of those that are ready; wait at most `timeout` seconds (None: for ever)."""
+        """Return (file descriptor, mask) of those that are ready; wait at most `timeout` seconds (None: for
+        ever)."""
         return self._epoll.poll(timeout)
 
 
@@ -54,7 +55,8 @@ class SelectorPoller:
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """As EpollPoller.poll."""
         return [
-            (key.fd, (READ if events & selectors.EVENT_READ else 0) | (WRITE if events & selectors.EVENT_WRITE else 0))
+            (key.fd, (READ if events & selectors.EVENT_READ else 0)
+             | (WRITE if events & selectors.EVENT_WRITE else 0))
             for key, events in self._selector.select(timeout)
         ]
 

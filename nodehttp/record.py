@@ -1,4 +1,5 @@
-"""Record: the plain object of JavaScript, for what the library hands out (`headers`, `address()`, `info`, ...)."""
+"""Record: the plain object of JavaScript, for what the library hands out (`headers`, `address()`, `info`,
+...)."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ class Record(dict[str, Value]):
     """A `dict` whose missing keys read as None and whose keys also read as attributes.
 
     `req.headers['x-id']` is None when there is no such header, `req.headers.host` is `req.headers['host']`.
-    `in`, `get`, `==`, iteration and `json.dumps` are those of `dict`; a key that is also the name of a method of `dict`
-    (`items`, `get`, ...) is reached with brackets. Keys can be set as attributes too.
+    `in`, `get`, `==`, iteration and `json.dumps` are those of `dict`; a key that is also the name of a method
+    of `dict` (`items`, `get`, ...) is reached with brackets. Keys can be set as attributes too.
     """
 
     __slots__ = ()

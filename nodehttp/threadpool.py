@@ -1,38 +1,38 @@
 """The baton: a pool of threads that behaves like Node's one.
 
-The problem: callbacks in Node's order, one at a time, as fast as a single loop; but a callback that blocks must not
-stop the others. The answer: **whichever thread holds the baton waits for sockets and timers and runs the callbacks.**
-While callbacks return promptly nothing else ever happens. A second thread, the *watcher*, looks on with a timed wait;
-when the same callback is still waiting for something after `handoffAfter`, the watcher takes the baton and becomes the
-holder, and the blocked callback finishes *detached*, on its own thread.
+The problem: callbacks in Node's order, one at a time, as fast as a single loop; but a callback that blocks
+must not stop the others. The answer: **whichever thread holds the baton waits for sockets and timers and runs
+the callbacks.** While callbacks return promptly nothing else ever happens. A second thread, the *watcher*,
+looks on with a timed wait; when the same callback is still waiting for something after `handoffAfter`, the
+watcher takes the baton and becomes the holder, and the blocked callback finishes *detached*, on its own
+thread.
 
 The rules of this file:
 
-- `monitor` guards everything here and all internal state of the library. It is released exactly while user code
-  runs, while the holder polls, and while a thread is parked. So the baton changes hands only at those points, and
-  internal code is single-threaded in between.
-- An *item* is `(strand, function, args)`. The holder takes items from `_ticks` (process.nextTick: before all else), then
-  from `_ready`, which one phase of the loop after the other fills (`_advance`). Polled events go there too, never into a
-  local variable, so that the next holder goes on where the last one was stopped.
-- A `Strand` is the order of events of one connection. While one of its callbacks runs detached it is `busy`: its
-  items wait in its backlog, its socket is not polled.
-- A thread that waits on purpose (`blocking()`, `Waiter`) passes the baton on first, leaves its strand free, and comes back as an
-  item of that strand, which hands it the baton again. So waiting callbacks do not overlap with others either.
+- `monitor` guards everything here and all internal state of the library. It is released exactly while user
+  code runs, while the holder polls, and while a thread is parked. So the baton changes hands only at those
+  points, and internal code is single-threaded in between.
+- An *item* is `(strand, function, args)`. The holder takes items from `_ticks` (process.nextTick: before all
+  else), then from `_ready`, which one phase of the loop after the other fills (`_advance`). Polled events go
+  there too, never into a local variable, so that the next holder goes on where the last one was stopped.
+- A `Strand` is the order of events of one connection. While one of its callbacks runs detached it is `busy`:
+  its items wait in its backlog, its socket is not polled.
+- A thread that waits on purpose (`blocking()`, `Waiter`) passes the baton on first, leaves its strand free,
+  and comes back as an item of that strand, which hands it the baton again. So waiting callbacks do not
+  overlap with others either.
 - A thread is parked on its own gate. Who stops being the watcher appoints the next one.
 
-How the watcher tells waiting from computing: a thread that waits for something uses no processor time and is not
-scheduled. On Linux `schedstat` counts both, and the time it wanted a processor and got none; so a busy machine or a garbage
-collection is never taken for blocking. Waiting for the interpreter's lock looks like waiting, except that such a thread wakes
-up every switch interval, and that the watcher, too, is then late.
+How the watcher tells waiting from computing: a thread that waits for something uses no processor time and is
+not scheduled. On Linux `schedstat` counts both, and the time it wanted a processor and got none; so a busy
+machine or a garbage collection is never taken for blocking. Waiting for the interpreter's lock looks like
+waiting, except that such a thread wakes up every switch interval, and that the watcher, too, is then late.
 
-What did not work: one condition variable for all (wakes the wrong thread), a plain lock as gate (opened twice, it raises),
-handing every event to a pool (half the speed).
+What did not work: one condition variable for all (wakes the wrong thread), a plain lock as gate (opened
+twice, it raises), handing every event to a pool (half the speed).
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import os
 import sys
 import threading
@@ -40,14 +40,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from nodehttp import errors
-from nodehttp.poller import READ, WRITE, make_poller
+from nodehttp.loop import TIMEOUT_MAX, Function, Immediate, Item, Loop, Strand, Timer, Watch, monotonic
+from nodehttp.monitor import (
+    Gate,
+    internal_hook,
+    monitor,
+    monitored,
+    owns_monitor,
+    release_monitor,
+    released,
+    retake_monitor,
+)
 
-T = TypeVar('T')
-Function = Callable[..., Any]
+__all__ = [
+    'Gate', 'Immediate', 'Source', 'Strand', 'TIMEOUT_MAX', 'Timer', 'Waiter', 'Watch', 'add_ref',
+    'blocking', 'call_closing', 'call_soon', 'call_user', 'configure', 'drop_ref', 'from_source', 'hold',
+    'internal_hook', 'monitor', 'monitored', 'next_tick', 'now', 'owns_monitor', 'pool',
+    'release_monitor', 'released', 'report_exception', 'retake_monitor', 'run', 'set_immediate',
+    'start_timer', 'submit', 'watch',
+]
 
 HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (about 50 us)
 MAX_THREADS = 128
@@ -57,73 +71,13 @@ QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until t
 PROMPT_RUN = 16  # prompt callbacks in a row after which a blocky source is trusted again
 HOLD = 5  # ms that the first event of what a foreign thread started is held back
 ERROR_PATIENCE = 100  # ms that an 'error' of such a thing waits for a listener
-TIMEOUT_MAX = 2**31 - 1
-
-monitor = threading.RLock()
-# What Condition uses too: release however deeply it is taken, and take it that deeply again.
-release_monitor = monitor._release_save  # type: ignore[attr-defined]
-retake_monitor = monitor._acquire_restore  # type: ignore[attr-defined]
-owns_monitor = monitor._is_owned  # type: ignore[attr-defined]
-
-monotonic = time.monotonic
-
-
-class released:  # noqa: N801  (a context manager, used like a function)
-    """Release the monitor around user code; exceptions pass through."""
-
-    __slots__ = ('_state',)
-
-    def __enter__(self) -> None:
-        self._state = release_monitor()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        retake_monitor(self._state)
-
-
-def monitored(function: Callable[..., T]) -> Callable[..., T]:
-    """Decorate a public function: it takes the monitor. For what is not called per request."""
-    def wrapper(*args: Any, **kwargs: Any) -> T:
-        with monitor:
-            return function(*args, **kwargs)
-    for name in ('__module__', '__name__', '__qualname__', '__doc__', '__annotations__'):
-        setattr(wrapper, name, getattr(function, name))
-    wrapper.__wrapped__ = function  # type: ignore[attr-defined]
-    return wrapper
-
-
-def internal_hook(function: Callable[..., T]) -> Callable[..., T]:
-    """Mark a hook (`_read`, `_write`, ...) as the library's own: it is called with the monitor held."""
-    function.is_internal_hook = True  # type: ignore[attr-defined]
-    return function
-
-
-class Strand:
-    """The events of one connection, in order and never two at once. Used with the monitor held.
-
-    `busy` counts who keeps its items waiting (a detached callback, a foreign thread's hold). `resume`, if set, is
-    scheduled when a callback of the strand begins to wait in the middle of a delivery: go on reading or parsing.
-    """
-
-    __slots__ = ('backlog', 'busy', 'held_until', 'patient_until', 'resume')
-
-    def __init__(self) -> None:
-        self.busy = 0
-        self.backlog: list[tuple[Strand, Function, tuple[Any, ...]]] = []
-        self.held_until = 0.0
-        self.patient_until = 0.0
-        self.resume: Callable[[], Any] | None = None
-
-    def __repr__(self) -> str:
-        return f'<Strand busy={self.busy} waiting={len(self.backlog)}>'
-
-
-Item = tuple[Strand | None, Function, tuple[Any, ...]]
 
 
 class Source:
     """Where callbacks come from that may turn out to block (a server's 'request').
 
-    When one was caught blocking, the next ones pass the baton on before they run, until PROMPT_RUN in a row were prompt.
+    When one was caught blocking, the next ones pass the baton on before they run, until PROMPT_RUN in a row
+    were prompt.
     """
 
     __slots__ = ('blocky', 'prompt')
@@ -139,29 +93,11 @@ class Source:
             self.blocky, self.prompt = False, 0
 
 
-class Gate:
-    """What one thread is parked on. `open` needs the monitor, `wait` must not have it; opened twice is opened."""
-
-    __slots__ = ('_lock',)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def open(self) -> None:
-        """Let the thread go on, now or when it next waits."""
-        if self._lock.locked():
-            self._lock.release()
-
-    def wait(self, timeout: float = -1) -> bool:
-        """Wait until open, at most `timeout` seconds; return whether it was. May wake without a cause: check again."""
-        return self._lock.acquire(timeout=timeout)
-
-
 class _Worker:
     """A thread of the pool; `detached` while its callback runs without the baton."""
 
-    __slots__ = ('clock', 'detached', 'exit', 'gate', 'is_runner', 'job', 'kept_strand', 'nested', 'schedstat', 'source', 'strand')
+    __slots__ = ('clock', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand', 'nested', 'schedstat',
+                 'source', 'strand')
 
     def __init__(self, is_runner: bool = False) -> None:
         self.gate = Gate()
@@ -171,7 +107,6 @@ class _Worker:
         self.strand: Strand | None = None  # of the item that runs, or ran last
         self.kept_strand: Strand | None = None  # the one it keeps busy while detached
         self.source: Source | None = None
-        self.job: tuple[Function, Function, Strand | None] | None = None
         self.exit: BaseException | None = None  # what `run` has to raise
         self.clock: int | None = None
         self.schedstat: int | None = None
@@ -181,7 +116,8 @@ class _Worker:
         if hasattr(time, 'pthread_getcpuclockid'):
             self.clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
-            self.schedstat = os.open(f'/proc/self/task/{threading.get_native_id()}/schedstat', os.O_RDONLY | os.O_CLOEXEC)
+            path = f'/proc/self/task/{threading.get_native_id()}/schedstat'
+            self.schedstat = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self.schedstat = None
 
@@ -200,210 +136,18 @@ class _Worker:
         return self.processor_time(), b'' if self.schedstat is None else os.pread(self.schedstat, 80, 0)
 
 
-class Timer:
-    """One deadline, in ms. Its methods need the monitor."""
-
-    __slots__ = ('_args', '_function', '_pool', '_referenced', '_serial', '_strand', 'active', 'delay', 'repeat')
-
-    def __init__(self, pool: Pool, delay: float, function: Function, args: tuple[Any, ...], strand: Strand | None,
-                 ref: bool, repeat: float | None) -> None:
-        self._pool, self.delay, self._function, self._args, self._strand = pool, delay, function, args, strand
-        self._referenced, self.repeat = ref, repeat
-        self._serial = 0
-        self.active = False
-        self._start()
-
-    def _start(self) -> None:
-        if not self.active:
-            self.active = True
-            if self._referenced:
-                self._pool.add_ref()
-        self._serial = self._pool.push_timer(self, self.delay)
-
-    def _stop(self) -> None:
-        self.active = False
-        if self._referenced:
-            self._pool.drop_ref()
-
-    def is_due(self, serial: int) -> bool:
-        """Is this entry of the heap still the valid one?"""
-        return self.active and serial == self._serial
-
-    def item(self, serial: int) -> Item:
-        """Return the item that fires the timer."""
-        return self._strand, self._fire, (serial,)
-
-    def _fire(self, serial: int) -> None:
-        if not self.is_due(serial):  # cleared or refreshed by an earlier callback of the same phase
-            return
-        if self.repeat is None:
-            self._stop()
-            self._function(*self._args)
-        else:
-            self._serial = 0  # neither pending nor cancelled
-            self._function(*self._args)
-            if self.active and self._serial == 0:
-                self.delay = self.repeat
-                self._start()
-
-    def cancel(self) -> None:
-        """Never fire. Harmless when it has fired."""
-        if self.active:
-            self._stop()
-            self._pool.forget_timer()
-
-    def refresh(self) -> None:
-        """Start the delay anew, also after it has fired."""
-        self._start()
-
-    def ref(self) -> None:
-        """Keep the process alive while active."""
-        if not self._referenced:
-            self._referenced = True
-            if self.active:
-                self._pool.add_ref()
-
-    def unref(self) -> None:
-        """Do not keep the process alive."""
-        if self._referenced:
-            self._referenced = False
-            if self.active:
-                self._pool.drop_ref()
-
-    def has_ref(self) -> bool:
-        """Does it keep the process alive (while active)?"""
-        return self._referenced
-
-
-class Immediate:
-    """A callback for the check phase of this turn of the loop. Its methods need the monitor."""
-
-    __slots__ = ('_args', '_function', '_pool', '_referenced', 'active')
-
-    def __init__(self, pool: Pool, function: Function, args: tuple[Any, ...]) -> None:
-        self._pool, self._function, self._args = pool, function, args
-        self.active = True
-        self._referenced = True
-        pool.add_ref()
-
-    def _run(self) -> None:
-        if self.active:
-            self.cancel()
-            self._function(*self._args)
-
-    def cancel(self) -> None:
-        """Never run. Harmless when it has run."""
-        if self.active:
-            self.active = False
-            if self._referenced:
-                self._pool.drop_ref()
-
-    def ref(self) -> None:
-        """Keep the process alive until it has run."""
-        if not self._referenced:
-            self._referenced = True
-            if self.active:
-                self._pool.add_ref()
-
-    def unref(self) -> None:
-        """Do not keep the process alive."""
-        if self._referenced:
-            self._referenced = False
-            if self.active:
-                self._pool.drop_ref()
-
-    def has_ref(self) -> bool:
-        """Does it keep the process alive?"""
-        return self._referenced
-
-
-class Watch:
-    """Interest in one file descriptor. Its methods need the monitor."""
-
-    __slots__ = ('_armed', '_mask', '_on_readable', '_on_writable', '_poller', '_pool', '_queued', '_referenced', 'fd', 'strand')
-
-    def __init__(self, pool: Pool, fd: int, on_readable: Callable[[], Any], on_writable: Callable[[], Any],
-                 strand: Strand | None) -> None:
-        self._pool, self._poller, self.fd, self.strand = pool, pool.poller(), fd, strand
-        self._on_readable, self._on_writable = on_readable, on_writable
-        self._mask = self._armed = 0  # wanted by the owner; known to the poller
-        self._queued = False  # an event of it is waiting to be delivered
-        self._referenced = True
-        pool.add_ref()
-
-    def want(self, readable: bool, writable: bool) -> None:
-        """Say which readiness is of interest from now on."""
-        self._mask = (READ if readable else 0) | (WRITE if writable else 0)
-        if self._mask != self._armed and not (self._queued and not self._armed):
-            self._arm(self._mask)
-
-    def _arm(self, mask: int) -> None:
-        poller, armed, self._armed = self._poller, self._armed, mask
-        if not self._pool.is_current(poller):  # from before a fork: the set is the parent's
-            return
-        if not mask:
-            # Not a mask of 0: epoll reports hang-ups even then, again and again.
-            poller.unregister(self.fd)
-            del self._pool.watches[self.fd]
-        elif armed:
-            poller.modify(self.fd, mask)
-        else:
-            poller.register(self.fd, mask)
-            self._pool.watches[self.fd] = self
-            self._pool.notify_if_unmanned()
-
-    def polled(self, events: int) -> None:
-        """Queue the delivery of a readiness. A second one while the first waits for a busy strand disarms the descriptor."""
-        if self._queued:
-            self._arm(0)
-        else:
-            self._queued = True
-            self._pool.ready.append((self.strand, self._deliver, (events,)))
-
-    def _deliver(self, events: int) -> None:
-        self._queued = False
-        if self._armed != self._mask:
-            self._arm(self._mask)
-        # An error or a hang-up shows to whoever waits: reading or writing finds out what it is.
-        if events & ~WRITE and self._mask & READ:
-            self._on_readable()
-        if events & ~READ and self._mask & WRITE:
-            self._on_writable()
-
-    def ref(self) -> None:
-        """Keep the process alive."""
-        if not self._referenced:
-            self._referenced = True
-            self._pool.add_ref()
-
-    def unref(self) -> None:
-        """Do not keep the process alive."""
-        if self._referenced:
-            self._referenced = False
-            self._pool.drop_ref()
-
-    def has_ref(self) -> bool:
-        """Does it keep the process alive?"""
-        return self._referenced
-
-    def close(self) -> None:
-        """No interest any more; to be called before the descriptor is closed."""
-        self._mask = 0
-        if self._armed:
-            self._arm(0)
-        self.unref()
-
-
-class Pool:
-    """The threads, the baton and the loop. All methods need the monitor unless they say otherwise."""
+class Pool(Loop):
+    """The threads and the baton. All methods need the monitor unless they say otherwise."""
 
     def __init__(self) -> None:
         self.handoff_after: float | None = HANDOFF_AFTER
         self.max_threads = MAX_THREADS
-        self._reset()
+        super().__init__()
 
-    def _reset(self) -> None:
-        self._holder: _Worker | None = None
+    def reset(self) -> None:
+        """Begin without threads; after a fork too."""
+        super().reset()
+        self.holder: _Worker | None = None
         self._watcher: _Worker | None = None
         self._idle: list[_Worker] = []  # last in, first out: the warm ones are used again, the others end
         self._workers: dict[int, _Worker] = {}  # by thread identity
@@ -412,77 +156,26 @@ class Pool:
         self._turn = 0  # counts dispatches; with _busy all that the watcher reads
         self._busy = False
         self._detached = 0  # callbacks that run without the baton
-        self._ticks: deque[Item] = deque()
-        self.ready: deque[Item] = deque()
-        self._immediates: list[Item] = []
-        self._closing: list[Item] = []
         self._jobs: deque[tuple[Function, Function, Strand | None]] = deque()
-        self._timers: list[tuple[float, int, Timer]] = []
-        self._dead_timers = 0
-        self._serials = itertools.count(1)
-        self._phase = 2
-        self.now = monotonic() * 1000  # ms; of the last poll, good enough for deadlines
-        self._poller = make_poller()
-        self.watches: dict[int, Watch] = {}
-        self._polling_until: float | None = None  # ms; set while the holder is in poll
-        self._wake_fds: tuple[int, int] | None = None
-        self._references = 0
         self._holds: dict[int, list[Strand]] = {}  # by identity of the foreign thread
-        self.on_idle: Callable[[], None] | None = None  # told when nothing referenced is open any more
-        self.on_first_reference: Callable[[], None] | None = None
         self.on_exit: Callable[[BaseException], None] | None = None
 
-    # What is to be done, and when ------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return (f'<Pool threads={len(self._workers)} idle={len(self._idle)} detached={self._detached} '
+                f'references={self.references} watches={len(self.watches)}>')
 
-    def next_tick(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
-        """Run after the current dispatch and before any other event."""
-        self._ticks.append((strand, function, args))
-        if self._polling_until is not None or self._holder is None:
-            self._notify()
+    def is_alive(self) -> bool:
+        """Is anything referenced open, left to be run, or running without the baton?"""
+        return self._detached > 0 or super().is_alive()
 
-    def call_soon(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
-        """Run as an event of its own, after those that are ready now."""
-        self.ready.append((strand, function, args))
-        if self._polling_until is not None or self._holder is None:
-            self._notify()
-
-    def set_immediate(self, function: Function, *args: Any, strand: Strand | None = None) -> Immediate:
-        """Run in the check phase: after the events that are ready now, before the next poll."""
-        immediate = Immediate(self, function, args)
-        self._immediates.append((strand, immediate._run, ()))
-        self._notify()
-        return immediate
-
-    def call_closing(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
-        """Run in the closing phase: last in this turn of the loop."""
-        self._closing.append((strand, function, args))
-        self._notify()
-
-    def start_timer(self, delay: float, function: Function, *args: Any, strand: Strand | None = None, ref: bool = True,
-                    repeat: float | None = None) -> Timer:
-        """Run after `delay` ms, and every `repeat` ms from then on if that is given."""
-        return Timer(self, delay, function, args, strand, ref, repeat)
-
-    def push_timer(self, timer: Timer, delay: float) -> int:
-        """Enter a deadline; return its serial, by which the timer knows which of its entries is valid."""
-        serial = next(self._serials)
-        deadline = monotonic() * 1000 + delay
-        heapq.heappush(self._timers, (deadline, serial, timer))
-        if self._holder is None or (self._polling_until is not None and deadline < self._polling_until):
-            self._notify()
-        return serial
-
-    def forget_timer(self) -> None:
-        """A timer was cancelled: rebuild the heap once most of it is dead."""
-        self._dead_timers += 1
-        if self._dead_timers > 256 and self._dead_timers > len(self._timers) // 2:
-            self._timers[:] = [entry for entry in self._timers if entry[2].is_due(entry[1])]
-            heapq.heapify(self._timers)
-            self._dead_timers = 0
+    def describe_open(self) -> list[str]:
+        """Say what is open or running."""
+        return super().describe_open() + [f'callbacks: {self._detached}'] * (self._detached > 0)
 
     def submit(self, job: Callable[[], Any], done: Callable[[BaseException | None, Any], Any],
                strand: Strand | None = None) -> None:
-        """Run `job()` on a thread of its own, without baton and monitor, then `done(error, result)` as an item.
+        """Run `job()` on a thread of its own, without baton and monitor, then `done(error, result)` as an
+        item.
 
         For what can block: name resolution, files. It keeps the process alive meanwhile.
         """
@@ -491,7 +184,7 @@ class Pool:
         helper = self._idle.pop() if self._idle else self._spawn()
         if helper is not None:
             helper.gate.open()
-        self._notify()
+        self.notify()
 
     def _run_job(self) -> None:
         job, done, strand = self._jobs.popleft()
@@ -504,49 +197,26 @@ class Pool:
         self.drop_ref()
         self.call_soon(done, error, result, strand=strand)
 
-    def add_ref(self) -> None:
-        """One more thing is open that keeps the process alive."""
-        self._references += 1
-        if self.on_first_reference is not None:
-            first, self.on_first_reference = self.on_first_reference, None
-            first()
-
-    def drop_ref(self) -> None:
-        """One less."""
-        self._references -= 1
-        if self._references == 0 and self.on_idle is not None:
-            self._notify()
-
-    def __repr__(self) -> str:
-        return (f'<Pool threads={len(self._workers)} idle={len(self._idle)} detached={self._detached} '
-                f'references={self._references} watches={len(self.watches)}>')
-
-    def describe_open(self) -> list[str]:
-        """Say what is open or running, for those who want to be sure that nothing is."""
-        timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
-        counts = {'references': self._references, 'watches': len(self.watches), 'timers': len(timers),
-                  'callbacks': self._detached, 'items': len(self.ready) + len(self._ticks) + len(self._closing)}
-        return [f'{name}: {count}' for name, count in counts.items() if count]
-
-    def is_alive(self) -> bool:
-        """Is anything referenced open, or left to be run?"""
-        return bool(self._references > 0 or self._ticks or self.ready or self._closing or self._detached)
-
-    # The loop --------------------------------------------------------------------------------------------------
+    # The loop
 
     def _serve(self, worker: _Worker, until: Waiter | None = None) -> None:
-        """Run items as long as `worker` holds the baton (or until `until` is done, or a runner has nothing left)."""
-        ticks, ready = self._ticks, self.ready
-        while self._holder is worker:
+        """Run items while `worker` holds the baton (or until `until` is done, or a runner has nothing
+        left)."""
+        ticks, ready = self.ticks, self.ready
+        while self.holder is worker:
             if until is not None and until.done:
                 return
             if ticks:
                 item = ticks.popleft()
             elif ready:
                 item = ready.popleft()
-            elif worker.exit is not None or not self._advance(worker):
+            elif worker.is_runner and (worker.exit is not None or not self.is_alive()):
                 return
+            elif self._jobs and not self._idle and len(self._workers) + self._starting >= self.max_threads:
+                self._run_job()  # nobody else is left to do it
+                continue
             else:
+                self.advance()
                 continue
             strand, function, args = item
             if strand is not None and strand.busy:
@@ -561,114 +231,14 @@ class Pool:
                 function(*args)
             except BaseException as error:
                 report_exception(error)
-            if self._holder is worker:
+            if self.holder is worker:
                 self._busy = False
             elif worker.detached:
                 self._finish_detached(worker)
 
-    def _advance(self, worker: _Worker) -> bool:
-        """Fill `ready` from the next phase: check, closing, timers, poll. False: nothing is open and a runner may leave."""
-        if self._phase == 0:
-            self._phase = 1
-            if self._immediates:
-                self.ready.extend(self._immediates)
-                self._immediates.clear()
-                return True
-        if self._phase == 1:
-            self._phase = 2
-            if self._closing:
-                self.ready.extend(self._closing)
-                self._closing.clear()
-                return True
-        if self._phase == 2:
-            self._phase = 3
-            if self._timers and self._due_timers():
-                return True
-        if self._jobs and not self._idle and len(self._workers) + self._starting >= self.max_threads:
-            self._run_job()  # nobody else is left to do it
-            return True
-        if not self.is_alive() and not self._immediates:
-            if worker.is_runner:
-                return False
-            if self.on_idle is not None:
-                self.on_idle()
-        self._phase = 0
-        self._poll()
-        return True
+    # Threads
 
-    def _due_timers(self) -> bool:
-        timers, now = self._timers, monotonic() * 1000
-        while timers and timers[0][0] <= now:
-            _, serial, timer = heapq.heappop(timers)
-            if timer.is_due(serial):
-                self.ready.append(timer.item(serial))
-            elif self._dead_timers:
-                self._dead_timers -= 1
-        return bool(self.ready)
-
-    def _poll(self) -> None:
-        """Wait for sockets until the next deadline, without the monitor; queue what is ready."""
-        if self._immediates or self._closing or self._ticks or self.ready:
-            timeout: float | None = 0
-        elif self._timers:
-            deadline = self._timers[0][0]
-            timeout = max(0, (deadline - monotonic() * 1000) / 1000)
-            self._polling_until = deadline
-        else:
-            timeout = None
-            self._polling_until = float('inf')
-        poller = self._poller
-        state = release_monitor()
-        try:
-            events = poller.poll(timeout)
-        finally:
-            retake_monitor(state)
-            self._polling_until = None
-        self.now = monotonic() * 1000
-        watches = self.watches
-        for fd, mask in events:
-            watch = watches.get(fd)
-            if watch is not None:
-                watch.polled(mask)
-            elif self._wake_fds is not None and fd == self._wake_fds[0]:
-                os.read(fd, 64)
-
-    def poller(self) -> Any:
-        """Return the poller in use."""
-        return self._poller
-
-    def is_current(self, poller: Any) -> bool:
-        """Is this the poller in use, not one of before a fork?"""
-        return poller is self._poller
-
-    def _notify(self) -> None:
-        """Something is to be done: see to it that a holder notices."""
-        if self._polling_until is not None:
-            self._polling_until = None  # once is enough
-            if self._wake_fds is None:
-                self._open_wake_fds()
-            assert self._wake_fds is not None
-            os.write(self._wake_fds[1], b'\1\0\0\0\0\0\0\0')
-        elif self._holder is None:
-            self._man()
-
-    def notify_if_unmanned(self) -> None:
-        """Start the first thread if there is none."""
-        if self._holder is None:
-            self._man()
-
-    def _open_wake_fds(self) -> None:
-        if hasattr(os, 'eventfd'):
-            fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            self._wake_fds = fd, fd
-        else:
-            self._wake_fds = os.pipe()
-            os.set_blocking(self._wake_fds[0], False)
-        self._poller.register(self._wake_fds[0], READ)
-
-    # Threads ---------------------------------------------------------------------------------------------------
-
-    def _man(self) -> None:
+    def man(self) -> None:
         """Give the baton to somebody, nobody having it."""
         if not self._starting:
             successor = self._successor()
@@ -690,7 +260,8 @@ class Pool:
         return worker
 
     def _work(self, worker: _Worker) -> None:
-        """Run a thread of the pool: hold the baton, watch, do a job, or be idle. Called without the monitor."""
+        """Run a thread of the pool: hold the baton, watch, do a job, or be idle. Called without the
+        monitor."""
         with monitor:
             self._starting -= 1
             self._workers[threading.get_ident()] = worker
@@ -704,7 +275,7 @@ class Pool:
 
     def _take_part(self, worker: _Worker) -> bool:
         """Do what there is to do for this thread once; False ends it."""
-        if self._holder is worker:
+        if self.holder is worker:
             self._serve(worker)
         elif self._watcher is worker:
             self._watch_over(worker)
@@ -748,14 +319,14 @@ class Pool:
 
     def _give(self, worker: _Worker) -> None:
         """Make `worker` the holder, and see to a watcher."""
-        self._holder = worker
+        self.holder = worker
         self._busy = False
         worker.gate.open()
         self.appoint_watcher()
 
     def appoint_watcher(self) -> None:
         """See to it that there is a watcher, unless there are too many threads, or in strict mode."""
-        if self._watcher is None and self.handoff_after is not None and self._holder is not None:
+        if self._watcher is None and self.handoff_after is not None and self.holder is not None:
             watcher = self._idle.pop() if self._idle else self._spawn()
             if watcher is not None:
                 self._watcher = watcher
@@ -765,7 +336,7 @@ class Pool:
         """Return the worker of the calling thread if it is in a callback."""
         return self._workers.get(threading.get_ident())
 
-    # The watcher -----------------------------------------------------------------------------------------------
+    # The watcher
 
     def _rouse_watcher(self) -> None:
         self._watcher_asleep = False
@@ -773,12 +344,14 @@ class Pool:
             self._watcher.gate.open()
 
     def _watch_over(self, worker: _Worker) -> None:
-        """Look at the holder every `handoff_after` ms while there is traffic; take the baton from one that waits."""
+        """Look at the holder every `handoff_after` ms while there is traffic; take the baton from one that
+        waits."""
         seen, quiet, still = -1, 0, 0
         sample: tuple[float, bytes] = (0.0, b'')
         began = 0.0
+        late = False
         while self._watcher is worker and self.handoff_after is not None:
-            holder = self._holder
+            holder = self.holder
             if not self._busy or holder is None or holder.nested:
                 quiet = quiet + 1 if seen == self._turn else 0
                 seen = self._turn
@@ -793,8 +366,8 @@ class Pool:
                 sample = holder.sample()
                 began = sample[0]
             elif (latest := holder.sample()) == sample:
-                # Late means that somebody else had the interpreter's lock: the holder may be waiting for just that,
-                # and would wake up every switch interval, so that a longer look sees it.
+                # Late means that somebody else had the interpreter's lock: the holder may be waiting for just
+                # that, and would wake up every switch interval, so that a longer look sees it.
                 still += 1
                 if not late or still * self.handoff_after > 2.5 * sys.getswitchinterval() * 1000:
                     self._take_baton(worker, holder)
@@ -836,7 +409,7 @@ class Pool:
         self._detached -= 1
         self._free_strand(worker)
         if self._detached == 0 and self.on_idle is not None:
-            self._notify()
+            self.notify()
 
     def _free_strand(self, worker: _Worker) -> None:
         strand, worker.kept_strand = worker.kept_strand, None
@@ -849,16 +422,18 @@ class Pool:
         if not strand.busy and strand.backlog:
             self.ready.extendleft(reversed(strand.backlog))
             strand.backlog.clear()
-            self._notify()
+            self.notify()
 
     def _defer(self, strand: Strand, item: Item) -> None:
         strand.backlog.append(item)  # type: ignore[arg-type]
         if strand.held_until:
-            self.start_timer(max(0.0, strand.held_until - monotonic() * 1000), self._end_hold, strand, ref=False)
+            remaining = max(0.0, strand.held_until - monotonic() * 1000)
+            self.start_timer(remaining, self._end_hold, strand, ref=False)
 
     def pass_on(self) -> bool:
-        """The calling thread, in a callback, gives the baton away and keeps its strand; False if nobody can take it."""
-        worker = self._holder
+        """The calling thread, in a callback, gives the baton away and keeps its strand; False if nobody can
+        take it."""
+        worker = self.holder
         if worker is None or worker is not self._current():
             return True  # it does not have it
         if worker.nested:
@@ -870,12 +445,13 @@ class Pool:
         self._give(successor)
         return True
 
-    # Waiting ---------------------------------------------------------------------------------------------------
+    # Waiting
 
     def leave(self, worker: _Worker) -> bool:
-        """A callback begins to wait: baton and strand are free. False if there is no other thread to take over."""
+        """A callback begins to wait: baton and strand are free. False if there is no other thread to take
+        over."""
         strand = worker.strand
-        if self._holder is worker:
+        if self.holder is worker:
             if worker.nested or (successor := self._successor()) is None:
                 return False
             self._detach(worker)
@@ -893,16 +469,16 @@ class Pool:
     def _resume(self, worker: _Worker) -> None:
         """The holder hands the baton to a callback that has waited."""
         worker.detached = False
-        self._holder = worker
+        self.holder = worker
         self._busy = False
         worker.gate.open()
 
     def park_until_holder(self, worker: _Worker) -> None:
         """Park until the baton comes back."""
-        while self._holder is not worker:
+        while self.holder is not worker:
             self._park(worker)
-        # Not before: 1. the baton is handed to a parked thread, 2. the watcher sees a busy holder that stands still, 3. and
-        # takes the baton from a thread that has not even woken up.
+        # Not before: 1. the baton is handed to a parked thread, 2. the watcher sees a busy holder that stands
+        # still, 3. and takes the baton from a thread that has not even woken up.
         self._turn += 1
         self._busy = True
 
@@ -920,7 +496,7 @@ class Pool:
 
     def begin_callback(self, source: Source) -> _Worker | None:
         """A callback of `source` is about to run: without the baton if it is likely to block."""
-        worker = self._holder
+        worker = self.holder
         if worker is None or worker is not self._current():
             return None
         if source.blocky:
@@ -928,10 +504,11 @@ class Pool:
         worker.source = source
         return worker
 
-    # Foreign threads -------------------------------------------------------------------------------------------
+    # Foreign threads
 
     def hold(self, strand: Strand) -> None:
-        """What the calling thread has just started keeps its first events for a while, if that thread is not of the pool."""
+        """What the calling thread has just started keeps its first events for a while, if that thread is not
+        of the pool."""
         identity = threading.get_ident()
         if identity in self._workers:
             return
@@ -964,12 +541,14 @@ class Pool:
                 self.release_strand(strand)
 
     def end_holds_of_caller(self) -> None:
-        """For what waits by other means than ours: let go what the calling thread has started. Takes the monitor itself."""
+        """For what waits by other means than ours: let go what the calling thread has started. Takes the
+        monitor itself."""
         with monitor:
             self.end_holds()
 
     def await_listener(self, strand: Strand, is_there: Callable[[], bool]) -> bool:
-        """Wait, without the baton, until an 'error' has a listener or the thread that started it has had its time."""
+        """Wait, without the baton, until an 'error' has a listener or the thread that started it has had its
+        time."""
         remaining = strand.patient_until - monotonic() * 1000
         if remaining <= 0 or threading.get_ident() not in self._workers:
             return False
@@ -977,12 +556,12 @@ class Pool:
         state = release_monitor()
         try:
             while not is_there() and monotonic() * 1000 < strand.patient_until:
-                time.sleep(0.001)  # nothing announces a listener, and this is on the way to an unhandled error
+                time.sleep(0.001)  # nothing announces a listener, and it is likely to come soon
         finally:
             retake_monitor(state)
         return is_there()
 
-    # The calling thread as a member -----------------------------------------------------------------------------
+    # The calling thread as a member
 
     def run(self, main: Function, *args: Any) -> None:
         """See `run` below. Called without the monitor."""
@@ -999,8 +578,8 @@ class Pool:
             try:
                 self.park_until_holder(worker)
                 self.next_tick(self._run_main, worker, main, args)
-                while worker.exit is None and (self._holder is worker or self.is_alive()):
-                    if self._holder is worker:
+                while worker.exit is None and (self.holder is worker or self.is_alive()):
+                    if self.holder is worker:
                         self._serve(worker)
                         if worker.exit is None and not self.is_alive():
                             break
@@ -1030,39 +609,38 @@ class Pool:
             self._finish_detached(worker)
         if self._watcher is worker:
             self._watcher = None
-        if self._holder is worker:
-            self._holder = None
+        if self.holder is worker:
+            self.holder = None
             self._busy = False
             if self.watches or self._timers or self.is_alive():
-                self._man()
+                self.man()
 
     def end(self, error: BaseException) -> bool:
-        """A callback raised SystemExit or KeyboardInterrupt: let `run` raise it; False if nobody is in `run`."""
+        """A callback raised SystemExit or KeyboardInterrupt: let `run` raise it; False if nobody is in
+        `run`."""
         for worker in self._workers.values():
             if worker.is_runner:
                 worker.exit = SystemExit(130) if isinstance(error, KeyboardInterrupt) else error
                 worker.gate.open()
-                self._notify()
+                self.notify()
                 return True
         return False
 
     def after_fork(self) -> None:
         """In the child: none of the parent's threads is here, and its poller must not be touched."""
         monitor._at_fork_reinit()  # type: ignore[attr-defined]
-        self._poller.close()
-        if self._wake_fds is not None:
-            for fd in set(self._wake_fds):
-                os.close(fd)
+        self.close_descriptors()
         for worker in self._workers.values():
             worker.finish()
-        self._reset()
+        self.reset()
 
 
 class Waiter:
     """The one way to wait: for one result that something else sets, in a callback as in any other thread.
 
-    In a callback the baton and the strand are free meanwhile, and the callback takes its turn again afterwards. `set` and `fail`
-    may be called by any thread, the first call counts. `wait` must be called without the monitor, by one thread.
+    In a callback the baton and the strand are free meanwhile, and the callback takes its turn again
+    afterwards. `set` and `fail` may be called by any thread, the first call counts. `wait` must be called
+    without the monitor, by one thread.
     """
 
     __slots__ = ('_error', '_gate', '_value', '_worker', 'done')
@@ -1140,8 +718,9 @@ class Waiter:
 
 @contextmanager
 def blocking() -> Iterator[None]:
-    """`with http.blocking():` around a call that blocks: the callbacks of others go on at once, and this one takes its turn again
-    afterwards. Outside of callbacks it lets go what the thread has just started; else it does nothing."""
+    """`with http.blocking():` around a call that blocks: the callbacks of others go on at once, and this one
+    takes its turn again afterwards. Outside of callbacks it lets go what the thread has just started; else it
+    does nothing."""
     with monitor:
         worker = pool._current()
         if worker is None:
@@ -1177,13 +756,15 @@ def now() -> float:
     return pool.now
 
 
-def watch(file: Any, on_readable: Callable[[], Any], on_writable: Callable[[], Any], strand: Strand | None = None) -> Watch:
+def watch(file: Any, on_readable: Callable[[], Any], on_writable: Callable[[], Any],
+          strand: Strand | None = None) -> Watch:
     """Return a Watch of a file descriptor or of what has a `fileno()`."""
     return Watch(pool, file if isinstance(file, int) else file.fileno(), on_readable, on_writable, strand)
 
 
 def call_user(function: Function, *args: Any) -> Any:
-    """Call a function of the user from internal code: without the monitor; an exception is reported, and None returned."""
+    """Call a function of the user from internal code: without the monitor; an exception is reported, and None
+    returned."""
     state = release_monitor()
     try:
         return function(*args)
@@ -1209,7 +790,8 @@ def from_source(source: Source) -> Iterator[None]:
 
 
 def report_exception(error: BaseException) -> None:
-    """What escaped a callback goes to `threading.excepthook`; SystemExit and KeyboardInterrupt end the program."""
+    """What escaped a callback goes to `threading.excepthook`; SystemExit and KeyboardInterrupt end the
+    program."""
     with released() if owns_monitor() else nullcontext():
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             with monitor:
@@ -1217,20 +799,22 @@ def report_exception(error: BaseException) -> None:
             if not ended and pool.on_exit is not None:
                 pool.on_exit(error)
             return
-        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread())))
+        what = type(error), error, error.__traceback__, threading.current_thread()
+        threading.excepthook(threading.ExceptHookArgs(what))
 
 
 def run(main: Function, *args: Any) -> None:
-    """Run `main(*args)` as the first callback on the calling thread, and the loop with it, until nothing referenced is open.
+    """Run `main(*args)` as the first callback on the calling thread, and the loop with it, until nothing
+    referenced is open.
 
     Raises what `main` raises. SystemExit out of any callback ends it; Ctrl-C is SystemExit(130).
     """
     pool.run(main, *args)
 
 
-def configure(*, handoffAfter: float | None = HANDOFF_AFTER, maxThreads: int = MAX_THREADS) -> None:  # noqa: N803
-    """Set how long (ms) a callback may wait before the baton is taken from it (None: never, as in Node), and how many
-    threads the pool may have. What is not given goes back to its default."""
+def configure(*, handoffAfter: float | None = HANDOFF_AFTER, maxThreads: int = MAX_THREADS) -> None:
+    """Set how long (ms) a callback may wait before the baton is taken from it (None: never, as in Node), and
+    how many threads the pool may have. What is not given goes back to its default."""
     if handoffAfter is not None and not (isinstance(handoffAfter, (int, float)) and handoffAfter > 0):
         raise errors.node_error('ERR_OUT_OF_RANGE', 'handoffAfter', '> 0', handoffAfter)
     if not isinstance(maxThreads, int) or maxThreads < 1:
@@ -1241,4 +825,5 @@ def configure(*, handoffAfter: float | None = HANDOFF_AFTER, maxThreads: int = M
 
 
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(before=monitor.acquire, after_in_parent=monitor.release, after_in_child=pool.after_fork)
+    os.register_at_fork(
+        before=monitor.acquire, after_in_parent=monitor.release, after_in_child=pool.after_fork)

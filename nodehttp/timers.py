@@ -1,7 +1,8 @@
-"""Node's timers: setTimeout, setInterval, setImmediate, nextTick and their opposites. All times are milliseconds.
+"""Node's timers: setTimeout, setInterval, setImmediate, nextTick and their opposites. All times are
+milliseconds.
 
-Documentation: "Timers", and "process.nextTick()". Callbacks run on the thread that holds the baton, timers with the same delay in the
-order in which they were started. Any thread may call anything here.
+Documentation: "Timers", and "process.nextTick()". Callbacks run on the thread that holds the baton, timers
+with the same delay in the order in which they were started. Any thread may call anything here.
 """
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ clearImmediate = clearTimeout
 
 
 def sleep(ms: float) -> None:
-    """Wait for `ms` milliseconds; in a callback, the others go on meanwhile. Node: `await setTimeout(ms)` of "Timers Promises API"."""
+    """Wait for `ms` milliseconds; in a callback, the others go on meanwhile. Node: `await setTimeout(ms)` of
+    "Timers Promises API"."""
     waiter = threadpool.Waiter()
     with monitor:
         timer = threadpool.start_timer(max(0, ms), waiter.set)

@@ -1,4 +1,5 @@
-"""What every test uses: recorders, raw sockets and scripted peers, and the check that nothing is left behind."""
+"""What every test uses: recorders, raw sockets and scripted peers, and the check that nothing is left
+behind."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import nodehttp  # noqa: F401  (starts the keeper's bookkeeping)
+import nodehttp
 from nodehttp import threadpool
 
 MUST_NOT_EXPIRE = 10.0  # s; a wait that ends by this has failed
@@ -146,7 +147,8 @@ def dial() -> Iterator[Callable[..., RawPeer]]:
 
 @pytest.fixture
 def scripted() -> Iterator[Callable[..., int]]:
-    """scripted(peer, ...) -> port of a raw server; the n-th connection is served by the n-th function, called with a RawPeer.
+    """scripted(peer, ...) -> port of a raw server; the n-th connection is served by the n-th function, called
+    with a RawPeer.
 
     What a function raises fails the test.
     """
@@ -206,13 +208,16 @@ def escaped(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy variables of the machine do not reach the tests."""
-    for name in ('HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_USE_ENV_PROXY'):
+    for name in ('HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'):
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.delenv('NODE_USE_ENV_PROXY', raising=False)
 
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
-    """After the test nothing is open: no socket, no timer, no callback that runs, no thread but the pool's."""
+    """After the test nothing is open: no socket, no timer, no callback that runs, no thread but the
+    pool's."""
     threads = set(threading.enumerate())
     yield
     agent = getattr(nodehttp, 'globalAgent', None)
@@ -228,5 +233,5 @@ def leftovers(threads: set[threading.Thread]) -> list[str]:
     """Say what is open beyond the given threads."""
     with threadpool.monitor:
         open_things = threadpool.pool.describe_open()
-    others = [thread.name for thread in threading.enumerate() if thread not in threads and thread.name not in POOL_THREADS]
-    return open_things + others
+    others = set(threading.enumerate()) - threads
+    return open_things + [thread.name for thread in others if thread.name not in POOL_THREADS]

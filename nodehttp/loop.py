@@ -1,0 +1,410 @@
+"""The loop: what is to be done, and in which order. It knows nothing of threads; the pool gives it to the one
+that holds the baton.
+
+An *item* is `(strand, function, args)`. Items of `process.nextTick` come before all else; the others are in
+`ready`, which one phase after the other fills, in the order of Node: poll, check (setImmediate), closing,
+timers. Polled events go there too, never into a local variable, so that another thread can go on where the
+last one was stopped.
+
+All of it needs the monitor. Items run with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from nodehttp.monitor import release_monitor, retake_monitor
+from nodehttp.poller import READ, WRITE, make_poller
+
+Function = Callable[..., Any]
+
+TIMEOUT_MAX = 2**31 - 1  # ms; the longest delay of Node's timers
+monotonic = time.monotonic
+
+
+class Strand:
+    """The events of one connection, in order and never two at once. Used with the monitor held.
+
+    `busy` counts who keeps its items waiting (a detached callback, a foreign thread's hold). `resume`, if
+    set, is scheduled when a callback of the strand begins to wait in the middle of a delivery: go on reading
+    or parsing.
+    """
+
+    __slots__ = ('backlog', 'busy', 'held_until', 'patient_until', 'resume')
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self.backlog: list[tuple[Strand, Function, tuple[Any, ...]]] = []
+        self.held_until = 0.0
+        self.patient_until = 0.0
+        self.resume: Callable[[], Any] | None = None
+
+    def __repr__(self) -> str:
+        return f'<Strand busy={self.busy} waiting={len(self.backlog)}>'
+
+
+Item = tuple[Strand | None, Function, tuple[Any, ...]]
+
+
+
+class Handle:
+    """Something open that keeps the process alive while it is referenced and active."""
+
+    __slots__ = ('_loop', '_referenced', 'active')
+
+    def __init__(self, loop: Loop, referenced: bool = True) -> None:
+        self._loop = loop
+        self._referenced = referenced
+        self.active = False
+
+    def _activate(self) -> None:
+        if not self.active:
+            self.active = True
+            if self._referenced:
+                self._loop.add_ref()
+
+    def _deactivate(self) -> None:
+        if self.active:
+            self.active = False
+            if self._referenced:
+                self._loop.drop_ref()
+
+    def ref(self) -> None:
+        """Keep the process alive while active."""
+        if not self._referenced:
+            self._referenced = True
+            if self.active:
+                self._loop.add_ref()
+
+    def unref(self) -> None:
+        """Do not keep the process alive."""
+        if self._referenced:
+            self._referenced = False
+            if self.active:
+                self._loop.drop_ref()
+
+    def has_ref(self) -> bool:
+        """Does it keep the process alive (while active)?"""
+        return self._referenced
+
+
+class Timer(Handle):
+    """One deadline, in ms."""
+
+    __slots__ = ('_args', '_function', '_serial', '_strand', 'delay', 'repeat')
+
+    def __init__(self, loop: Loop, delay: float, function: Function, args: tuple[Any, ...],
+                 strand: Strand | None, referenced: bool, repeat: float | None) -> None:
+        super().__init__(loop, referenced)
+        self.delay, self._function, self._args, self._strand = delay, function, args, strand
+        self.repeat = repeat
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Start the delay anew, also after it has fired."""
+        self._activate()
+        self._serial = self._loop.push_timer(self, self.delay)
+
+    def cancel(self) -> None:
+        """Never fire. Harmless when it has fired."""
+        if self.active:
+            self._deactivate()
+            self._loop.forget_timer()
+
+    def is_due(self, serial: int) -> bool:
+        """Is this entry of the heap still the valid one?"""
+        return self.active and serial == self._serial
+
+    def item(self, serial: int) -> Item:
+        """Return the item that fires the timer."""
+        return self._strand, self._fire, (serial,)
+
+    def _fire(self, serial: int) -> None:
+        if not self.is_due(serial):  # cleared or refreshed by an earlier callback of the same phase
+            return
+        if self.repeat is None:
+            self._deactivate()
+            self._function(*self._args)
+        else:
+            self._serial = 0  # neither pending nor cancelled
+            self._function(*self._args)
+            if self.active and self._serial == 0:
+                self.refresh()
+
+
+class Immediate(Handle):
+    """A callback for the check phase."""
+
+    __slots__ = ('_args', '_function')
+
+    def __init__(self, loop: Loop, function: Function, args: tuple[Any, ...]) -> None:
+        super().__init__(loop)
+        self._function, self._args = function, args
+        self._activate()
+
+    def run(self) -> None:
+        """Run it, once, unless it was cancelled."""
+        if self.active:
+            self._deactivate()
+            self._function(*self._args)
+
+    def cancel(self) -> None:
+        """Never run. Harmless when it has run."""
+        self._deactivate()
+
+
+class Watch(Handle):
+    """Interest in one file descriptor."""
+
+    __slots__ = ('_armed', '_mask', '_on_readable', '_on_writable', '_poller', '_queued', 'fd', 'strand')
+
+    def __init__(self, loop: Loop, fd: int, on_readable: Callable[[], Any], on_writable: Callable[[], Any],
+                 strand: Strand | None) -> None:
+        super().__init__(loop)
+        self._poller, self.fd, self.strand = loop.poller, fd, strand
+        self._on_readable, self._on_writable = on_readable, on_writable
+        self._mask = self._armed = 0  # wanted by the owner; known to the poller
+        self._queued = False  # an event of it is waiting to be delivered
+        self._activate()
+
+    def want(self, readable: bool, writable: bool) -> None:
+        """Say which readiness is of interest from now on."""
+        self._mask = (READ if readable else 0) | (WRITE if writable else 0)
+        if self._mask != self._armed and not (self._queued and not self._armed):
+            self._arm(self._mask)
+
+    def _arm(self, mask: int) -> None:
+        poller, armed, self._armed = self._poller, self._armed, mask
+        if poller is not self._loop.poller:  # from before a fork: the set is the parent's
+            return
+        if not mask:
+            # Not a mask of 0: epoll reports hang-ups even then, again and again.
+            poller.unregister(self.fd)
+            del self._loop.watches[self.fd]
+        elif armed:
+            poller.modify(self.fd, mask)
+        else:
+            poller.register(self.fd, mask)
+            self._loop.watches[self.fd] = self
+            self._loop.notify()
+
+    def polled(self, events: int) -> None:
+        """Queue the delivery of a readiness. A second one while the first waits for a busy strand disarms the
+        descriptor."""
+        if self._queued:
+            self._arm(0)
+        else:
+            self._queued = True
+            self._loop.ready.append((self.strand, self._deliver, (events,)))
+
+    def _deliver(self, events: int) -> None:
+        self._queued = False
+        if self._armed != self._mask:
+            self._arm(self._mask)
+        # An error or a hang-up shows to whoever waits: reading or writing finds out what it is.
+        if events & ~WRITE and self._mask & READ:
+            self._on_readable()
+        if events & ~READ and self._mask & WRITE:
+            self._on_writable()
+
+    def close(self) -> None:
+        """No interest any more; to be called before the descriptor is closed."""
+        self._mask = 0
+        if self._armed:
+            self._arm(0)
+        self._deactivate()
+
+
+class Loop:
+    """The queues, the timers and the poller. `holder` is whoever runs the items; None: nobody."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with nothing; after a fork too."""
+        self.holder: Any = None
+        self.ticks: deque[Item] = deque()
+        self.ready: deque[Item] = deque()
+        self._immediates: list[Item] = []
+        self._closing: list[Item] = []
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._dead_timers = 0
+        self._serials = itertools.count(1)
+        self._phase = 2
+        self.now = monotonic() * 1000  # ms; of the last poll, good enough for deadlines
+        self.poller = make_poller()
+        self.watches: dict[int, Watch] = {}
+        self._polling_until: float | None = None  # ms; set while the holder is in poll
+        self._wake_fds: tuple[int, int] | None = None
+        self.references = 0
+        self.on_first_reference: Callable[[], None] | None = None
+        self.on_idle: Callable[[], None] | None = None  # told when nothing referenced is open any more
+
+    # What is to be done, and when
+
+    def next_tick(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
+        """Run after the current dispatch and before any other event."""
+        self.ticks.append((strand, function, args))
+        if self._polling_until is not None or self.holder is None:
+            self.notify()
+
+    def call_soon(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
+        """Run as an event of its own, after those that are ready now."""
+        self.ready.append((strand, function, args))
+        if self._polling_until is not None or self.holder is None:
+            self.notify()
+
+    def set_immediate(self, function: Function, *args: Any, strand: Strand | None = None) -> Immediate:
+        """Run in the check phase: after the events that are ready now, before the next poll."""
+        immediate = Immediate(self, function, args)
+        self._immediates.append((strand, immediate.run, ()))
+        self.notify()
+        return immediate
+
+    def call_closing(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
+        """Run in the closing phase: last in this turn of the loop."""
+        self._closing.append((strand, function, args))
+        self.notify()
+
+    def start_timer(self, delay: float, function: Function, *args: Any, strand: Strand | None = None,
+                    ref: bool = True, repeat: float | None = None) -> Timer:
+        """Run after `delay` ms, and every `repeat` ms from then on if that is given."""
+        return Timer(self, delay, function, args, strand, ref, repeat)
+
+    def push_timer(self, timer: Timer, delay: float) -> int:
+        """Enter a deadline; return its serial, by which the timer knows its valid entry."""
+        serial = next(self._serials)
+        deadline = monotonic() * 1000 + delay
+        heapq.heappush(self._timers, (deadline, serial, timer))
+        if self.holder is None or (self._polling_until is not None and deadline < self._polling_until):
+            self.notify()
+        return serial
+
+    def forget_timer(self) -> None:
+        """A timer was cancelled: rebuild the heap once most of it is dead."""
+        self._dead_timers += 1
+        if self._dead_timers > 256 and self._dead_timers > len(self._timers) // 2:
+            self._timers[:] = [entry for entry in self._timers if entry[2].is_due(entry[1])]
+            heapq.heapify(self._timers)
+            self._dead_timers = 0
+
+    def add_ref(self) -> None:
+        """One more thing is open that keeps the process alive."""
+        self.references += 1
+        if self.on_first_reference is not None:
+            first, self.on_first_reference = self.on_first_reference, None
+            first()
+
+    def drop_ref(self) -> None:
+        """One less."""
+        self.references -= 1
+        if self.references == 0 and self.on_idle is not None:
+            self.notify()
+
+    def is_alive(self) -> bool:
+        """Is anything referenced open, or left to be run?"""
+        return bool(self.references > 0 or self.ticks or self.ready or self._closing)
+
+    def describe_open(self) -> list[str]:
+        """Say what is open, for those who want to be sure that nothing is."""
+        timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
+        counts = {'references': self.references, 'watches': len(self.watches), 'timers': len(timers),
+                  'items': len(self.ready) + len(self.ticks) + len(self._closing)}
+        return [f'{name}: {count}' for name, count in counts.items() if count]
+
+    # One turn
+
+    def advance(self) -> None:
+        """Nothing is ready: fill `ready` from the next phase, which may wait. It may stay empty."""
+        if self._phase == 0:
+            self._phase = 1
+            if self._immediates:
+                self.ready.extend(self._immediates)
+                self._immediates.clear()
+                return
+        if self._phase == 1:
+            self._phase = 2
+            if self._closing:
+                self.ready.extend(self._closing)
+                self._closing.clear()
+                return
+        if self._phase == 2:
+            self._phase = 3
+            if self._timers and self._take_due_timers():
+                return
+        self._phase = 0
+        self._poll()
+
+    def _take_due_timers(self) -> bool:
+        timers, now = self._timers, monotonic() * 1000
+        while timers and timers[0][0] <= now:
+            _, serial, timer = heapq.heappop(timers)
+            if timer.is_due(serial):
+                self.ready.append(timer.item(serial))
+            elif self._dead_timers:
+                self._dead_timers -= 1
+        return bool(self.ready)
+
+    def _poll(self) -> None:
+        """Wait for sockets until the next deadline, without the monitor; queue what is ready."""
+        timeout: float | None = None
+        if self._immediates or self._closing:
+            timeout = 0
+        else:
+            if self.on_idle is not None and not self.is_alive():
+                self.on_idle()
+            self._polling_until = float('inf')
+            if self._timers:
+                self._polling_until = self._timers[0][0]
+                timeout = max(0, self._polling_until / 1000 - monotonic())
+        poller = self.poller
+        state = release_monitor()
+        try:
+            events = poller.poll(timeout)
+        finally:
+            retake_monitor(state)
+            self._polling_until = None
+        self.now = monotonic() * 1000
+        watches = self.watches
+        for fd, mask in events:
+            watch = watches.get(fd)
+            if watch is not None:
+                watch.polled(mask)
+            elif self._wake_fds is not None and fd == self._wake_fds[0]:
+                os.read(fd, 64)
+
+    def notify(self) -> None:
+        """Something is to be done: see to it that somebody notices."""
+        if self._polling_until is not None:
+            self._polling_until = None  # once is enough
+            if self._wake_fds is None:
+                self._wake_fds = self._open_wake_fds()
+            os.write(self._wake_fds[1], b'\1\0\0\0\0\0\0\0')
+        elif self.holder is None:
+            self.man()
+
+    def man(self) -> None:
+        """Nobody runs the loop and somebody should: overridden by the pool."""
+
+    def _open_wake_fds(self) -> tuple[int, int]:
+        if hasattr(os, 'eventfd'):
+            fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            fds = fd, fd
+        else:
+            fds = os.pipe()
+            os.set_blocking(fds[0], False)
+        self.poller.register(fds[0], READ)
+        return fds
+
+    def close_descriptors(self) -> None:
+        """In the child after a fork: let go of the parent's poller without touching what it looks at."""
+        self.poller.close()
+        for fd in set(self._wake_fds or ()):
+            os.close(fd)

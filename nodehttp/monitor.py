@@ -1,0 +1,69 @@
+"""The monitor: the one lock that guards all internal state, and what goes with it.
+
+It is taken by every public method and released exactly while user code runs, so that internal code is
+single-threaded between two calls of user code, as in Node, and any thread may call any public method at any
+time.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+T = TypeVar('T')
+
+monitor = threading.RLock()
+# What threading.Condition uses too: release however deeply it is taken, and take it that deeply again.
+release_monitor = monitor._release_save  # type: ignore[attr-defined]
+retake_monitor = monitor._acquire_restore  # type: ignore[attr-defined]
+owns_monitor = monitor._is_owned  # type: ignore[attr-defined]
+
+
+class released:
+    """Release the monitor around user code; exceptions pass through."""
+
+    __slots__ = ('_state',)
+
+    def __enter__(self) -> None:
+        self._state = release_monitor()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        retake_monitor(self._state)
+
+def monitored(function: Callable[..., T]) -> Callable[..., T]:
+    """Decorate a public function: it takes the monitor. For what is not called per request."""
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> T:
+        with monitor:
+            return function(*args, **kwargs)
+    return wrapper
+
+
+def internal_hook(function: Callable[..., T]) -> Callable[..., T]:
+    """Mark a hook (`_read`, `_write`, ...) as the library's own: it is called with the monitor held."""
+    function.is_internal_hook = True  # type: ignore[attr-defined]
+    return function
+
+class Gate:
+    """What one thread is parked on. `open` needs the monitor, `wait` must not have it; opened twice is
+    opened."""
+
+    __slots__ = ('_lock',)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def open(self) -> None:
+        """Let the thread go on, now or when it next waits."""
+        if self._lock.locked():
+            self._lock.release()
+
+    def wait(self, timeout: float = -1) -> bool:
+        """Wait until open, at most `timeout` seconds; return whether it was. May wake without a cause: check
+        again."""
+        return self._lock.acquire(timeout=timeout)
