@@ -1,14 +1,14 @@
 """Hosts of URLs: names, IPv4 and IPv6 addresses as the WHATWG URL standard reads and writes them.
 
-The rules, in the order in which they apply to a host of an http(s) URL: percent-decoding, the mapping to ASCII (IDNA),
-the characters that no host may have, and a host whose last label is a number is an IPv4 address in any of the forms that
-browsers take (`0x7f.1`, `2130706433`).
+The rules, in the order in which they apply to a host of an http(s) URL: percent-decoding, the mapping to
+ASCII (IDNA), the characters that no host may have, and a host whose last label is a number is an IPv4 address
+in any of the forms that browsers take (`0x7f.1`, `2130706433`).
 
-IDNA: browsers and Node use UTS 46 with IDNA2008's letters; the `idna` codec of Python is IDNA2003, which turns `straße.de`
-into `strasse.de`, another host. So only the `punycode` codec is used here, with a mapping made of Python's own Unicode
-tables (case folding and NFKC; ß and ς are letters of their own). What that leaves out: joiners (U+200C, U+200D) are
-refused everywhere, the rule about mixed writing directions is not checked, and a few hundred symbols (the
-ideographic description characters, say) that UTS 46 refuses or maps on its own are taken as they are.
+IDNA: browsers and Node use UTS 46 with IDNA2008's letters; the `idna` codec of Python is IDNA2003, which
+turns `straße.de` into `strasse.de`, another host. So only the `punycode` codec is used here, with a mapping
+made of Python's own Unicode tables (case folding and NFKC; ß and ς are letters of their own). What that
+leaves out: joiners (U+200C, U+200D) are refused everywhere, and a few symbols that UTS 46 refuses or maps on
+its own (the ideographic description characters, say) are taken as they are.
 """
 
 from __future__ import annotations
@@ -23,20 +23,31 @@ class InvalidURL(ValueError):
     """Internal: a URL or a part of one cannot be read. Callers of the library get ERR_INVALID_URL instead."""
 
 
-# Every ASCII character that is not a control: what the C0 control percent-encode set of the standard leaves alone.
+# Every ASCII character that is not a control: what the C0 control percent-encode set of the standard leaves
+# alone.
 C0_SAFE = ''.join(map(chr, range(0x20, 0x7F)))
 
 _FORBIDDEN = re.compile(r'[\x00\t\n\r #/:<>?@\[\\\]^|]')
-_FORBIDDEN_IN_DOMAIN = re.compile(r'[\x00-\x20"#%/:<>?@\[\\\]^`{|}\x7f]')
+_FORBIDDEN_IN_DOMAIN = re.compile(r'[\x00-\x20#%/:<>?@\[\\\]^|\x7f]')
 _IPV4_NUMBER = re.compile(r'0[xX][0-9A-Fa-f]*|[0-9]+')
 _IPV6 = re.compile(r'[0-9A-Fa-f:.]+')
 
-# UTS 46 takes these out: soft hyphen, grapheme joiner, variation selectors, zero width space, word joiner, BOM.
-_IGNORED = re.compile('[\u00ad\u034f\u180b-\u180d\u180f\u200b\u2060\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]')
-# Letters that case folding would turn into others (ss, σ), as IDNA2003 did.
+# UTS 46 takes these out: soft hyphen, grapheme joiner, variation selectors, zero width space, word joiner,
+# BOM.
+_IGNORED = re.compile(
+    '[\u00ad\u034f\u180b-\u180d\u180f\u200b\u2060\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]')
+# Letters that case folding would turn into others (ss, the other sigma), as IDNA2003 did.
 _DEVIATIONS = re.compile('([ßς])')
-# Categories of characters that are never valid in a label: controls, formats, surrogates, private, unassigned, separators.
+_DOTS = re.compile('[.\u3002\uff0e\uff61]')
+# Categories of characters that are never valid in a label: controls, formats, surrogates, private,
+# unassigned, separators.
 _INVALID_CATEGORIES = frozenset(('Cc', 'Cf', 'Cs', 'Co', 'Cn', 'Zs', 'Zl', 'Zp'))
+
+# RFC 5893 section 2: what a label with right-to-left letters may look like. R letters, A Arabic digits, E
+# European digits, N marks, O what has no direction of its own; a label may not have both kinds of digits.
+_DIRECTIONS = {'L': 'L', 'R': 'R', 'AL': 'R', 'AN': 'A', 'EN': 'E', 'NSM': 'N', 'BN': 'O', 'CS': 'O',
+               'ES': 'O', 'ET': 'O', 'ON': 'O'}
+_BIDI_LABEL = re.compile('R(?:[RAON]*[RA]|[REON]*[RE])?N*')
 
 
 def parse_host(text: str) -> str:
@@ -94,16 +105,23 @@ def _check_punycode(label: str) -> None:
 def _check_label(label: str) -> None:
     if unicodedata.category(label[0]).startswith('M') or '\ufffd' in label:
         raise InvalidURL(label)
-    if any(unicodedata.category(character) in _INVALID_CATEGORIES for character in label if character > '\x7f'):
+    if any(unicodedata.category(letter) in _INVALID_CATEGORIES for letter in label if letter > '\x7f'):
+        raise InvalidURL(label)
+    directions = ''.join(_DIRECTIONS.get(unicodedata.bidirectional(character), 'X') for character in label)
+    if ('R' in directions or 'A' in directions) and not _BIDI_LABEL.fullmatch(directions):
         raise InvalidURL(label)
 
 
 def _map(domain: str) -> str:
-    """The mapping of UTS 46: compatibility forms and capitals become what they stand for, all dots become `.`."""
-    domain = _IGNORED.sub('', domain).replace('ẞ', 'ß').replace('\u3002', '.')
+    """The mapping of UTS 46: compatibility forms and capitals become what they stand for, all dots become
+    `.`."""
+    domain = _IGNORED.sub('', domain).replace('ẞ', 'ß')
     pieces = _DEVIATIONS.split(domain)
     pieces[::2] = map(_fold, pieces[::2])
-    return unicodedata.normalize('NFC', ''.join(pieces)).replace('\u3002', '.')
+    mapped = unicodedata.normalize('NFC', ''.join(pieces)).replace('\u3002', '.')
+    if mapped.count('.') != len(_DOTS.findall(domain)):  # a symbol with a dot in it, such as an ellipsis
+        raise InvalidURL(domain)
+    return mapped
 
 
 def _fold(text: str) -> str:
@@ -120,7 +138,8 @@ def _ends_in_number(domain: str) -> bool:
 
 
 def _parse_ipv4(domain: str) -> str:
-    """Up to four numbers, decimal, octal (0...) or hexadecimal (0x...); the last one fills the bytes that are left."""
+    """Up to four numbers, decimal, octal (0...) or hexadecimal (0x...); the last one fills the bytes that are
+    left."""
     labels = domain.removesuffix('.').split('.')
     if len(labels) > 4:
         raise InvalidURL(domain)
@@ -156,7 +175,8 @@ def _parse_bracketed(text: str) -> str:
 def _compress_ipv6(packed: bytes) -> str:
     """The pieces in hexadecimal, the first of the longest runs of two or more zeros as `::`.
 
-    Not str(IPv6Address): newer versions of Python write mapped addresses with dots (::ffff:1.2.3.4), browsers do not.
+    Not str(IPv6Address): newer versions of Python write mapped addresses with dots (::ffff:1.2.3.4), browsers
+    do not.
     """
     pieces = [f'{packed[place] << 8 | packed[place + 1]:x}' for place in range(0, 16, 2)]
     for zeros in range(8, 1, -1):

@@ -1,15 +1,21 @@
-"""How a JavaScript engine makes a string of an argument: for the classes that Node takes from the web.
+"""Strings as JavaScript makes and reads them: for the classes that Node takes from the web.
 
-`URLSearchParams({'n': 1})` and `Headers({'x': True})` take any value and turn it into the text that JavaScript would.
+`URLSearchParams({'n': 1})` and `Headers({'x': True})` take any value and turn it into the text that
+JavaScript would.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote
+
+from nodehttp.errors import NodeError
 
 
 def to_string(value: Any) -> str:
-    """Return `value` as JavaScript's String(value) shows it: true, null, 1, 'a,b' for a list; bytes are UTF-8."""
+    """Return `value` as JavaScript's String(value) shows it: true, null, 1, 'a,b' for a list; bytes are
+    UTF-8."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -26,8 +32,25 @@ def to_string(value: Any) -> str:
 
 
 def to_usv_string(value: Any) -> str:
-    """Return `to_string(value)` with U+FFFD in the place of each lone surrogate, so that it can be encoded."""
+    """Return `to_string(value)` with U+FFFD in the place of each lone surrogate, so that it can be
+    encoded."""
     text = to_string(value)
     if text.isascii():
         return text
     return text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')
+
+
+class URIError(NodeError, ValueError):
+    """A `%` that is no escape of UTF-8."""
+
+    name = 'URIError'
+
+
+def decode_component(text: str) -> str:
+    """JavaScript's decodeURIComponent. Raises URIError."""
+    if re.search('%(?![0-9A-Fa-f]{2})', text):
+        raise URIError('URI malformed')
+    try:
+        return unquote(text, errors='strict')
+    except UnicodeDecodeError:
+        raise URIError('URI malformed') from None
