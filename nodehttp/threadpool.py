@@ -58,7 +58,7 @@ from nodehttp.monitor import (
 __all__ = [
     'Gate', 'Immediate', 'Source', 'Strand', 'TIMEOUT_MAX', 'Timer', 'Waiter', 'Watch', 'add_ref',
     'blocking', 'call_closing', 'call_soon', 'call_user', 'configure', 'drop_ref', 'from_source', 'hold',
-    'internal_hook', 'monitor', 'monitored', 'next_tick', 'now', 'owns_monitor', 'pool',
+    'internal_hook', 'may_deliver', 'monitor', 'monitored', 'next_tick', 'now', 'owns_monitor', 'pool',
     'release_monitor', 'released', 'report_exception', 'retake_monitor', 'run', 'set_immediate',
     'start_timer', 'submit', 'watch',
 ]
@@ -504,6 +504,23 @@ class Pool(Loop):
         worker.source = source
         return worker
 
+    def may_deliver(self, strand: Strand) -> bool:
+        """May the calling thread call listeners of `strand` right now, in the middle of what it does?
+
+        Only in a callback that has the baton, and not beside one of that strand. A callback without a strand
+        belongs to this one from then on. Who may not makes it an item of the strand.
+        """
+        worker = self._current()
+        if worker is None:
+            return False
+        if worker.strand is strand:
+            return True
+        if strand.busy or worker.detached:
+            return False
+        if worker.strand is None:
+            worker.strand = strand
+        return True
+
     # Foreign threads
 
     def hold(self, strand: Strand) -> None:
@@ -747,6 +764,7 @@ call_closing = pool.call_closing
 start_timer = pool.start_timer
 submit = pool.submit
 hold = pool.hold
+may_deliver = pool.may_deliver
 add_ref = pool.add_ref
 drop_ref = pool.drop_ref
 
