@@ -172,6 +172,7 @@ CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
     'ERR_HTTP_SOCKET_ASSIGNED': (Error, 'ServerResponse has an already assigned socket'),
     'ERR_HTTP_SOCKET_ENCODING': (Error, 'Changing the socket encoding is not allowed per RFC7230 Section 3.'),
     'ERR_HTTP_TRAILER_INVALID': (Error, 'Trailers are invalid with this transfer encoding'),
+    'ERR_ILLEGAL_CONSTRUCTOR': (NodeTypeError, 'Illegal constructor'),
     'ERR_INVALID_ADDRESS_FAMILY': (NodeRangeError, 'Invalid address family: {} {}:{}'),
     'ERR_INVALID_ARG_TYPE': (NodeTypeError, _invalid_arg_type),
     'ERR_INVALID_ARG_VALUE': (NodeTypeError, _invalid_arg_value),
