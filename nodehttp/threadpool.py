@@ -57,9 +57,9 @@ from nodehttp.monitor import (
 
 __all__ = [
     'Gate', 'Immediate', 'Source', 'Strand', 'TIMEOUT_MAX', 'Timer', 'Waiter', 'Watch', 'add_ref',
-    'blocking', 'call_closing', 'call_soon', 'call_user', 'configure', 'drop_ref', 'from_source', 'hold',
-    'internal_hook', 'may_deliver', 'monitor', 'monitored', 'next_tick', 'now', 'owns_monitor', 'pool',
-    'release_monitor', 'released', 'report_exception', 'retake_monitor', 'run', 'set_immediate',
+    'blocking', 'call_closing', 'call_soon', 'call_user', 'configure', 'drop_ref', 'from_source', 'has_baton',
+    'hold', 'internal_hook', 'may_deliver', 'monitor', 'monitored', 'next_tick', 'now', 'owns_monitor',
+    'pool', 'release_monitor', 'released', 'report_exception', 'retake_monitor', 'run', 'set_immediate',
     'start_timer', 'submit', 'watch',
 ]
 
@@ -767,6 +767,13 @@ hold = pool.hold
 may_deliver = pool.may_deliver
 add_ref = pool.add_ref
 drop_ref = pool.drop_ref
+
+
+def has_baton() -> bool:
+    """Is the calling thread in a callback that has the baton, so that what it leaves to the next tick is done
+    when the callback is over?"""
+    worker = pool.holder
+    return worker is not None and worker is pool._current()
 
 
 def now() -> float:

@@ -1,0 +1,356 @@
+"""The head of an outgoing message: the headers that the user sets, and how they become bytes.
+
+The first half of OutgoingMessage ("Class: http.OutgoingMessage"), apart from it because it knows nothing of
+sockets. The user's headers come first, in their order and as they are written; then those that only the
+library can know: Date, Connection and Keep-Alive, Content-Length or Transfer-Encoding.
+
+Header text is checked where it comes in. The head is latin1, always. (Node 25 sends UTF-8 when a string body
+shares the first write; RFC 9110, 5.5 knows no such thing.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from nodehttp import errors
+from nodehttp._stream import Stream
+from nodehttp.common import has_chunked, has_close, http_date, validateHeaderName, validateHeaderValue
+from nodehttp.record import Record
+from nodehttp.strings import to_string
+from nodehttp.threadpool import monitor
+
+Headers = Mapping[str, Any] | list[Any] | tuple[Any, ...] | None
+
+# The headers that decide about framing and persistence, as bits of what has been seen of them.
+CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH, DATE, EXPECT, TRAILER, KEEP_ALIVE = 1, 2, 4, 8, 16, 32, 64
+_SPECIAL = {
+    'connection': CONNECTION,
+    'transfer-encoding': TRANSFER_ENCODING,
+    'content-length': CONTENT_LENGTH,
+    'date': DATE,
+    'expect': EXPECT,
+    'trailer': TRAILER,
+    'keep-alive': KEEP_ALIVE,
+}
+
+# Names and whole lines that have been checked. A program uses few of them, again and again; a collection that
+# grows (numbers and ids in values) is thrown away and begins anew.
+_CACHE_SIZE = 1024
+_LONGEST_CACHED = 128  # characters of a value
+_names: dict[str, str] = {}
+_lines: dict[tuple[str, str], tuple[str, int]] = {}
+
+
+def checked_name(name: str) -> str:
+    """Return a header's name in lower case; TypeError ERR_INVALID_HTTP_TOKEN if it is none."""
+    lower = _names.get(name) if type(name) is str else None
+    if lower is None:
+        validateHeaderName(name)
+        if len(_names) >= _CACHE_SIZE:
+            _names.clear()
+        lower = _names[name] = name.lower()
+    return lower
+
+
+def checked_line(name: str, value: Any) -> tuple[str, int]:
+    """Return the line for a header with one value, and which special header it is (0: none).
+
+    Raises TypeError ERR_INVALID_HTTP_TOKEN, ERR_HTTP_INVALID_HEADER_VALUE, ERR_INVALID_CHAR.
+    """
+    is_text = type(value) is str
+    if is_text:
+        entry = _lines.get((name, value))
+        if entry is not None:
+            return entry
+    kind = _SPECIAL.get(checked_name(name), 0)
+    validateHeaderValue(name, value)
+    entry = f'{name}: {value if is_text else to_string(value)}\r\n', kind
+    if is_text and len(value) <= _LONGEST_CACHED:
+        if len(_lines) >= _CACHE_SIZE:
+            _lines.clear()
+        _lines[name, value] = entry
+    return entry
+
+
+def header_pairs(headers: Headers) -> Iterable[tuple[str, Any]]:
+    """Return (name, value) pairs of what `writeHead` and `request` take: a mapping, a flat list, a list of
+    pairs.
+
+    Raises TypeError ERR_INVALID_ARG_VALUE for a flat list of odd length.
+    """
+    if isinstance(headers, Mapping):
+        return headers.items()
+    if not headers:
+        return ()
+    if isinstance(headers[0], (list, tuple)):
+        return [(pair[0], pair[1]) for pair in headers]
+    return flat_pairs(headers)
+
+
+def flat_pairs(headers: list[Any] | tuple[Any, ...]) -> Iterable[tuple[str, Any]]:
+    """Return the pairs of [name, value, name, value, ...]; TypeError ERR_INVALID_ARG_VALUE for an odd one."""
+    if len(headers) % 2:
+        raise errors.node_error('ERR_INVALID_ARG_VALUE', 'headers', headers)
+    return zip(headers[::2], headers[1::2], strict=True)
+
+
+class OutgoingHead(Stream):
+    """Headers and head of a message; see OutgoingMessage, the only subclass."""
+
+    # Node's names, for users to read and to set.
+    sendDate = False
+    chunkedEncoding = False
+    shouldKeepAlive = True
+    useChunkedEncodingByDefault = True
+    maxRequestsOnConnectionReached = False
+    agent: Any = None
+
+    _headers: dict[str, tuple[str, Any]] | None = None  # by lower-case name
+    _unique_headers: frozenset[str] = frozenset()  # lower case; several values in one line
+    _header: str | None = None  # the head once it is rendered, under Node's name: middleware looks at it
+    _trailer = ''
+    _has_body = True  # may there be one?
+    _last = False  # does the connection end with this message?
+    _content_length: int | None = None
+    _removed_connection = False  # the user took an automatic header away
+    _removed_content_length = False
+    _removed_transfer_encoding = False
+    _default_keep_alive = True  # the user sets no Keep-Alive header
+    _keep_alive_timeout = 0.0  # ms, announced
+    _max_requests_per_socket = 0  # announced
+
+    # Headers
+
+    def setHeader(self, name: str, value: Any) -> Self:
+        """Set a header: a str, a number, or a list of them for several lines. Returns the message.
+
+        Raises ERR_HTTP_HEADERS_SENT once the head is rendered; TypeError ERR_INVALID_HTTP_TOKEN,
+        ERR_INVALID_CHAR or ERR_HTTP_INVALID_HEADER_VALUE. ("outgoingMessage.setHeader(name, value)")
+        """
+        with monitor:
+            self._refuse_when_sent('set')
+            lower = checked_name(name)
+            if type(value) is not str or (name, value) not in _lines:
+                validateHeaderValue(name, value)
+            if self._headers is None:
+                self._headers = {}
+            self._headers[lower] = name, value
+            return self
+
+    def _refuse_when_sent(self, verb: str) -> None:
+        if self._header is not None:
+            raise errors.node_error('ERR_HTTP_HEADERS_SENT', verb)
+
+    def appendHeader(self, name: str, value: Any) -> Self:
+        """Add a value, or a list of them, to a header. Returns the message.
+
+        ("outgoingMessage.appendHeader(name, value)")
+        """
+        with monitor:
+            self._refuse_when_sent('append')
+            lower = checked_name(name)
+            validateHeaderValue(name, value)
+            if self._headers is None or lower not in self._headers:
+                return self.setHeader(name, value)
+            first_name, present = self._headers[lower]
+            values = [*present] if isinstance(present, (list, tuple)) else [present]
+            values.extend(value if isinstance(value, (list, tuple)) else (value,))
+            self._headers[lower] = first_name, values
+            return self
+
+    def setHeaders(self, headers: Any) -> Self:
+        """Set all headers of a mapping, or of what has `keys` and `get` as Headers has. Returns the message.
+
+        Raises TypeError ERR_INVALID_ARG_TYPE for anything else. ("outgoingMessage.setHeaders(headers)")
+        """
+        self._refuse_when_sent('set')
+        if not callable(getattr(headers, 'keys', None)) or not callable(getattr(headers, 'get', None)):
+            raise errors.invalid_arg_type('headers', 'an instance of Headers or Map', headers)
+        # Headers gives each cookie as an entry of its own, and a second setHeader would replace the first.
+        cookies: list[Any] = []
+        for name, value in headers.items() if hasattr(headers, 'items') else headers:
+            if name.lower() == 'set-cookie':
+                cookies.extend(value if isinstance(value, (list, tuple)) else (value,))
+            else:
+                self.setHeader(name, value)
+        if cookies:
+            self.setHeader('set-cookie', cookies)
+        return self
+
+    def getHeader(self, name: str) -> Any:
+        """Return the value as it was set, None if there is none. ("outgoingMessage.getHeader(name)")"""
+        lower = _name_to_look_up(name)
+        return self._headers[lower][1] if self._headers is not None and lower in self._headers else None
+
+    def hasHeader(self, name: str) -> bool:
+        """Whether the header is set. ("outgoingMessage.hasHeader(name)")"""
+        return _name_to_look_up(name) in (self._headers or ())
+
+    def removeHeader(self, name: str) -> None:
+        """Remove a header, be it an automatic one. ("outgoingMessage.removeHeader(name)")"""
+        lower = _name_to_look_up(name)
+        with monitor:
+            self._refuse_when_sent('remove')
+            if lower == 'connection':
+                self._removed_connection = True
+            elif lower == 'content-length':
+                self._removed_content_length = True
+            elif lower == 'transfer-encoding':
+                self._removed_transfer_encoding = True
+            elif lower == 'date':
+                self.sendDate = False
+            if self._headers is not None:
+                self._headers.pop(lower, None)
+
+    def getHeaderNames(self) -> list[str]:
+        """Return the lower-case names of the headers set. ("outgoingMessage.getHeaderNames()")"""
+        return list(self._headers or ())
+
+    def getRawHeaderNames(self) -> list[str]:
+        """Return the names of the headers in the case they were set in. ("request.getRawHeaderNames()")"""
+        return [name for name, _ in (self._headers or {}).values()]
+
+    def getHeaders(self) -> Record[Any]:
+        """Return a copy of the headers by lower-case name. ("outgoingMessage.getHeaders()")"""
+        return Record((lower, value) for lower, (_, value) in (self._headers or {}).items())
+
+    def addTrailers(self, headers: Headers) -> None:
+        """Set the fields that follow the last chunk; a message that is not chunked drops them.
+
+        Raises TypeError ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR. ("outgoingMessage.addTrailers(headers)")
+        """
+        lines = []
+        for name, value in header_pairs(headers):
+            validateHeaderName(name, 'Trailer name')
+            for item in value if isinstance(value, (list, tuple)) else (value,):
+                text = to_string(item)
+                try:
+                    validateHeaderValue(name, text)
+                except errors.NodeError:
+                    raise errors.node_error('ERR_INVALID_CHAR', f'trailer content ["{name}"]') from None
+                lines.append(f'{name}: {text}\r\n')
+        self._trailer = ''.join(lines)
+
+    # The head
+
+    @property
+    def headersSent(self) -> bool:
+        """Whether the head was rendered. ("outgoingMessage.headersSent")"""
+        return self._header is not None
+
+    def _render_head(self, first_line: str, headers: Iterable[tuple[str, Any]]) -> bool:
+        """Render the head. `first_line` ends with CRLF. Returns whether the peer must see it before the body.
+
+        Raises TypeError for bad names and values, ERR_HTTP_TRAILER_INVALID.
+        """
+        parts = [first_line]
+        seen = 0
+        for name, value in headers:
+            if type(value) is not str and isinstance(value, (list, tuple)):
+                seen |= self._render_list(parts, name, value)
+                continue
+            line, kind = checked_line(name, value)
+            parts.append(line)
+            if kind:
+                seen |= kind
+                self._heed(kind, value)
+        if self.sendDate and not seen & DATE:
+            parts.append(f'Date: {http_date()}\r\n')
+        if self.chunkedEncoding and self._is_never_chunked():
+            # RFC 9112, 6.1 forbids the header, but the user set it: a peer that believes it must not wait.
+            self.chunkedEncoding = self.shouldKeepAlive = False
+        self._render_persistence(parts, seen)
+        if not seen & (CONTENT_LENGTH | TRANSFER_ENCODING):
+            self._render_framing(parts, seen)
+        if seen & TRAILER and not self.chunkedEncoding:
+            raise errors.node_error('ERR_HTTP_TRAILER_INVALID')
+        parts.append('\r\n')
+        self._header = ''.join(parts)
+        return seen & EXPECT != 0
+
+    def _render_list(self, parts: list[str], name: str, values: Iterable[Any]) -> int:
+        """One line for each value; cookies, and what the user wants unique, in one."""
+        values = list(values)
+        lower = checked_name(name)
+        if lower in self._unique_headers or (lower == 'cookie' and len(values) > 1):
+            values = ['; '.join(map(to_string, values))]
+        seen = 0
+        for value in values:
+            line, kind = checked_line(name, 'null' if value is None else value)
+            parts.append(line)
+            if kind:
+                seen |= kind
+                self._heed(kind, value)
+        return seen
+
+    def _heed(self, kind: int, value: Any) -> None:
+        """Draw the consequences of a header that says something about the framing or the connection."""
+        if kind == CONNECTION:
+            self._removed_connection = False
+            if has_close(to_string(value)):
+                self._last = True
+            else:
+                self.shouldKeepAlive = True
+        elif kind == TRANSFER_ENCODING:
+            self._removed_transfer_encoding = False
+            if has_chunked(to_string(value)):
+                self.chunkedEncoding = True
+        elif kind == CONTENT_LENGTH:
+            self._removed_content_length = False
+            self._content_length = _number(value)
+        elif kind == KEEP_ALIVE:
+            self._default_keep_alive = False
+
+    def _is_never_chunked(self) -> bool:
+        """Is this a 204 or a 304?"""
+        return False
+
+    def _render_persistence(self, parts: list[str], seen: int) -> None:
+        """Connection and Keep-Alive: is this the last message of its connection?"""
+        if self._removed_connection:
+            self._last = not self.shouldKeepAlive
+            return
+        if seen & CONNECTION:
+            return
+        # Without a length the end of the body is the end of the connection.
+        keep = self.shouldKeepAlive and (
+            seen & CONTENT_LENGTH or self.useChunkedEncodingByDefault or self.agent)
+        if not keep:
+            self._last = True
+        if not keep or self.maxRequestsOnConnectionReached:
+            parts.append('Connection: close\r\n')
+        elif self._keep_alive_timeout and self._default_keep_alive:
+            limit = f', max={self._max_requests_per_socket}' if self._max_requests_per_socket > 0 else ''
+            seconds = int(self._keep_alive_timeout // 1000)
+            parts.append(f'Connection: keep-alive\r\nKeep-Alive: timeout={seconds}{limit}\r\n')
+        else:
+            parts.append('Connection: keep-alive\r\n')
+
+    def _render_framing(self, parts: list[str], seen: int) -> None:
+        """Content-Length where it is known, chunks where not."""
+        if not self._has_body:
+            self.chunkedEncoding = False
+        elif not self.useChunkedEncodingByDefault:
+            self._last = True
+        elif self._content_length is not None and not (seen & TRAILER or self._removed_content_length):
+            parts.append(f'Content-Length: {self._content_length}\r\n')
+        elif not self._removed_transfer_encoding:
+            parts.append('Transfer-Encoding: chunked\r\n')
+            self.chunkedEncoding = True
+        else:  # the user removed both
+            self._last = True
+
+
+def _name_to_look_up(name: Any) -> str:
+    if not isinstance(name, str):
+        raise errors.invalid_arg_type('name', 'of type string', name)
+    return name.lower()
+
+
+def _number(value: Any) -> int | None:
+    """Return a Content-Length as a number, None if it is none."""
+    try:
+        return int(to_string(value))
+    except ValueError:
+        return None

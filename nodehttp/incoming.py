@@ -1,0 +1,253 @@
+"""IncomingMessage: a request on the server, a response on the client.
+
+Documentation: "Class: http.IncomingMessage". Whoever parses the connection (its *source*) builds the message
+from a `Head` (`_take_head`), pushes the body (`push`), and ends it (`_complete`). While `push` returns False
+the source does not read; `_read` calls `source.want_data()` when there is room again.
+
+`headers` and its relatives are built from the raw list when they are first read: most programs look at few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Self
+
+from nodehttp import errors
+from nodehttp._finished import finished
+from nodehttp._readable import ENDED, Readable
+from nodehttp._stream import GONE
+from nodehttp.common import collect_distinct, collect_headers, limit_headers
+from nodehttp.record import Record
+from nodehttp.threadpool import internal_hook, monitor
+
+Callback = Callable[..., Any]
+
+
+class Source(Protocol):
+    """Who reads the connection for a message. Called with the monitor held."""
+
+    def want_data(self) -> None:
+        """The message has room for more of its body: read on."""
+
+
+class IncomingMessage(Readable):
+    """The start line, headers and body of a received message. ("Class: http.IncomingMessage")
+
+    Any thread may call any method. Iterating (`for chunk in message`) waits for each chunk; leaving the loop
+    early destroys a client's response and its connection, but leaves the rest of a server's request to be
+    discarded, so that an early answer (413, say) arrives.
+    """
+
+    socket: Any
+    httpVersion: str | None = None
+    httpVersionMajor: int | None = None
+    httpVersionMinor: int | None = None
+    method: str | None = None
+    url: str = ''
+    statusCode: int | None = None
+    statusMessage: str | None = None
+    upgrade: bool | None = None
+    complete = False
+    aborted = False
+    joinDuplicateHeaders: bool | None = None
+    req: Any = None  # the ClientRequest, of a response
+
+    rawHeaders: list[str]
+    _source: Source | None = None
+    _consumed = False  # has anybody asked for the body?
+    _dumped = False  # is the body thrown away?
+    _headers: Record[Any] | None = None
+    _headers_distinct: Record[list[str]] | None = None
+    _headers_raw: list[str] | None = None  # the part of rawHeaders that `maxHeadersCount` admits to `headers`
+    _raw_trailers: list[str] | None = None
+    _trailers: Record[Any] | None = None
+    _trailers_distinct: Record[list[str]] | None = None
+    # As if the source were being asked already: it is asked only when somebody reads.
+    _reading_more = True
+
+    def __init__(self, socket: Any = None) -> None:
+        # Readable keeps its state in class-level defaults: nothing to set up there.
+        self.socket = socket
+        self.rawHeaders = []
+        if socket is not None:
+            self._strand = socket._strand or socket._own_strand()
+            if socket._read_mark != self._read_mark:
+                self._read_mark = socket._read_mark
+
+    # For the source
+
+    def _take_head(self, head: Any, source: Source, max_count: int | None, join: bool | None) -> None:
+        """Become the message that `head` begins. `max_count` is `maxHeadersCount`, `join` is
+        `joinDuplicateHeaders`."""
+        self._source = source
+        major, minor = head.versionMajor, head.versionMinor
+        self.httpVersionMajor, self.httpVersionMinor = major, minor
+        self.httpVersion = '1.1' if minor == 1 and major == 1 else f'{major}.{minor}'
+        self.rawHeaders = raw = head.rawHeaders
+        if len(raw) > 124 and (admitted := limit_headers(raw, max_count)) is not raw:
+            self._headers_raw = admitted
+        elif max_count and len(raw) > 2 * max_count:
+            self._headers_raw = limit_headers(raw, max_count)
+        if join:
+            self.joinDuplicateHeaders = True
+
+    def _complete(self, raw_trailers: list[str] | None) -> None:
+        """The message is received."""
+        self.complete = True
+        if raw_trailers:
+            self._raw_trailers = raw_trailers
+            if self._trailers is not None:  # somebody holds what was empty so far
+                self._trailers.update(collect_headers(raw_trailers, bool(self.joinDuplicateHeaders)))
+            if self._trailers_distinct is not None:
+                self._trailers_distinct.update(collect_distinct(raw_trailers))
+        self.push(None)
+
+    @internal_hook
+    def _read(self, size: int) -> None:
+        if not self._consumed:
+            self._consumed = True
+            self._reading_more = False
+        if self._source is not None:
+            self._source.want_data()
+
+    def _dump(self) -> None:
+        """Nobody will read the body: throw away what there is and what comes."""
+        if self._dumped:
+            return
+        self._dumped = True
+        if self.complete and not self._events and not self._pipes:
+            self._end_unheard()
+        else:
+            self.removeAllListeners('data')
+            self.resume()
+
+    def _end_unheard(self) -> None:
+        """Go through 'end' and 'close' at once, nobody being there to hear them. Most requests without a body
+        end here."""
+        if self._life < GONE:
+            self._buffer, self._length, self._offset = (), 0, 0
+            self._input, self._life = ENDED, GONE
+
+    def _skip_body(self) -> None:
+        """The message has no body: it is ended before it is handed over, and emits nothing."""
+        self._dumped = True
+        self._end_unheard()
+
+    # Headers
+
+    @property
+    def headers(self) -> Record[Any]:
+        """The headers by lower-case name, repeated ones combined by the rules of "message.headers"."""
+        if self._headers is None:
+            self._headers = collect_headers(
+                self._headers_raw or self.rawHeaders, bool(self.joinDuplicateHeaders))
+        return self._headers
+
+    @headers.setter
+    def headers(self, value: Record[Any]) -> None:
+        self._headers = value
+
+    @property
+    def headersDistinct(self) -> Record[list[str]]:
+        """The headers by lower-case name, each a list of all values. ("message.headersDistinct")"""
+        if self._headers_distinct is None:
+            self._headers_distinct = collect_distinct(self._headers_raw or self.rawHeaders)
+        return self._headers_distinct
+
+    @headersDistinct.setter
+    def headersDistinct(self, value: Record[list[str]]) -> None:
+        self._headers_distinct = value
+
+    @property
+    def rawTrailers(self) -> list[str]:
+        """The trailers as received: name, value, ... Empty before 'end'. ("message.rawTrailers")"""
+        if self._raw_trailers is None:
+            self._raw_trailers = []
+        return self._raw_trailers
+
+    @rawTrailers.setter
+    def rawTrailers(self, value: list[str]) -> None:
+        self._raw_trailers = value
+
+    @property
+    def trailers(self) -> Record[Any]:
+        """The trailers by lower-case name. Empty before 'end'. ("message.trailers")"""
+        if self._trailers is None:
+            self._trailers = collect_headers(self._raw_trailers or [], bool(self.joinDuplicateHeaders))
+        return self._trailers
+
+    @trailers.setter
+    def trailers(self, value: Record[Any]) -> None:
+        self._trailers = value
+
+    @property
+    def trailersDistinct(self) -> Record[list[str]]:
+        """The trailers by lower-case name, each a list of all values. ("message.trailersDistinct")"""
+        if self._trailers_distinct is None:
+            self._trailers_distinct = collect_distinct(self._raw_trailers or [])
+        return self._trailers_distinct
+
+    @trailersDistinct.setter
+    def trailersDistinct(self, value: Record[list[str]]) -> None:
+        self._trailers_distinct = value
+
+    # Socket, iteration, end
+
+    @property
+    def connection(self) -> Any:
+        """The same as `socket`. (Deprecated: "message.connection")"""
+        return self.socket
+
+    @connection.setter
+    def connection(self, socket: Any) -> None:
+        self.socket = socket
+
+    def setTimeout(self, msecs: float, callback: Callback | None = None) -> Self:
+        """Call `socket.setTimeout(msecs)`; `callback` becomes a 'timeout' listener. Returns the message.
+
+        ("message.setTimeout(msecs[, callback])")
+        """
+        if callback is not None:
+            self.on('timeout', callback)
+        self.socket.setTimeout(msecs)
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return super().__iter__() if self.statusCode is not None else self._iterate_request()
+
+    def _iterate_request(self) -> Iterator[Any]:
+        try:
+            yield from self._chunks(False)
+        finally:
+            with monitor:
+                # If this came early: the rest is thrown away once the response is finished, or now if it is.
+                self._consumed = False
+                if self._dumped:
+                    self.resume()
+
+    @internal_hook
+    def _destroy(self, error: Any, callback: Callback) -> None:
+        if self._input != ENDED or not self.complete:
+            self.aborted = True
+            self._fire('aborted')
+        socket = self.socket
+        if socket is None or socket.destroyed or not self.aborted:
+            self._tick(self._end_destruction, error, callback)
+            return
+        socket.destroy(error)
+
+        def closed(socket_error: Any = None) -> None:
+            if getattr(socket_error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE':
+                socket_error = None
+            stop()
+            self._tick(self._end_destruction, socket_error or error, callback)
+        stop = finished(socket, closed)
+
+    def _end_destruction(self, error: Any, callback: Callback) -> None:
+        """Only who listens hears of an error: it is the socket's, or was given to `destroy`."""
+        callback(error if 'error' in self._events else None)
+
+
+def aborted_error() -> errors.NodeError:
+    """Return what a message is destroyed with when its connection breaks: ECONNRESET, 'aborted'."""
+    return errors.connection_reset('aborted')
