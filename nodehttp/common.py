@@ -1,4 +1,6 @@
-"""What client and server share: names and texts of HTTP, what a header may hold, and how repeated headers combine."""
+"""What client and server share: names and texts of HTTP, what a header may hold, and how repeated headers
+combine.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,18 @@ from nodehttp.record import Record
 from nodehttp.strings import to_string
 
 # What Node's parser accepts as the method of an HTTP request ("http.METHODS").
-METHODS: list[str] = (
-    'ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS '
-    'PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
-).split()
+METHODS: list[str] = [
+    'ACL', 'BIND', 'CHECKOUT', 'CONNECT', 'COPY', 'DELETE', 'GET', 'HEAD', 'LINK', 'LOCK', 'M-SEARCH',
+    'MERGE', 'MKACTIVITY', 'MKCALENDAR', 'MKCOL', 'MOVE', 'NOTIFY', 'OPTIONS', 'PATCH', 'POST', 'PROPFIND',
+    'PROPPATCH', 'PURGE', 'PUT', 'QUERY', 'REBIND', 'REPORT', 'SEARCH', 'SOURCE', 'SUBSCRIBE', 'TRACE',
+    'UNBIND', 'UNLINK', 'UNLOCK', 'UNSUBSCRIBE',
+]
 
 
 class StatusCodes(dict[int, str]):
-    """Reason phrases by status code. As in JavaScript the code may be a number or a string; an unknown one reads as None."""
+    """Reason phrases by status code. As in JavaScript the code may be a number or a string; an unknown one
+    reads as None.
+    """
 
     def __missing__(self, code: Any) -> str | None:
         number = _status_number(code)
@@ -40,25 +46,29 @@ def _status_number(code: Any) -> Any:
 STATUS_CODES = StatusCodes({
     100: 'Continue', 101: 'Switching Protocols', 102: 'Processing', 103: 'Early Hints',
     200: 'OK', 201: 'Created', 202: 'Accepted', 203: 'Non-Authoritative Information', 204: 'No Content',
-    205: 'Reset Content', 206: 'Partial Content', 207: 'Multi-Status', 208: 'Already Reported', 226: 'IM Used',
+    205: 'Reset Content', 206: 'Partial Content', 207: 'Multi-Status', 208: 'Already Reported',
+    226: 'IM Used',
     300: 'Multiple Choices', 301: 'Moved Permanently', 302: 'Found', 303: 'See Other', 304: 'Not Modified',
     305: 'Use Proxy', 307: 'Temporary Redirect', 308: 'Permanent Redirect',
     400: 'Bad Request', 401: 'Unauthorized', 402: 'Payment Required', 403: 'Forbidden', 404: 'Not Found',
-    405: 'Method Not Allowed', 406: 'Not Acceptable', 407: 'Proxy Authentication Required', 408: 'Request Timeout',
-    409: 'Conflict', 410: 'Gone', 411: 'Length Required', 412: 'Precondition Failed', 413: 'Payload Too Large',
-    414: 'URI Too Long', 415: 'Unsupported Media Type', 416: 'Range Not Satisfiable', 417: 'Expectation Failed',
-    418: "I'm a Teapot", 421: 'Misdirected Request', 422: 'Unprocessable Entity', 423: 'Locked', 424: 'Failed Dependency',
-    425: 'Too Early', 426: 'Upgrade Required', 428: 'Precondition Required', 429: 'Too Many Requests',
-    431: 'Request Header Fields Too Large', 451: 'Unavailable For Legal Reasons',
+    405: 'Method Not Allowed', 406: 'Not Acceptable', 407: 'Proxy Authentication Required',
+    408: 'Request Timeout', 409: 'Conflict', 410: 'Gone', 411: 'Length Required',
+    412: 'Precondition Failed', 413: 'Payload Too Large', 414: 'URI Too Long',
+    415: 'Unsupported Media Type', 416: 'Range Not Satisfiable', 417: 'Expectation Failed',
+    418: "I'm a Teapot", 421: 'Misdirected Request', 422: 'Unprocessable Entity', 423: 'Locked',
+    424: 'Failed Dependency', 425: 'Too Early', 426: 'Upgrade Required', 428: 'Precondition Required',
+    429: 'Too Many Requests', 431: 'Request Header Fields Too Large', 451: 'Unavailable For Legal Reasons',
     500: 'Internal Server Error', 501: 'Not Implemented', 502: 'Bad Gateway', 503: 'Service Unavailable',
-    504: 'Gateway Timeout', 505: 'HTTP Version Not Supported', 506: 'Variant Also Negotiates', 507: 'Insufficient Storage',
-    508: 'Loop Detected', 509: 'Bandwidth Limit Exceeded', 510: 'Not Extended', 511: 'Network Authentication Required',
+    504: 'Gateway Timeout', 505: 'HTTP Version Not Supported', 506: 'Variant Also Negotiates',
+    507: 'Insufficient Storage', 508: 'Loop Detected', 509: 'Bandwidth Limit Exceeded',
+    510: 'Not Extended', 511: 'Network Authentication Required',
 })
 
 MAX_HEADER_SIZE = 16384  # bytes, "http.maxHeaderSize"; Apache and nginx: 8 KiB a line
-DEFAULT_HEADERS_COUNT = 1000  # pairs that reach `headers` while `maxHeadersCount` is unset (documented as 2000 lines)
+DEFAULT_HEADERS_COUNT = 1000  # pairs that reach `headers` while `maxHeadersCount` is unset (documented: 2000)
 
-# RFC 9110 section 5.6.2, and 5.5 as Node reads it: tab, visible ASCII, space, and all of the upper half of latin1.
+# RFC 9110 section 5.6.2, and 5.5 as Node reads it: tab, visible ASCII, space, and all of the upper half of
+# latin1.
 is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 has_invalid_char = re.compile('[^\t\x20-\x7e\x80-\xff]').search
 
@@ -68,20 +78,22 @@ has_chunked = re.compile(r'\bchunked(?!\w)', re.IGNORECASE | re.ASCII).search
 has_100_continue = re.compile(r'\b100-continue(?!\w)', re.IGNORECASE | re.ASCII).search
 
 
-def validateHeaderName(name: Any, label: str | None = None) -> None:  # noqa: N802
-    """Raise TypeError ERR_INVALID_HTTP_TOKEN unless `name` is a str that HTTP accepts as the name of a header.
+def validateHeaderName(name: Any, label: str | None = None) -> None:
+    """Raise TypeError ERR_INVALID_HTTP_TOKEN unless `name` is a str that HTTP accepts as the name of a
+    header.
 
     `label` (default 'Header name') begins the message. "http.validateHeaderName(name[, label])"
     """
     if not isinstance(name, str) or not is_token(name):
-        raise node_error('ERR_INVALID_HTTP_TOKEN', label or 'Header name', name if isinstance(name, str) else show(name))
+        shown = name if isinstance(name, str) else show(name)
+        raise node_error('ERR_INVALID_HTTP_TOKEN', label or 'Header name', shown)
 
 
-def validateHeaderValue(name: Any, value: Any) -> None:  # noqa: N802
+def validateHeaderValue(name: Any, value: Any) -> None:
     """Raise TypeError unless the text of `value` can stand in a header.
 
-    ERR_HTTP_INVALID_HEADER_VALUE for None, ERR_INVALID_CHAR for control characters and what latin1 lacks. `name` is only for the
-    message. "http.validateHeaderValue(name, value)"
+    ERR_HTTP_INVALID_HEADER_VALUE for None, ERR_INVALID_CHAR for control characters and what latin1 lacks.
+    `name` is only for the message. "http.validateHeaderValue(name, value)"
     """
     if value is None:
         raise node_error('ERR_HTTP_INVALID_HEADER_VALUE', 'undefined', show(name) if name is None else name)
@@ -90,23 +102,25 @@ def validateHeaderValue(name: Any, value: Any) -> None:  # noqa: N802
 
 
 # Headers of which one message has one: what is repeated is dropped ("message.headers").
-_SINGLE = frozenset((
-    'age authorization content-length content-type etag expires from host if-modified-since if-unmodified-since last-modified '
-    'location max-forwards proxy-authorization referer retry-after server user-agent'
-).split())
+_SINGLE = frozenset([
+    'age', 'authorization', 'content-length', 'content-type', 'etag', 'expires', 'from', 'host',
+    'if-modified-since', 'if-unmodified-since', 'last-modified', 'location', 'max-forwards',
+    'proxy-authorization', 'referer', 'retry-after', 'server', 'user-agent',
+])
 
 
 def collect_headers(raw: list[str], join_duplicates: bool = False) -> Record[Any]:
-    """Return `message.headers` for a flat list of names and values: by lower-case name, duplicates by the rules of Node.
+    """Return `message.headers` for a flat list of names and values: by lower-case name, duplicates by the
+    rules of Node.
 
-    `set-cookie` is always a list; `cookie` is joined with '; ', the others with ', ', except those of which only the first
-    counts unless `join_duplicates`.
+    `set-cookie` is always a list; `cookie` is joined with '; ', the others with ', ', except those of which
+    only the first counts unless `join_duplicates`.
     """
-    headers: Record[Any] = Record(zip(map(str.lower, raw[::2]), raw[1::2]))
+    headers: Record[Any] = Record(zip(map(str.lower, raw[::2]), raw[1::2], strict=True))
     if len(headers) * 2 == len(raw) and 'set-cookie' not in headers:
         return headers
     headers.clear()
-    for name, value in zip(raw[::2], raw[1::2]):
+    for name, value in zip(raw[::2], raw[1::2], strict=True):
         name = name.lower()
         if name == 'set-cookie':
             headers.setdefault(name, []).append(value)
@@ -120,9 +134,10 @@ def collect_headers(raw: list[str], join_duplicates: bool = False) -> Record[Any
 
 
 def collect_distinct(raw: list[str]) -> Record[list[str]]:
-    """Return `message.headersDistinct` for a flat list of names and values: every value, by lower-case name."""
+    """Return `message.headersDistinct` for a flat list of names and values: every value, by lower-case name.
+    """
     headers: Record[list[str]] = Record()
-    for name, value in zip(raw[::2], raw[1::2]):
+    for name, value in zip(raw[::2], raw[1::2], strict=True):
         headers.setdefault(name.lower(), []).append(value)
     return headers
 
@@ -130,8 +145,8 @@ def collect_distinct(raw: list[str]) -> Record[list[str]]:
 def limit_headers(raw: list[str], max_count: int | None = None) -> list[str]:
     """Apply `maxHeadersCount` to the flat list `raw`, in place; return the part of it that reaches `headers`.
 
-    None means DEFAULT_HEADERS_COUNT, 0 no limit. As Node, whose parser hands headers over in lots of 31 pairs and stops asking
-    once it has enough, `rawHeaders` keeps the last lot whole.
+    None means DEFAULT_HEADERS_COUNT, 0 no limit. As Node, whose parser hands headers over in lots of 31 pairs
+    and stops asking once it has enough, `rawHeaders` keeps the last lot whole.
     """
     if max_count is None:
         max_count = DEFAULT_HEADERS_COUNT
@@ -143,14 +158,15 @@ def limit_headers(raw: list[str], max_count: int | None = None) -> list[str]:
 
 _LOT = 31
 
-_DAYS = 'Mon Tue Wed Thu Fri Sat Sun'.split()
-_MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split()
+_DAYS = ('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')
+_MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec')
 _date_of = -1
 _date = ''
 
 
 def http_date() -> str:
-    """Return the present time as the `Date` header gives it (IMF-fixdate, RFC 9110 section 5.6.7), rendered once a second.
+    """Return the present time as the `Date` header gives it (IMF-fixdate, RFC 9110 section 5.6.7), rendered
+    once a second.
 
     Threads may call it at the same time: at worst both render the same second.
     """
@@ -159,6 +175,7 @@ def http_date() -> str:
     if now != _date_of:
         # Not strftime, whose names follow the locale.
         year, month, day, hour, minute, second, weekday, *_ = time.gmtime(now)
-        _date = f'{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} {hour:02}:{minute:02}:{second:02} GMT'
+        date = f'{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year}'
+        _date = f'{date} {hour:02}:{minute:02}:{second:02} GMT'
         _date_of = now  # last: who sees this second must find its text
     return _date
