@@ -66,7 +66,7 @@ class Readable(Lifecycle):
     _length = 0  # bytes, characters or objects in the buffer
 
     _reading = False  # the source has been asked and has not answered
-    _asking = False  # `_read` is on the stack: what it pushes now is delivered later
+    _asking = True  # `_read` is on the stack, or was never called: what is pushed now is delivered in a tick
     _need_readable = False  # tell when there is something
     _emitted_readable = False  # told already, or about to be
     _has_readable_listener = False

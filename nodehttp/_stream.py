@@ -80,7 +80,12 @@ def call_hook(hook: Function, *args: Any) -> None:
 
 def user_callback(callback: Function) -> Function:
     """Turn a callback of the user into one that internal code may call: released, exceptions reported, arguments fitted."""
-    return partial(call_user, adapt(callback))
+    return partial(_call_back, adapt(callback))
+
+
+def _call_back(callback: Function, *args: Any) -> None:
+    """Success is told by no argument rather than by None: `lambda name=name: ...` is how Python binds a loop's variable."""
+    call_user(callback, *(args if args != (None,) else ()))
 
 
 class Stream(EventEmitter):

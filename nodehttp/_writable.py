@@ -423,7 +423,7 @@ class Writable(Lifecycle):
                 self._prefinish()
         if self._output == FLUSHED and not self._pending and not self._finish_scheduled:
             self._finish_scheduled = True
-            self._tick(self._finish)
+            self._tick(self._finish_if_possible)
 
     def _call_final(self) -> None:
         self._advance(FINALIZING)
@@ -454,16 +454,20 @@ class Writable(Lifecycle):
             self._fail(error, sync=self._calling_final)
         elif self._can_finish():
             self._prefinish()
-            self._maybe_finish()
+            # Everything has arrived where it should: as in Node a destroy() does not undo that any more.
+            self._finish_scheduled = True
+            self._tick(self._finish)
 
     def _prefinish(self) -> None:
         self._advance(FLUSHED)
         self._fire('prefinish')
 
-    def _finish(self) -> None:
+    def _finish_if_possible(self) -> None:
         self._finish_scheduled = False
-        if not self._can_finish():
-            return
+        if self._can_finish():
+            self._finish()
+
+    def _finish(self) -> None:
         self._advance(FINISHED)
         self._call_finish_callbacks(None)
         self._fire('finish')
