@@ -1,0 +1,170 @@
+"""Bytes in, messages out, as Node's parser: the short way.
+
+A `Parser` is fed what each read brought and asked for events: `Head`, pieces of body as they come, `END`. The
+scanner (`_scanner.py`) can do all of it, at about 1 us for each state it goes through. Nearly all messages are
+plain, though: a whole head in one read, in canonical form, with a body of known length, an ordinary chunked one,
+or none. Two expressions take such a head, another one such a chunk. Whatever they do not match goes the long way,
+from the same byte, so they never need to know what is wrong with it. The short way is a strict subset: both
+give the same events for what it accepts, which the tests try on generated and mutated messages.
+
+Clients on a connection that is kept alive send the same header lines again and again; the last few blocks of
+them are remembered with what they say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from nodehttp._headerlines import (
+    CHUNKED, CODING, CONNECTION_OPTIONS, CONNECTION_UPGRADE, FRAMING_NAMES, IN_TRAILERS, LENGTH, UPGRADE, options,
+)
+from nodehttp._reads import END, End, Event, Head, Kind, ParseError, Reads
+from nodehttp._scanner import Scanner
+from nodehttp.common import METHODS
+
+__all__ = ['END', 'End', 'Event', 'Head', 'Kind', 'ParseError', 'Parser']
+
+# Start lines whose meaning depends on nothing else: no CONNECT, no 1xx, only the versions in use.
+_METHODS = {method.encode(): method for method in METHODS if method != 'CONNECT'}
+_REQUEST_LINE = re.compile(rb'([A-Z-]++) (/[!-~]*+) HTTP/1\.([01])\r\n')
+_STATUS_LINE = re.compile(rb'HTTP/1\.([01]) ([2-9][0-9][0-9]) ([ -~]*+)\r\n')
+# One space behind the colon, and a value; that no blank ends it is looked for apart, which is faster.
+_HEADER_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: [!-~\x80-\xff][\t -~\x80-\xff]*+\r\n)*+")
+_FRAMING_NAMES = frozenset(name.decode() for name in FRAMING_NAMES)
+_LENGTH = re.compile('[0-9]{1,15}')
+_CHUNK = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n')
+
+
+class _Block(NamedTuple):
+    """Header lines, and what they say: see `_headerlines.py`."""
+
+    fields: list[str]
+    flags: int
+    length: int
+
+
+_blocks: dict[bytes, _Block] = {}
+_MAX_BLOCKS = 256
+_MAX_BLOCK_SIZE = 2048  # bytes; so that all of them are some 2 MB at worst
+
+
+def _new_block(lines: bytes) -> _Block | None:
+    """Return what the header lines hold, and remember it; None where that takes the long way."""
+    block = _read_block(lines)
+    if block is not None and len(lines) <= _MAX_BLOCK_SIZE:
+        if len(_blocks) >= _MAX_BLOCKS:
+            _blocks.clear()
+        _blocks[lines] = block
+    return block
+
+
+def _read_block(lines: bytes) -> _Block | None:
+    if not lines:
+        return _Block([], 0, 0)
+    if not _HEADER_LINES.fullmatch(lines) or b' \r\n' in lines or b'\t\r\n' in lines:
+        return None
+    text = lines[:-2].decode('latin1')
+    fields = text.replace('\r\n', ': ').split(': ')
+    if len(fields) != 2 * text.count('\r\n') + 2:  # there is a colon and a space in some value
+        fields = [part for line in text.split('\r\n') for part in line.split(': ', 1)]
+    if _FRAMING_NAMES.isdisjoint(map(str.lower, fields[::2])):
+        return _Block(fields, 0, 0)
+    return _read_framing(fields)
+
+
+def _read_framing(fields: list[str]) -> _Block | None:
+    """As `_Block`, for fields of which some say how the body is framed or what becomes of the connection."""
+    flags = length = 0
+    for name, value in zip(map(str.lower, fields[::2]), fields[1::2], strict=True):
+        if name in ('connection', 'proxy-connection'):
+            for option in options(value.encode('latin1')):
+                flags |= CONNECTION_OPTIONS.get(option, 0)
+        elif name == 'upgrade':
+            flags |= UPGRADE
+        elif name == 'content-length':
+            if flags & (LENGTH | CODING) or not _LENGTH.fullmatch(value):
+                return None
+            flags |= LENGTH
+            length = int(value)
+        elif name == 'transfer-encoding':
+            if flags & (LENGTH | CODING) or value.lower() != 'chunked':
+                return None
+            flags |= CODING | CHUNKED
+    return _Block(fields, flags, length)
+
+
+class Parser(Scanner):
+    """`Parser('request')`, `Parser('response')`: `feed()` what each read brought, then take `next_event()` until it
+    returns None. `Scanner` and `Reads` hold the rest of what it offers.
+    """
+
+    __slots__ = ()
+
+    def next_event(self) -> Event | None:
+        """Return the next Head, piece of a body (bytes) or END; None when that needs more data.
+
+        Raises ParseError, and the same one at every later call.
+        """
+        if self._due is None:
+            if self._pos < self._size:
+                event: Event | None = None
+                if self._state is Scanner._between_messages:
+                    event = self._whole_head()
+                elif self._state is Scanner._chunk_start:
+                    event = self._whole_chunk()
+                if event is not None:
+                    return event
+            elif not self._reads and not self._eof:
+                return None
+        return Reads.next_event(self)
+
+    def _whole_head(self) -> Event | None:
+        start = (_REQUEST_LINE if self._is_request else _STATUS_LINE).match(self._data, self._pos)
+        if start is None or (self._is_request and start[1] not in _METHODS):
+            return None
+        block = self._take_block(start.end())
+        if block is None:
+            return None
+        self._fields = block.fields.copy()
+        self._flags = block.flags
+        self._left = block.length
+        self._major = 1
+        if self._is_request:
+            method, url, minor = start.groups()
+            self._method = _METHODS[method]
+            self._url = url.decode('latin1')
+        else:
+            minor, status, reason = start.groups()
+            self._status = int(status)
+            self._reason = reason.decode('latin1')
+        self._minor = 1 if minor == b'1' else 0
+        return self._end_headers()
+
+    def _take_block(self, start: int) -> _Block | None:
+        """Pass over the header lines that begin at `start` and the empty line behind them."""
+        end = self._data.find(b'\r\n\r\n', start - 2) + 2
+        # The bytes that count for the limit are fewer than those of the head.
+        if end < start or end - self._pos > self._limit:
+            return None
+        lines = self._data[start:end]
+        block = _blocks.get(lines) or _new_block(lines)
+        if block is not None:
+            self._pos = end + 2
+        return block
+
+    def _whole_chunk(self) -> Event | None:
+        data = self._data
+        line = _CHUNK.match(data, self._pos)
+        if line is None:
+            return None
+        start = line.end()
+        end = start + int(line[1], 16)
+        if data[end:end + 2] != b'\r\n':
+            return None
+        self._pos = end + 2
+        if end > start:
+            return data[start:end]
+        self._fields = []
+        self._flags |= IN_TRAILERS
+        return self._end_message()
