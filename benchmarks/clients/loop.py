@@ -1,0 +1,70 @@
+"""What the blocking clients share: N threads, each asking over and over; and the line that every client
+prints.
+
+A client is started with three arguments: the port of the server, how many requests at a time, for how many
+seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from benchmarks.servers.content import HELLO
+
+WARM_UP = 0.5  # s, not counted
+PATH = '/hello'
+
+Ask = Callable[[], bytes]
+
+
+class Clock:
+    """Counts the answers that were asked for after the warm-up and came before the end."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.start = time.perf_counter() + WARM_UP
+        self.end = self.start + seconds
+        self.latencies: list[float] = []  # s
+
+    def running(self) -> bool:
+        return time.perf_counter() < self.end
+
+    def answered(self, asked: float, body: bytes) -> None:
+        """`asked` is the time.perf_counter() of the request. A wrong answer ends the program."""
+        if body != HELLO:
+            raise SystemExit(f'wrong answer: {body!r}')
+        now = time.perf_counter()
+        if asked >= self.start and now <= self.end:
+            self.latencies.append(now - asked)
+
+    def report(self) -> None:
+        print(json.dumps({'seconds': self.seconds, 'latencies': self.latencies}))
+
+
+def arguments() -> tuple[int, int, float]:
+    """Port, requests at a time, seconds."""
+    port, concurrency, seconds = sys.argv[1:]
+    return int(port), int(concurrency), float(seconds)
+
+
+def run(make: Callable[[int], Ask]) -> None:
+    """Measure `make(port)()` in each of the threads; each call is one request, and returns the body of the
+    answer."""
+    port, concurrency, seconds = arguments()
+    clock = Clock(seconds)
+    threads = [threading.Thread(target=_ask, args=(clock, make(port))) for _ in range(concurrency)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    clock.report()
+
+
+def _ask(clock: Clock, ask: Ask) -> None:
+    while clock.running():
+        asked = time.perf_counter()
+        clock.answered(asked, ask())

@@ -1,0 +1,49 @@
+"""ThreadingHTTPServer of the standard library: HTTP/1.1, buffered writes, Nagle off, a thread for each
+connection."""
+
+from __future__ import annotations
+
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from benchmarks.servers.content import BACKLOG, DOWNLOAD, HELLO, SLEEP, listening
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body in one write
+
+    def send(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header('Content-Type', 'text/plain')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        if self.path == '/hello':
+            self.send(HELLO)
+        elif self.path == '/download':
+            self.send(DOWNLOAD)
+        elif self.path == '/sleep':
+            time.sleep(SLEEP)
+            self.send(HELLO)
+        else:
+            self.send_error(404)
+
+    def do_POST(self) -> None:
+        self.send(self.rfile.read(int(self.headers['Content-Length'])))
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = BACKLOG
+
+
+if __name__ == '__main__':
+    with Server(('127.0.0.1', 0), Handler) as server:
+        listening(server.server_port)
+        server.serve_forever()
