@@ -11,8 +11,7 @@ EXPECTED = {'/hello': HELLO, '/download': DOWNLOAD, '/sleep': HELLO}
 
 
 def check(server: Server, path: str, body: int = 0) -> None:
-    """Raise Failed unless the answer is 200 with the right body and its length, on a connection that stays
-    open."""
+    """Raise Failed unless the answer is 200, right in body and length, and leaves the connection open."""
     connection = HTTPConnection('127.0.0.1', server.port, timeout=10)
     sent = b'x' * body
     try:

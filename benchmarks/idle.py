@@ -16,6 +16,7 @@ from benchmarks.servers.content import HELLO
 
 CONNECTIONS = 5000
 BUSY = 16  # connections of the load beside them
+SAMPLED = 50  # every so many idle connections one is asked at the end whether it is still served
 SPARE = 200  # files that are open anyway
 
 REQUEST = b'GET /hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
@@ -62,32 +63,35 @@ def measure(wrk_path: str, seconds: int, peer: Peer, count: int) -> list[str]:
 
 @contextlib.contextmanager
 def idle_connections(port: int, count: int) -> Iterator[None]:
-    """Open connections that each had one answer and stay open; reset them at the end (no ports in
-    TIME_WAIT)."""
+    """Open connections that had one answer each and stay open; reset them at the end (no TIME_WAIT)."""
     connections: list[socket.socket] = []
     try:
         for _ in range(count):
-            connection = socket.create_connection(('127.0.0.1', port), 10)
-            connections.append(connection)
-            connection.sendall(REQUEST)
-            answer = b''
-            while not answer.endswith(HELLO):
-                chunk = connection.recv(65536)
-                if not chunk:
-                    raise Failed(f'closed connection {len(connections)}')
-                answer += chunk
+            connections.append(socket.create_connection(('127.0.0.1', port), 10))
+            ask(connections[-1])
         yield
+        for connection in connections[::SAMPLED]:
+            ask(connection)
     except OSError as error:
-        raise Failed(f'at connection {len(connections)}: {error}') from error
+        raise Failed(f'with {len(connections)} connections: {error}') from error
     finally:
         for connection in connections:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
             connection.close()
 
 
+def ask(connection: socket.socket) -> None:
+    connection.sendall(REQUEST)
+    answer = b''
+    while not answer.endswith(HELLO):
+        chunk = connection.recv(65536)
+        if not chunk:
+            raise ConnectionError('an idle connection was closed')
+        answer += chunk
+
+
 def allow_files(count: int) -> int:
-    """Raise the limit of open files, which the servers inherit, to `count` if the system lets; return what it
-    is."""
+    """Raise the limit of open files, which servers inherit, towards `count`; return what it is then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < count:
         soft = count if hard == resource.RLIM_INFINITY else min(count, hard)

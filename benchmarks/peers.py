@@ -20,8 +20,7 @@ NODE = 'node'
 
 @dataclass(frozen=True)
 class Peer:
-    """A program to be measured. `needs` are the packages without which it is skipped; the first is what is
-    shown."""
+    """A program to be measured. Without the packages in `needs` it is skipped; the first is its version."""
 
     name: str
     program: str  # a module under benchmarks/, or a .js file

@@ -47,7 +47,6 @@ def failures(results: list[Result]) -> str:
 
 
 def ratio(ours: list[Result], theirs: list[Result]) -> str:
-    """Our requests/s by theirs: the median over the rounds, whose two sides were measured one after the
-    other."""
+    """Our requests/s by theirs: the median over the rounds, each of which measured one after the other."""
     ratios = [our.rate / their.rate for our, their in zip(ours, theirs, strict=False) if their.rate]
     return f'{median(ratios):.2f}' if ratios else '-'

@@ -35,8 +35,10 @@ def version(path: str) -> str:
 
 
 def run(path: str, url: str, connections: int, seconds: int, body: int = 0) -> Result:
-    """Load `url` over that many connections, each asking again as soon as it is answered. One thread is
-    enough: it outruns every server here, and the processors are for these."""
+    """Load `url` over so many connections, each asking again as soon as it is answered.
+
+    One thread is enough: it outruns every server here, and the processors are for these.
+    """
     output = subprocess.check_output(
         [path, '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '10s', '-s', str(SCRIPT), url, '--',
          str(body)], text=True)

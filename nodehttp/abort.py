@@ -26,8 +26,7 @@ _TIMER_MAX = 2**31 - 1  # ms, what a timer takes
 
 
 class DOMException(NodeError):
-    """The web's error ("Class: DOMException"): `.name` says what it is; `.code` is a number that few of them
-    have."""
+    """The web's error ("Class: DOMException"): `.name` says what it is; few have a `.code`, a number."""
 
     _CODES = {'AbortError': 20, 'TimeoutError': 23}  # noqa: RUF012  (never changed)
 
@@ -83,13 +82,11 @@ class AbortSignal(EventTarget):
 
     @property
     def reason(self) -> Any:
-        """What it was aborted with: by default a DOMException named AbortError or TimeoutError. None
-        before."""
+        """What it was aborted with, by default a DOMException (AbortError, TimeoutError). None before."""
         return self._reason
 
     def throwIfAborted(self) -> None:
-        """Raise the reason if it is aborted; a reason that is no exception as the `cause` of an
-        AbortError."""
+        """Raise the reason if it is aborted; one that is no exception as the `cause` of an AbortError."""
         if self._is_aborted:
             self._raise_reason()
 

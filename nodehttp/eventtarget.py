@@ -91,8 +91,7 @@ class EventTarget:
     def removeEventListener(
         self, type: str, listener: Any, options: Mapping[str, Any] | bool | None = None, **kwargs: Any,
     ) -> None:
-        """Call `listener` no more. What is not there is ignored; there is nothing in `options` that makes a
-        difference."""
+        """Call `listener` no more. What is not there is ignored; `options` make no difference."""
         with monitor:
             present = self._listeners.get(type, ())
             kept = tuple(other for other in present if other.function != listener)

@@ -1,5 +1,4 @@
-"""Headers, as the Fetch standard has it ("Class: Headers"): what `setHeaders` of a message takes besides a
-mapping."""
+"""Headers, as the Fetch standard has them: what `setHeaders` of a message takes besides a mapping."""
 
 from __future__ import annotations
 
@@ -77,8 +76,7 @@ class Headers:
         return _name(name, 'has') in self._values
 
     def entries(self) -> Iterator[tuple[str, str]]:
-        """Iterate over (name, value) in the order of the names; each cookie to be set is an entry of its
-        own."""
+        """Iterate over (name, value) in the order of the names; each Set-Cookie is an entry of its own."""
         for name in sorted(self._values):
             values = self._values[name]
             for value in values if name == 'set-cookie' else [_joined(name, values)]:

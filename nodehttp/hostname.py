@@ -113,8 +113,7 @@ def _check_label(label: str) -> None:
 
 
 def _map(domain: str) -> str:
-    """The mapping of UTS 46: compatibility forms and capitals become what they stand for, all dots become
-    `.`."""
+    """The mapping of UTS 46: capitals and compatibility forms become plain letters, all dots become `.`."""
     domain = _IGNORED.sub('', domain).replace('ẞ', 'ß')
     pieces = _DEVIATIONS.split(domain)
     pieces[::2] = map(_fold, pieces[::2])
@@ -138,8 +137,7 @@ def _ends_in_number(domain: str) -> bool:
 
 
 def _parse_ipv4(domain: str) -> str:
-    """Up to four numbers, decimal, octal (0...) or hexadecimal (0x...); the last one fills the bytes that are
-    left."""
+    """Up to four numbers, decimal, octal (0...) or hexadecimal (0x...); the last fills the bytes left."""
     labels = domain.removesuffix('.').split('.')
     if len(labels) > 4:
         raise InvalidURL(domain)

@@ -107,8 +107,7 @@ class URLSearchParams:
         self._changed()
 
     def sort(self) -> None:
-        """Order the pairs by name (by UTF-16 code units, as JavaScript does); equal names keep their
-        order."""
+        """Order the pairs by name, by UTF-16 code units as JavaScript does; equal names keep their order."""
         self._pairs = sorted(self._pairs, key=lambda pair: pair[0].encode('utf-16-be'))
         self._changed()
 

@@ -14,8 +14,7 @@ from nodehttp.errors import NodeError
 
 
 def to_string(value: Any) -> str:
-    """Return `value` as JavaScript's String(value) shows it: true, null, 1, 'a,b' for a list; bytes are
-    UTF-8."""
+    """Return `value` as JavaScript's String(value): true, null, 1, 'a,b' for a list; bytes are UTF-8."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -32,8 +31,7 @@ def to_string(value: Any) -> str:
 
 
 def to_usv_string(value: Any) -> str:
-    """Return `to_string(value)` with U+FFFD in the place of each lone surrogate, so that it can be
-    encoded."""
+    """Return `to_string(value)` with U+FFFD for each lone surrogate, so that it can be encoded."""
     text = to_string(value)
     if text.isascii():
         return text

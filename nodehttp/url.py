@@ -50,8 +50,7 @@ _USERINFO_SAFE = _without(_PATH_SAFE, '/:;=@[\\]|')
 
 
 class _Parts:
-    """A URL taken apart. `host` is None where there is none (`mailto:`), `path` a list of segments, or a str
-    if opaque."""
+    """A URL taken apart. `host` may be None (`mailto:`), `path` is a list of segments, or a str if opaque."""
 
     __slots__ = ('fragment', 'host', 'password', 'path', 'port', 'query', 'scheme', 'username')
 
@@ -178,8 +177,7 @@ class _Parts:
             self.path.pop()
 
     def set_opaque_path(self, text: str, more: bool) -> None:
-        """Read the path of `mailto:x`; `more` says that a `?` or `#` follows, before which a space would be
-        lost."""
+        """Read the path of `mailto:x`; `more`: a `?` or `#` follows, before which a space would be lost."""
         self.path = quote(text, C0_SAFE)
         if more and text.endswith(' '):
             self.path = self.path[:-1] + '%20'
@@ -259,8 +257,7 @@ def _parse_relative(parts: _Parts, body: str, base: _Parts) -> None:
 
 
 def _extend_path(parts: _Parts, body: str, base: _Parts) -> None:
-    """Resolve a path without a leading slash; an empty one is the base's, with its query unless there is
-    one."""
+    """Resolve a path without a leading slash; an empty one is the base's, as is its query then."""
     if isinstance(base.path, str):
         parts.path = base.path
     else:
@@ -273,8 +270,7 @@ def _extend_path(parts: _Parts, body: str, base: _Parts) -> None:
 
 
 def _parse_file(parts: _Parts, body: str, base: _Parts | None) -> None:
-    """file: has hosts that may be empty, and drive letters (`file:///C|/x`), which are never a host nor left
-    by `..`."""
+    """file: has empty hosts, and drive letters (`file:///C|/x`), which are no host, and which `..` keeps."""
     parts.host = ''
     slashes = body.replace('\\', '/')
     if slashes.startswith('//'):

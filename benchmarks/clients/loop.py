@@ -52,8 +52,7 @@ def arguments() -> tuple[int, int, float]:
 
 
 def run(make: Callable[[int], Ask]) -> None:
-    """Measure `make(port)()` in each of the threads; each call is one request, and returns the body of the
-    answer."""
+    """Measure `make(port)()` in each of the threads; a call is one request and returns the body."""
     port, concurrency, seconds = arguments()
     clock = Clock(seconds)
     threads = [threading.Thread(target=_ask, args=(clock, make(port))) for _ in range(concurrency)]

@@ -1,2 +1,1 @@
-"""The servers: each a program that listens on a port of its own choice and says so in its first line of
-output."""
+"""The servers: programs that listen on a port of their own choice and say so in their first line."""

@@ -1,5 +1,4 @@
-"""ThreadingHTTPServer of the standard library: HTTP/1.1, buffered writes, Nagle off, a thread for each
-connection."""
+"""The standard library's ThreadingHTTPServer: HTTP/1.1, buffered writes, Nagle off, a thread a connection."""
 
 from __future__ import annotations
 
