@@ -53,6 +53,7 @@ class Transform(Duplex):
     ("new stream.Transform([options])")
     """
 
+    _asking = False  # what is pushed comes out at once: it comes from a write, not from `_read`
     _flush: Any = None  # hook: _flush(callback)
     _withheld: Function | None = None  # callback of a write whose result found the readable side full
     _length_before = 0
@@ -137,12 +138,12 @@ class _PairedSide(Duplex):
     """One end of a duplexPair: what is written here is read there, and not called written before."""
 
     _peer: _PairedSide
-    _taken: Function | None = None
+    _unread: Function | None = None  # callback of the peer's write that has not been read yet
 
     @internal_hook
     def _read(self, size: int) -> None:
-        if self._taken is not None:
-            callback, self._taken = self._taken, None
+        if self._unread is not None:
+            callback, self._unread = self._unread, None
             callback()
 
     @internal_hook
@@ -152,7 +153,7 @@ class _PairedSide(Duplex):
             self._tick(callback)
             return
         peer.push(chunk)
-        peer._taken = callback
+        peer._unread = callback
 
     @internal_hook
     def _final(self, callback: Function) -> None:

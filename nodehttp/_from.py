@@ -9,38 +9,38 @@ from typing import Any
 from nodehttp import errors
 from nodehttp._readable import Readable
 from nodehttp._stream import BYTES_MARK, Function
-from nodehttp.threadpool import call_user, internal_hook, monitor, released
+from nodehttp.threadpool import call_user, internal_hook, monitor, next_tick, released
+
+
+# What is known not to block is iterated over at once, as Node does it with what is no async iterable.
+_PROMPT = (list, tuple, range, dict, set, frozenset)
 
 
 def from_(source: Any, options: dict[str, Any]) -> Readable:
     """See Readable.from_."""
     if isinstance(source, (str, bytes, bytearray, memoryview)):
-        whole = Readable({'objectMode': True, **options, 'read': _nothing})
-        whole.push(source)
-        whole.push(None)
-        return whole
+        return IteratorSource(iter((source,)), {'objectMode': True, **options}, may_block=False)
     if isinstance(source, io.TextIOBase) or not (hasattr(source, 'read') and hasattr(source, 'readline')):
         if not isinstance(source, Iterable):
             raise errors.invalid_arg_type('iterable', 'an instance of Iterable', source)
-        return IteratorSource(iter(source), {'objectMode': True, 'highWaterMark': 1, **options})
+        return IteratorSource(iter(source), {'objectMode': True, 'highWaterMark': 1, **options},
+                              may_block=not isinstance(source, _PROMPT))
     read = getattr(source, 'read1', source.read)  # what is there, where it need not be a full chunk
-    return IteratorSource(iter(lambda: read(BYTES_MARK), b''), options)
-
-
-def _nothing(size: int) -> None:
-    """Everything was pushed already."""
+    return IteratorSource(iter(lambda: read(BYTES_MARK), b''), options, may_block=True)
 
 
 class IteratorSource(Readable):
-    """Items of an iterator. Asking it may block or raise: it is the user's code, run like a hook of the user's.
+    """Items of an iterator. Asking it may block or raise: it is the user's code, run without the monitor.
 
-    One thread at a time asks it, `_busy`. Who finds it busy leaves a note (`_asked_again`, `_closing`) that the other one reads,
-    with the monitor, before it stops.
+    One that may block is asked in a tick that does not belong to the strand: the events of this stream go on meanwhile.
+    One thread at a time asks it, `_busy`. Who finds it busy leaves a note (`_asked_again`, `_closing`) that the other
+    one reads, with the monitor, before it stops.
     """
 
-    def __init__(self, iterator: Iterator[Any], options: dict[str, Any]) -> None:
+    def __init__(self, iterator: Iterator[Any], options: dict[str, Any], may_block: bool) -> None:
         super().__init__(options)
         self._iterator = iterator
+        self._may_block = may_block
         self._busy = False
         self._asked_again = False
         self._closing: tuple[Any, Function] | None = None
@@ -51,6 +51,12 @@ class IteratorSource(Readable):
             self._asked_again = True
             return
         self._busy = True
+        if self._may_block:
+            next_tick(self._advance)
+        else:
+            self._advance()
+
+    def _advance(self) -> None:
         try:
             self._advance_while_wanted()
         finally:

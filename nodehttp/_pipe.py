@@ -126,8 +126,8 @@ class Pipe:
         sink.off('unpipe', self._on_unpipe)
         source.off('end', self._on_end)
         source.off('data', self._on_data)
-        # Nobody else will tell it that this destination has drained.
-        if self._waits_for_drain and getattr(sink, 'writableNeedDrain', False):
+        # Nobody else will tell the source that it need not wait for this destination.
+        if self._waits_for_drain and source._awaited and getattr(sink, '_need_drain', True):
             self._on_drain()
 
 

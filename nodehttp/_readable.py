@@ -589,8 +589,11 @@ class Readable(Lifecycle):
                 raise turn.error
         finally:
             with monitor:
-                if complete or not destroy_on_return:
+                if not destroy_on_return or (complete and (self._life >= DOOMED or not self._auto_destroy)):
                     turn.leave()
+                elif complete:
+                    # As in Node: reading all of a Duplex destroys also the side that is still open.
+                    Readable._iteration_left(self)
                 else:
                     self._iteration_left()
 

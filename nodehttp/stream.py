@@ -7,7 +7,7 @@ Left out: the experimental array-like methods of Readable (`map`, `filter`, ...;
 
 from nodehttp._duplex import Duplex, PassThrough, Transform, duplexPair, getDefaultHighWaterMark, setDefaultHighWaterMark
 from nodehttp._finished import finished, isErrored, isReadable, isWritable
-pipeline = promises = None
+from nodehttp._pipeline import pipeline, promises
 from nodehttp._readable import Readable
 from nodehttp._stream import Stream, addAbortSignal
 from nodehttp._writable import Writable
