@@ -1,5 +1,68 @@
-"""Node's `http` for Python: the same names, events, errors and bytes, with threads that may block."""
+"""Node's `http` for Python: the same names, events, errors and bytes, with threads that may block.
 
-from nodehttp import lifetime
+    import nodehttp as http
+
+What Node's `http` exports is here, and beside it `run`, `once`, `blocking` and `configure` for threads, and
+the globals AbortController, AbortSignal and Headers. Node's other modules are `from nodehttp import events,
+fs, net, stream, timers, url`; errors are in `errors`.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import NoReturn
+
+from nodehttp import errors, lifetime
+from nodehttp import timers as timers
+from nodehttp import url as url
+from nodehttp.abort import AbortController, AbortSignal
+from nodehttp.common import MAX_HEADER_SIZE, METHODS, STATUS_CODES, validateHeaderName, validateHeaderValue
+from nodehttp.events import once
+from nodehttp.headers import Headers
+from nodehttp.incoming import IncomingMessage
+from nodehttp.outgoing import OutgoingMessage
+from nodehttp.threadpool import blocking, configure, run
+
+__all__ = [
+    'METHODS', 'STATUS_CODES', 'AbortController', 'AbortSignal', 'Headers', 'IncomingMessage',
+    'OutgoingMessage',
+    'blocking', 'configure', 'maxHeaderSize', 'once', 'run', 'setMaxIdleHTTPParsers', 'validateHeaderName',
+    'validateHeaderValue',
+]
+
+maxHeaderSize: int
+
+
+def setMaxIdleHTTPParsers(max: int) -> None:
+    """Check `max`, and nothing else: parsers are too cheap here to be kept for later.
+
+    Raises TypeError ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE. ("http.setMaxIdleHTTPParsers([max])")
+    """
+    if isinstance(max, bool) or not isinstance(max, (int, float)):
+        raise errors.invalid_arg_type('max', 'of type number', max)
+    if not isinstance(max, int):
+        raise errors.node_error('ERR_OUT_OF_RANGE', 'max', 'an integer', max)
+    if not 1 <= max <= 2**53 - 1:
+        raise errors.node_error('ERR_OUT_OF_RANGE', 'max', f'>= 1 && <= {2**53 - 1}', max)
+
+
+class _Face(ModuleType):
+    """This module: one of its names is no plain variable."""
+
+    @property
+    def maxHeaderSize(self) -> int:
+        """The most bytes that the head of a message may have, read-only. ("http.maxHeaderSize")"""
+        return MAX_HEADER_SIZE
+
+    @maxHeaderSize.setter
+    def maxHeaderSize(self, size: int) -> NoReturn:
+        raise TypeError('Cannot set property maxHeaderSize of nodehttp which has only a getter')
+
+
+sys.modules[__name__].__class__ = _Face
+for _name in __all__:
+    if isinstance(_public := getattr(sys.modules[__name__], _name), type):
+        _public.__module__ = __name__  # the path that users know, in tracebacks too
 
 lifetime.install()
