@@ -1,4 +1,6 @@
-"""Duplex: both directions in one stream; Transform and PassThrough: what is written comes out, changed or not."""
+"""Duplex: both directions in one stream; Transform and PassThrough: what is written comes out, changed or
+not.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,18 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp._readable import ENDED, MORE, Readable
-from nodehttp._stream import DOOMED, Function, Lifecycle, Options, adapt, call_hook, chosen_mark, merged
+from nodehttp._stream import DOOMED, Function, Lifecycle, Options, call_hook, chosen_mark, merged
 from nodehttp._writable import FINISHED, WRITING, Writable
+from nodehttp.events import adapt
 from nodehttp.threadpool import internal_hook, monitor
 
 
 class Duplex(Readable, Writable):
     """Node's stream.Duplex: a Readable and a Writable that have nothing in common but their life.
 
-    Options: those of Readable and Writable; readableHighWaterMark, writableHighWaterMark, readableObjectMode, writableObjectMode;
-    readable, writable (False: not this side); allowHalfOpen (False: end() is called after 'end').
-    ("new stream.Duplex(options)")
-    """
+    Options: those of Readable and Writable; readableHighWaterMark, writableHighWaterMark, readableObjectMode,
+    writableObjectMode; readable, writable (False: not this side); allowHalfOpen (False: end() is called after
+    'end'). ("new stream.Duplex(options)") """
 
     allowHalfOpen = True
 
@@ -47,8 +49,9 @@ class Duplex(Readable, Writable):
 
 
 class Transform(Duplex):
-    """Node's stream.Transform. Subclasses implement `_transform(chunk, encoding, callback)` and, for what is left at the end,
-    `_flush(callback)`; or give the options transform and flush. Both call `callback(error=None, chunk=None)`.
+    """Node's stream.Transform. Subclasses implement `_transform(chunk, encoding, callback)` and, for what is
+    left at the end, `_flush(callback)`; or give the options transform and flush. Both call
+    `callback(error=None, chunk=None)`.
 
     ("new stream.Transform([options])")
     """
@@ -68,7 +71,9 @@ class Transform(Duplex):
 
     @internal_hook
     def _transform(self, chunk: Any, encoding: str | None, callback: Function) -> None:
-        """Hook: `push` what becomes of `chunk`, then `callback(error)`. ("transform._transform(chunk, encoding, callback)")"""
+        """Hook: `push` what becomes of `chunk`, then `callback(error)`. ("transform._transform(chunk,
+        encoding, callback)")
+        """
         raise errors.node_error('ERR_METHOD_NOT_IMPLEMENTED', '_transform()')
 
     @internal_hook
@@ -169,7 +174,9 @@ def duplexPair(options: Options = None, **kwargs: Any) -> list[Duplex]:
 
 
 def getDefaultHighWaterMark(objectMode: bool = False) -> int:
-    """Return the `highWaterMark` of streams that are not given one. ("stream.getDefaultHighWaterMark(objectMode)")"""
+    """Return the `highWaterMark` of streams that are not given one.
+    ("stream.getDefaultHighWaterMark(objectMode)")
+    """
     return Lifecycle._object_mark if objectMode else Writable._write_mark
 
 

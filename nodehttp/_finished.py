@@ -1,8 +1,7 @@
 """`finished`: when is a stream over, whatever its kind?
 
-Streams of this library, messages of http (which are no Writable) and old-style emitters are asked by the names of
-Node's public properties only, so that a stream of the user's own works as well.
-"""
+Streams of this library, messages of http (which are no Writable) and old-style emitters are asked by the
+names of Node's public properties only, so that a stream of the user's own works as well. """
 
 from __future__ import annotations
 
@@ -29,7 +28,8 @@ def is_readable_stream(stream: Any) -> bool:
 
 def is_writable_stream(stream: Any) -> bool:
     """Can it be written to, now or earlier?"""
-    return hasattr(stream, 'on') and hasattr(stream, 'write') and getattr(stream, '_is_writable', True) is not False
+    has_names = hasattr(stream, 'on') and hasattr(stream, 'write')
+    return has_names and getattr(stream, '_is_writable', True) is not False
 
 
 def is_stream(stream: Any) -> bool:
@@ -71,8 +71,8 @@ def is_finished(stream: Any) -> bool:
 class Finish:
     """The listeners of one `finished`: they call `callback(error)` once, without the monitor, when they know.
 
-    `readable`, `writable`: does this side matter? None: if there is one. `error` False: 'error' does not count.
-    """
+    `readable`, `writable`: does this side matter? None: if there is one. `error` False: 'error' does not
+    count. """
 
     def __init__(self, stream: Any, callback: Callback, *, readable: bool | None = None,
                  writable: bool | None = None, error: bool = True) -> None:
@@ -163,10 +163,10 @@ class Finish:
     def _on_close(self) -> None:
         stream = self.stream
         error = getattr(stream, 'errored', None)
-        unread = self.readable and not self._read_to_end and is_readable_stream(stream)
-        unwritten = self.writable and not self._written
-        if error is None and (
-                (unread and not is_readable_finished(stream)) or (unwritten and not is_writable_finished(stream))):
+        unread = (self.readable and not self._read_to_end and is_readable_stream(stream)
+                  and not is_readable_finished(stream))
+        unwritten = self.writable and not self._written and not is_writable_finished(stream)
+        if error is None and (unread or unwritten):
             error = errors.node_error('ERR_STREAM_PREMATURE_CLOSE')
         self._done(error)
 
@@ -214,15 +214,16 @@ class _UserFinish:
         self._finish.leave()
 
 
-def finished(stream: Any, options: Any = None, callback: Callback | None = None, **kwargs: Any) -> Callable[[], None]:
+def finished(
+    stream: Any, options: Any = None, callback: Callback | None = None, **kwargs: Any,
+) -> Callable[[], None]:
     """Call `callback(error)` when `stream` is over: read to the end, finished, failed, or closed too early
     (ERR_STREAM_PREMATURE_CLOSE).
 
-    Options: readable, writable (False: this side does not matter), error (False: errors do not count), signal (an
-    AbortSignal that ends the wait with an AbortError), cleanup (True: remove the listeners when called). Returns a
-    function that removes the listeners. Raises TypeError ERR_INVALID_ARG_TYPE.
-    ("stream.finished(stream[, options], callback)")
-    """
+    Options: readable, writable (False: this side does not matter), error (False: errors do not count), signal
+    (an AbortSignal that ends the wait with an AbortError), cleanup (True: remove the listeners when called).
+    Returns a function that removes the listeners. Raises TypeError ERR_INVALID_ARG_TYPE.
+    ("stream.finished(stream[, options], callback)") """
     if callback is None and callable(options):
         options, callback = None, options
     if not callable(callback):

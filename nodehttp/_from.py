@@ -11,7 +11,6 @@ from nodehttp._readable import Readable
 from nodehttp._stream import BYTES_MARK, Function
 from nodehttp.threadpool import call_user, internal_hook, monitor, next_tick, released
 
-
 # What is known not to block is iterated over at once, as Node does it with what is no async iterable.
 _PROMPT = (list, tuple, range, dict, set, frozenset)
 
@@ -32,10 +31,9 @@ def from_(source: Any, options: dict[str, Any]) -> Readable:
 class IteratorSource(Readable):
     """Items of an iterator. Asking it may block or raise: it is the user's code, run without the monitor.
 
-    One that may block is asked in a tick that does not belong to the strand: the events of this stream go on meanwhile.
-    One thread at a time asks it, `_busy`. Who finds it busy leaves a note (`_asked_again`, `_closing`) that the other
-    one reads, with the monitor, before it stops.
-    """
+    One that may block is asked in a tick that does not belong to the strand: the events of this stream go on
+    meanwhile. One thread at a time asks it, `_busy`. Who finds it busy leaves a note (`_asked_again`,
+    `_closing`) that the other one reads, with the monitor, before it stops. """
 
     def __init__(self, iterator: Iterator[Any], options: dict[str, Any], may_block: bool) -> None:
         super().__init__(options)

@@ -1,8 +1,8 @@
 """What connects a Readable to a destination: listeners on both, added by `start` and removed by `_clean_up`.
 
-They are ordinary listeners, called without the monitor: the destination may be anything with `on`, `write` and `end`, and its `write`
-may be the user's. "readable.pipe" says what they do; the order in which Node does it is kept.
-"""
+They are ordinary listeners, called without the monitor: the destination may be anything with `on`, `write`
+and `end`, and its `write` may be the user's. "readable.pipe" says what they do; the order in which Node does
+it is kept. """
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class Pipe:
-    """One pipe. `destination` is what the user gave, `sink` the stream that is written to: they differ for a Python file."""
+    """One pipe. `destination` is what the user gave, `sink` the stream that is written to: they differ for a
+    Python file.
+    """
 
     def __init__(self, source: Readable, sink: Any, destination: Any, end: bool) -> None:
         self.source, self.sink, self._destination = source, sink, destination
@@ -132,7 +134,9 @@ class Pipe:
 
 
 class FileSink(Writable):
-    """A Python binary file as a Writable: written to on a thread that may wait, flushed at the end and left open."""
+    """A Python binary file as a Writable: written to on a thread that may wait, flushed at the end and left
+    open.
+    """
 
     def __init__(self, file: Any) -> None:
         super().__init__()
@@ -155,7 +159,9 @@ class FileSink(Writable):
 
 
 def write_all(file: Any, data: bytes) -> None:
-    """Write all of `data`: a raw file may take a part at a time, and one that takes nothing is asked again by the loop."""
+    """Write all of `data`: a raw file may take a part at a time, and one that takes nothing is asked again by
+    the loop.
+    """
     rest = memoryview(data)
     while rest:
         written = file.write(rest)
@@ -167,7 +173,9 @@ def write_all(file: Any, data: bytes) -> None:
 
 
 def sink_of(destination: Any) -> Any:
-    """Return the stream to write to for what was given to pipe(): a stream itself, or a FileSink for a Python file."""
+    """Return the stream to write to for what was given to pipe(): a stream itself, or a FileSink for a Python
+    file.
+    """
     if hasattr(destination, 'on') or not hasattr(destination, 'write'):
         return destination
     if isinstance(destination, io.TextIOBase) and hasattr(destination, 'buffer'):

@@ -1,11 +1,11 @@
 """`pipeline`: pipes that share their fate. An error or an early close of one stream destroys the others.
 
-Each stream has a `_Member`, which knows whether it came to its own end; each pair a `_Link`, a pipe that reports twice,
-when its source and when its destination is done. After the last report the callback is called.
+Each stream has a `_Member`, which knows whether it came to its own end; each pair a `_Link`, a pipe that
+reports twice, when its source and when its destination is done. After the last report the callback is called.
 
-Functions among the streams are given the stream before them to iterate over, and what a function in the middle returns
-is iterated over in turn: as in Node, but where an async function awaits, a function here waits.
-"""
+Functions among the streams are given the stream before them to iterate over, and what a function in the
+middle returns is iterated over in turn: as in Node, but where an async function awaits, a function here
+waits. """
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ from nodehttp.threadpool import Waiter, monitor, next_tick, released
 
 Callback = Callable[..., Any]
 
-_PART = ('of type function or an instance of Blob, ReadableStream, WritableStream, Stream, Iterable, AsyncIterable, '
-         'or Promise or { readable, writable } pair')
+_PART = ('of type function or an instance of Blob, ReadableStream, WritableStream, Stream, Iterable, '
+         'AsyncIterable, or Promise or { readable, writable } pair')
 
 
 def pipeline(*streams: Any) -> Any:
-    """Pipe each stream to the next one; when all is done, or one has failed, call the last argument: `callback(error, value)`.
+    """Pipe each stream to the next one; when all is done, or one has failed, call the last argument:
+    `callback(error, value)`.
 
-    A source may also be an iterable, a Python binary file, or a function that returns an iterable; a destination may be
-    a Python binary file. A function in the middle takes an iterable and returns another one; a function at the end takes
-    one and returns the value for the callback. Functions and iterables may block. Returns the last stream. Raises
-    TypeError ERR_INVALID_ARG_TYPE, ERR_MISSING_ARGS, ERR_STREAM_UNABLE_TO_PIPE for a destroyed destination.
-    ("stream.pipeline(source[, ...transforms], destination, callback)")
-    """
+    A source may also be an iterable, a Python binary file, or a function that returns an iterable; a
+    destination may be a Python binary file. A function in the middle takes an iterable and returns another
+    one; a function at the end takes one and returns the value for the callback. Functions and iterables may
+    block. Returns the last stream. Raises TypeError ERR_INVALID_ARG_TYPE, ERR_MISSING_ARGS,
+    ERR_STREAM_UNABLE_TO_PIPE for a destroyed destination. ("stream.pipeline(source[, ...transforms],
+    destination, callback)") """
     parts = list(streams)
     callback = parts.pop() if parts else None
     if not callable(callback) or is_stream(callback):
@@ -50,7 +51,9 @@ def pipeline(*streams: Any) -> Any:
 
 
 class _Pipeline:
-    """The state of one pipeline; its methods are called without the monitor. `_pending` counts reports that are to come."""
+    """The state of one pipeline; its methods are called without the monitor. `_pending` counts reports that
+    are to come.
+    """
 
     def __init__(self, parts: list[Any], callback: Callback, options: Mapping[str, Any]) -> None:
         if len(parts) == 1 and isinstance(parts[0], (list, tuple)):
@@ -74,9 +77,9 @@ class _Pipeline:
 
     def _connect(self, parts: list[Any]) -> None:
         streams: list[Any] = [_source(parts[0])]
-        collector = parts.pop() if callable(parts[-1]) and not is_stream(parts[-1]) else None
+        collector = parts.pop() if _is_function(parts[-1]) else None
         for part in parts[1:]:
-            streams.append(_transformed(streams[-1], part) if callable(part) and not is_stream(part) else _destination(part))
+            streams.append(_transformed(streams[-1], part) if _is_function(part) else _destination(part))
         self.last = streams[-1]
         for index, stream in enumerate(streams):
             is_read = stream is not self.last or collector is not None
@@ -102,7 +105,7 @@ class _Pipeline:
                 self.report()
 
     def _on_error(self, error: Any = None) -> None:
-        if not isinstance(error, errors.AbortError) and getattr(error, 'code', None) != 'ERR_STREAM_PREMATURE_CLOSE':
+        if not isinstance(error, errors.AbortError) and not _is_premature_close(error):
             self.report(error)
 
     def _abort(self, *_: Any) -> None:
@@ -120,10 +123,11 @@ class _Pipeline:
         self._settle(error, False)
 
     def _settle(self, error: Any, is_last: bool) -> None:
-        """Remember the first error that is no mere consequence; destroy what is left; call back after the last report."""
+        """Remember the first error that is no mere consequence; destroy what is left; call back after the
+        last report.
+        """
         with monitor:
-            if error is not None and (
-                    self._error is None or getattr(self._error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE'):
+            if error is not None and (self._error is None or _is_premature_close(self._error)):
                 self._error = error
             error = self._error
             if error is None and not is_last:
@@ -193,13 +197,20 @@ class _Link:
 
     def _on_source_finish(self, error: Any = None) -> None:
         source = self._source
-        if getattr(error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE' and (
-                getattr(source, '_input', MORE) != MORE and source.errored is None):
+        if _is_premature_close(error) and getattr(source, '_input', MORE) != MORE and source.errored is None:
             # It has closed, but the rest of its data is still on the way.
             source.once('end', self._pipeline.report)
             source.once('error', self._pipeline.report)
         else:
             self._pipeline.report(error)
+
+
+def _is_premature_close(error: Any) -> bool:
+    return getattr(error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE'
+
+
+def _is_function(part: Any) -> bool:
+    return callable(part) and not is_stream(part)
 
 
 def _source(part: Any) -> Any:
@@ -224,21 +235,25 @@ def _destination(part: Any) -> Any:
 
 
 def _transformed(source: Any, function: Callback) -> Readable:
-    """Call a function in the middle; return what it returns as a stream that reads from `source` by itself."""
+    """Call a function in the middle; return what it returns as a stream that reads from `source` by
+    itself.
+    """
     result = function(source)
     if not isinstance(result, Iterable) or isinstance(result, Mapping):
         raise errors.invalid_arg_type('transform[0]', 'an instance of AsyncIterable', result)
     return Readable.from_(result)
 
 
-class promises:  # noqa: N801  (Node's name for the module)
-    """`require('stream/promises')`: what returns a promise there waits here. Other callbacks go on meanwhile."""
+class promises:
+    """`require('stream/promises')`: what returns a promise there waits here. Other callbacks go on
+    meanwhile.
+    """
 
     @staticmethod
     def finished(stream: Any, options: Any = None, **kwargs: Any) -> None:
         """Wait until `stream` is over; raise what it failed with. ("stream.finished(stream[, options])")"""
         waiter = Waiter()
-        leave = finished(stream, options, _settle(waiter), **kwargs)
+        leave = finished(stream, options, _settling(waiter), **kwargs)
         waiter.wait()
         if merged(options, kwargs).get('cleanup'):
             leave()
@@ -253,9 +268,9 @@ class promises:  # noqa: N801  (Node's name for the module)
         parts = list(streams)
         given = merged(parts.pop() if parts and isinstance(parts[-1], Mapping) else None, options)
         waiter = Waiter()
-        _Pipeline(parts, _settle(waiter), given)
+        _Pipeline(parts, _settling(waiter), given)
         return waiter.wait()
 
 
-def _settle(waiter: Waiter) -> Callback:
+def _settling(waiter: Waiter) -> Callback:
     return lambda error=None, value=None: waiter.set(value) if error is None else waiter.fail(error)

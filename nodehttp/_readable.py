@@ -1,19 +1,19 @@
 """Readable: a source that is read by pulling (`read`, 'readable', iteration) or by flowing ('data', `pipe`).
 
-How it works: the source is asked for data with `_read` and gives it with `push`, at once or later. What nobody takes at once waits in
-the buffer; while that is shorter than `highWaterMark` the source is asked again. `_input` says how far the source is:
+How it works: the source is asked for data with `_read` and gives it with `push`, at once or later. What
+nobody takes at once waits in the buffer; while that is shorter than `highWaterMark` the source is asked
+again. `_input` says how far the source is:
 
     MORE    -> there may come more
     EOF     -> push(None) was seen; the buffer may still hold data
     ENDED   -> 'end' has been emitted
 
-`_flowing` says who takes the data: True (pushed to 'data' listeners), False (paused, or left to 'readable' listeners), None (nobody has
-asked yet).
+`_flowing` says who takes the data: True (pushed to 'data' listeners), False (paused, or left to 'readable'
+listeners), None (nobody has asked yet).
 
-Two short paths carry the load: `push` with a 'data' listener and nothing buffered hands the chunk on as it is, and a read of whole
-chunks copies nothing. `_offset` counts what is already read of the first chunk, so that reading a large chunk in small parts
-copies each byte once.
-"""
+Two short paths carry the load: `push` with a 'data' listener and nothing buffered hands the chunk on as it
+is, and a read of whole chunks copies nothing. `_offset` counts what is already read of the first chunk, so
+that reading a large chunk in small parts copies each byte once. """
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from nodehttp import encoding as encodings
 from nodehttp import errors
-from nodehttp._finished import Finish
+from nodehttp._iteration import iterate
 from nodehttp._pipe import Pipe, sink_of
 from nodehttp._stream import (
     BYTES_MARK,
@@ -35,12 +35,12 @@ from nodehttp._stream import (
     Function,
     Lifecycle,
     Options,
-    adapt,
     call_hook,
     chosen_mark,
     merged,
 )
-from nodehttp.threadpool import Waiter, internal_hook, may_deliver, monitor
+from nodehttp.events import adapt
+from nodehttp.threadpool import internal_hook, may_deliver, monitor
 
 MORE, EOF, ENDED = range(3)
 _MOVES = {MORE: (EOF, ENDED), EOF: (ENDED,), ENDED: ()}
@@ -51,9 +51,8 @@ LARGEST_READ = 0x40000000  # bytes; Node's limit for read(n)
 class Readable(Lifecycle):
     """Node's stream.Readable. Subclasses implement `_read(size)` and call `push`; or give the option `read`.
 
-    Options: highWaterMark (bytes, or objects), encoding, defaultEncoding, objectMode, emitClose, autoDestroy, signal, and the hooks
-    read, destroy, construct. ("new stream.Readable([options])")
-    """
+    Options: highWaterMark (bytes, or objects), encoding, defaultEncoding, objectMode, emitClose, autoDestroy,
+    signal, and the hooks read, destroy, construct. ("new stream.Readable([options])") """
 
     _input = MORE
     _is_readable = True  # False: a Duplex without this side
@@ -71,7 +70,7 @@ class Readable(Lifecycle):
     _emitted_readable = False  # told already, or about to be
     _has_readable_listener = False
     _resume_scheduled = False
-    _reading_more = False  # a tick will ask the source; a subclass may set it to be asked only when somebody reads
+    _reading_more = False  # a tick will ask the source; subclasses set it not to be asked in advance
     _did_read = False
 
     _read_encoding: str | None = None
@@ -111,19 +110,20 @@ class Readable(Lifecycle):
         if self._need_readable:
             self._read_more()
 
-    # From the source -----------------------------------------------------------------------------------------------
+    # From the source
 
     def push(self, chunk: Any, encoding: str | None = None) -> bool:
-        """For implementers: add data; None is the end. Returns False when enough is buffered: wait for the next `_read`.
+        """For implementers: add data; None is the end. Returns False when enough is buffered: wait for the
+        next `_read`.
 
-        `chunk` is bytes-like or str (in `encoding`); in object mode anything. A wrong type, and data after the end, destroy the
-        stream with an error. ("readable.push(chunk[, encoding])")
-        """
+        `chunk` is bytes-like or str (in `encoding`); in object mode anything. A wrong type, and data after
+        the end, destroy the stream with an error. ("readable.push(chunk[, encoding])") """
         with monitor:
             if chunk is None:
                 self._end_of_input()
                 return False
-            if not self._read_objects and (type(chunk) is not bytes or self._decoder is not None or not chunk):
+            if not self._read_objects and (
+                    type(chunk) is not bytes or self._decoder is not None or not chunk):
                 if self._input == MORE and self._life < DOOMED:
                     chunk = self._converted(chunk, encoding)
                 if not chunk:
@@ -159,7 +159,9 @@ class Readable(Lifecycle):
         self._read_more()
 
     def _converted(self, chunk: Any, encoding: str | None, in_front: bool = False) -> Any:
-        """Return a chunk as the buffer holds them: bytes, or str after setEncoding(). None, and the stream fails: a wrong type."""
+        """Return a chunk as the buffer holds them: bytes, or str after setEncoding(). None, and the stream
+        fails: a wrong type.
+        """
         if isinstance(chunk, str):
             given = encodings.normalized(encoding or self._push_encoding)
             if given == self._read_encoding:
@@ -173,10 +175,14 @@ class Readable(Lifecycle):
                 return None
         if self._decoder is None:
             return chunk
-        return encodings.decoder(self._read_encoding).decode(chunk, True) if in_front else self._decoder.decode(chunk)
+        if in_front:
+            return encodings.decoder(self._read_encoding).decode(chunk, True)
+        return self._decoder.decode(chunk)
 
     def unshift(self, chunk: Any, encoding: str | None = None) -> bool:
-        """Put data that was read by mistake back in front. Not after 'end'. ("readable.unshift(chunk[, encoding])")"""
+        """Put data that was read by mistake back in front. Not after 'end'. ("readable.unshift(chunk[,
+        encoding])")
+        """
         with monitor:
             if chunk is None:
                 self._end_of_input()
@@ -244,7 +250,7 @@ class Readable(Lifecycle):
     def _wants_more(self) -> bool:
         return self._input == MORE and (self._length < self._read_mark or not self._length)
 
-    # Asking the source ---------------------------------------------------------------------------------------------
+    # Asking the source
 
     def _ask(self) -> None:
         """Call `_read`."""
@@ -273,14 +279,14 @@ class Readable(Lifecycle):
                 break  # it will push later, or not at all
         self._reading_more = False
 
-    # To the consumer -----------------------------------------------------------------------------------------------
+    # To the consumer
 
     def read(self, size: float | None = None) -> Any:
-        """Take `size` bytes out of the buffer, or all of it; None if there is not that much (yet). Does not wait.
+        """Take `size` bytes out of the buffer, or all of it; None if there is not that much (yet). Does not
+        wait.
 
-        At the end of the stream what is left is returned even if it is less. In object mode: the next object. Whatever is
-        returned is emitted as 'data' too. ("readable.read([size])")
-        """
+        At the end of the stream what is left is returned even if it is less. In object mode: the next object.
+        Whatever is returned is emitted as 'data' too. ("readable.read([size])") """
         if size is not None and size > LARGEST_READ:
             raise errors.node_error('ERR_OUT_OF_RANGE', 'size', '<= 1GiB', size)
         with monitor:
@@ -404,16 +410,18 @@ class Readable(Lifecycle):
     def _is_over(self) -> bool:
         return self._input == ENDED and super()._is_over()
 
-    # Flowing and paused --------------------------------------------------------------------------------------------
+    # Flowing and paused
 
     def resume(self) -> Self:
-        """Let the stream flow: 'data' events, or nothing if nobody listens. No effect beside 'readable' listeners.
+        """Let the stream flow: 'data' events, or nothing if nobody listens. No effect beside 'readable'
+        listeners.
 
         ("readable.resume()")
         """
         with monitor:
             if not self._flowing:
-                # With a 'readable' listener it is that which reads; the tick still makes sure that something moves.
+                # With a 'readable' listener it is that which reads; the tick still makes sure that something
+                # moves.
                 self._flowing = not self._has_readable_listener
                 self._schedule_resume()
             self._paused = False
@@ -484,14 +492,15 @@ class Readable(Lifecycle):
         elif not self._has_readable_listener:
             self._flowing = None
 
-    # Pipes ---------------------------------------------------------------------------------------------------------
+    # Pipes
 
     def pipe(self, destination: Any, options: Options = None, **kwargs: Any) -> Any:
-        """Write everything to `destination`, no faster than it takes it; end it at 'end' unless the option `end` is False.
+        """Write everything to `destination`, no faster than it takes it; end it at 'end' unless the option
+        `end` is False.
 
-        `destination` is a Writable, or a Python binary file: that is flushed at the end and left open. Returns `destination`, for a
-        file the Writable that writes to it. Errors are not passed on: see `pipeline`. ("readable.pipe(destination[, options])")
-        """
+        `destination` is a Writable, or a Python binary file: that is flushed at the end and left open.
+        Returns `destination`, for a file the Writable that writes to it. Errors are not passed on: see
+        `pipeline`. ("readable.pipe(destination[, options])") """
         sink = sink_of(destination)
         with monitor:
             pipe = Pipe(self, sink, destination, merged(options, kwargs).get('end', True))
@@ -528,7 +537,7 @@ class Readable(Lifecycle):
         if not self._awaited and 'data' in self._events:
             self.resume()
 
-    # Encoding ------------------------------------------------------------------------------------------------------
+    # Encoding
 
     def setEncoding(self, encoding: str | None = None) -> Self:
         """Give str instead of bytes from now on, also for what is buffered; characters are never split.
@@ -551,57 +560,33 @@ class Readable(Lifecycle):
                 self._buffer.append(text)
             self._length = len(text)
 
-    # Iteration -----------------------------------------------------------------------------------------------------
+    # Iteration
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the chunks, waiting for each: this callback or thread waits, nobody else.
 
-        Raises what the stream is destroyed with, and ERR_STREAM_PREMATURE_CLOSE if it closes before its end. Leaving the loop early
-        destroys the stream. ("readable[Symbol.asyncIterator]()")
-        """
-        return self._chunks(True)
+        Raises what the stream is destroyed with, and ERR_STREAM_PREMATURE_CLOSE if it closes before its end.
+        Leaving the loop early destroys the stream. ("readable[Symbol.asyncIterator]()") """
+        return iterate(self, True)
 
     def iterator(self, options: Options = None, **kwargs: Any) -> Iterator[Any]:
-        """As iteration; with the option `destroyOnReturn` False leaving the loop early does not destroy the stream.
+        """As iteration; with the option `destroyOnReturn` False leaving the loop early does not destroy the
+        stream.
 
         ("readable.iterator([options])")
         """
-        return self._chunks(merged(options, kwargs).get('destroyOnReturn', True))
-
-    def _chunks(self, destroy_on_return: bool) -> Iterator[Any]:
-        turn = _Turn(self)
-        complete = False
-        try:
-            while True:
-                waiter = None
-                with monitor:
-                    chunk = None if self._life >= DOOMED else self._take(None)
-                    if chunk is None:
-                        if turn.is_over:
-                            complete = True
-                            break
-                        turn.waiter = waiter = Waiter()
-                if waiter is None:
-                    yield chunk
-                else:
-                    waiter.wait()
-            if turn.error is not None:
-                raise turn.error
-        finally:
-            with monitor:
-                if not destroy_on_return or (complete and (self._life >= DOOMED or not self._auto_destroy)):
-                    turn.leave()
-                elif complete:
-                    # As in Node: reading all of a Duplex destroys also the side that is still open.
-                    Readable._iteration_left(self)
-                else:
-                    self._iteration_left()
+        return iterate(self, merged(options, kwargs).get('destroyOnReturn', True))
 
     def _iteration_left(self) -> None:
-        """An iteration was left before the end, by `break` or an exception: nobody will read the rest. Overridable."""
+        """An iteration was left before the end, by `break` or an exception: nobody will read the rest.
+        Overridable.
+        """
+        self._destroy_unread()
+
+    def _destroy_unread(self) -> None:
         self._destroy_once(None if self._is_over() else errors.abort_error())
 
-    # State ---------------------------------------------------------------------------------------------------------
+    # State
 
     @property
     def readable(self) -> bool:
@@ -611,7 +596,8 @@ class Readable(Lifecycle):
     @property
     def readableAborted(self) -> bool:
         """Was it destroyed, or did it fail, before 'end'? ("readable.readableAborted")"""
-        return self._is_readable and (self._life >= DOOMED or self._errored is not None) and self._input != ENDED
+        was_cut_off = self._life >= DOOMED or self._errored is not None
+        return self._is_readable and was_cut_off and self._input != ENDED
 
     @property
     def readableDidRead(self) -> bool:
@@ -639,12 +625,16 @@ class Readable(Lifecycle):
 
     @property
     def readableHighWaterMark(self) -> int:
-        """How many bytes (objects) are buffered before the source is told to wait. ("readable.readableHighWaterMark")"""
+        """How many bytes (objects) are buffered before the source is told to wait.
+        ("readable.readableHighWaterMark")
+        """
         return self._read_mark
 
     @property
     def readableLength(self) -> int:
-        """Bytes (after setEncoding() characters, in object mode objects) that can be read. ("readable.readableLength")"""
+        """Bytes (after setEncoding() characters, in object mode objects) that can be read.
+        ("readable.readableLength")
+        """
         return self._length
 
     @property
@@ -652,10 +642,11 @@ class Readable(Lifecycle):
         """Is it a stream of objects? ("readable.readableObjectMode")"""
         return self._read_objects
 
-    # Others as sources ---------------------------------------------------------------------------------------------
+    # Others as sources
 
     def wrap(self, stream: Any) -> Self:
-        """Read from an old-style stream: one that emits 'data' and 'end' and has at most `pause` and `resume`.
+        """Read from an old-style stream: one that emits 'data' and 'end' and has at most `pause` and
+        `resume`.
 
         ("readable.wrap(stream)")
         """
@@ -665,11 +656,11 @@ class Readable(Lifecycle):
 
     @staticmethod
     def from_(iterable: Any, options: Options = None, **kwargs: Any) -> Readable:
-        """Make a Readable of an iterable (in object mode, item by item), of a str or bytes (one chunk), or of a binary file.
+        """Make a Readable of an iterable (in object mode, item by item), of a str or bytes (one chunk), or of
+        a binary file.
 
-        The iterable may block. It is closed when the stream is destroyed, a file is not. TypeError ERR_INVALID_ARG_TYPE for what
-        cannot be iterated. ("stream.Readable.from(iterable[, options])")
-        """
+        The iterable may block. It is closed when the stream is destroyed, a file is not. TypeError
+        ERR_INVALID_ARG_TYPE for what cannot be iterated. ("stream.Readable.from(iterable[, options])") """
         from nodehttp._from import from_
         return from_(iterable, merged(options, kwargs))
 
@@ -680,30 +671,5 @@ class Readable(Lifecycle):
 
     def _describe(self) -> str:
         flowing = {True: 'flowing', False: 'paused', None: 'idle'}[self._flowing]
-        return f' {flowing} {("reading", "at its end", "ended")[self._input]} buffered={self._length}{super()._describe()}'
-
-
-class _Turn:
-    """What an iteration waits for: data, or the end of the stream."""
-
-    def __init__(self, stream: Readable) -> None:
-        self.waiter: Waiter | None = None
-        self.is_over = False
-        self.error: Any = None
-        self._stream = stream
-        stream.on('readable', self._wake)
-        self._finish = Finish(stream, self._over, writable=False)
-
-    def _wake(self) -> None:
-        with monitor:
-            if self.waiter is not None:
-                self.waiter.set()
-
-    def _over(self, error: Any = None) -> None:
-        with monitor:
-            self.is_over, self.error = True, error
-            self._wake()
-
-    def leave(self) -> None:
-        self._stream.off('readable', self._wake)
-        self._finish.leave()
+        state = ('reading', 'at its end', 'ended')[self._input]
+        return f' {flowing} {state} buffered={self._length}{super()._describe()}'

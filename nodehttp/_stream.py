@@ -11,13 +11,14 @@ A stream's life is one of six states, in this order; `_enter` is the only place 
 
 Rules for the stream modules:
 
-- Public methods take the monitor. User code (listeners, hooks of the user's, callbacks) runs with the monitor released, so after
-  each such call everything may have changed; state is therefore kept on the stream, never in local variables across a call.
+- Public methods take the monitor. User code (listeners, hooks of the user's, callbacks) runs with the monitor
+  released, so after each such call everything may have changed; state is therefore kept on the stream, never
+  in local variables across a call.
 - A hook of the library's own is marked `@internal_hook` and called with the monitor held.
-- Every tick goes out on the stream's strand, so that the events of one stream stay in order and do not overlap
-  even when a listener blocks. A stream that nobody gave a strand (sockets and messages have theirs) makes one when it first needs it.
-- State has class-level defaults: constructing a stream stores only what differs from them.
-"""
+- Every tick goes out on the stream's strand, so that the events of one stream stay in order and do not
+  overlap even when a listener blocks. A stream that nobody gave a strand (sockets and messages have theirs)
+  makes one when it first needs it.
+- State has class-level defaults: constructing a stream stores only what differs from them. """
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ def chosen_mark(options: dict[str, Any], sided: str) -> int | None:
 
 
 def call_hook(hook: Function, *args: Any) -> None:
-    """Call `_read`, `_write`, ...: the library's own with the monitor held, a user's without. Exceptions pass through."""
+    """Call `_read`, `_write`, ...: the library's own with the monitor held, a user's without. Exceptions pass
+    through.
+    """
     if getattr(hook, 'is_internal_hook', False):
         hook(*args)
         return
@@ -79,32 +82,44 @@ def call_hook(hook: Function, *args: Any) -> None:
 
 
 def user_callback(callback: Function) -> Function:
-    """Turn a callback of the user into one that internal code may call: released, exceptions reported, arguments fitted."""
+    """Turn a callback of the user into one that internal code may call: released, exceptions reported,
+    arguments fitted.
+    """
     return partial(_call_back, adapt(callback))
 
 
 def _call_back(callback: Function, *args: Any) -> None:
-    """Success is told by no argument rather than by None: `lambda name=name: ...` is how Python binds a loop's variable."""
+    """Success is told by no argument rather than by None: `lambda name=name: ...` is how Python binds a
+    loop's variable.
+    """
     call_user(callback, *(args if args != (None,) else ()))
 
 
 class Stream(EventEmitter):
-    """Node's legacy base of all streams: an emitter that can pipe what it emits as 'data'. ("Class: Stream")"""
+    """Node's legacy base of all streams: an emitter that can pipe what it emits as 'data'. ("Class:
+    Stream")
+    """
 
     def pipe(self, destination: Any, options: Options = None, **kwargs: Any) -> Any:
-        """Write every 'data' to `destination`, end it at 'end' unless the option `end` is False; returns `destination`."""
+        """Write every 'data' to `destination`, end it at 'end' unless the option `end` is False; returns
+        `destination`.
+        """
         _LegacyPipe(self, destination, merged(options, kwargs).get('end', True))
         return destination
 
 
 class _LegacyPipe:
-    """Listeners that copy an old-style source, one whose `pause` and `resume` are optional, to a destination."""
+    """Listeners that copy an old-style source, one whose `pause` and `resume` are optional, to a
+    destination.
+    """
 
     def __init__(self, source: Stream, destination: Any, end: bool) -> None:
         self.source, self.destination = source, destination
         self._ended = False
-        self._on_source = {'data': self.on_data, 'error': self.on_error, 'close': self.clean_up, 'end': self.clean_up}
-        self._on_destination = {'drain': self.on_drain, 'error': self.on_error, 'close': self.clean_up}
+        self._on_source: dict[str, Function] = {
+            'data': self.on_data, 'error': self.on_error, 'close': self.clean_up, 'end': self.clean_up}
+        self._on_destination: dict[str, Function] = {
+            'drain': self.on_drain, 'error': self.on_error, 'close': self.clean_up}
         if end:
             source.on('end', self.on_end)
             source.on('close', self.on_close)
@@ -167,10 +182,12 @@ class Lifecycle(Stream):
     _doom: tuple[Any, Function | None] | None = None  # arguments of a destroy() during construction
     _construct: Any = None  # hook: _construct(callback)
 
-    # Options -------------------------------------------------------------------------------------------------------
+    # Options
 
     def _take_options(self, options: dict[str, Any]) -> None:
-        """Apply the options that both directions have. ("new stream.Readable([options])", "new stream.Writable([options])")"""
+        """Apply the options that both directions have. ("new stream.Readable([options])", "new
+        stream.Writable([options])")
+        """
         if options.get('emitClose') is False:
             self._emit_close = False
         if options.get('autoDestroy') is False:
@@ -181,7 +198,7 @@ class Lifecycle(Stream):
         if 'signal' in options:
             _destroy_on_abort(options['signal'], self)
 
-    # Construction --------------------------------------------------------------------------------------------------
+    # Construction
 
     def _begin_construction(self) -> None:
         """Call `_construct` in the next tick, if there is such a hook."""
@@ -221,14 +238,14 @@ class Lifecycle(Stream):
     def _on_constructed(self) -> None:
         """Begin with what waited for construction; for subclasses."""
 
-    # Errors and destruction ----------------------------------------------------------------------------------------
+    # Errors and destruction
 
     def destroy(self: Self, error: Any = None, callback: Function | None = None) -> Self:
-        """Destroy the stream: no more data; 'error' (if `error` is given) and 'close' follow in the next tick. Returns the stream.
+        """Destroy the stream: no more data; 'error' (if `error` is given) and 'close' follow in the next
+        tick. Returns the stream.
 
-        Writes that are still queued are not made. `callback(error)` is called when the hook `_destroy` is done. Later calls do
-        nothing. ("readable.destroy([error])", "writable.destroy([error])")
-        """
+        Writes that are still queued are not made. `callback(error)` is called when the hook `_destroy` is
+        done. Later calls do nothing. ("readable.destroy([error])", "writable.destroy([error])") """
         with monitor:
             self._destroy_once(error, None if callback is None else user_callback(callback))
         return self
@@ -289,7 +306,9 @@ class Lifecycle(Stream):
             self._fire('error', error)
 
     def _fail(self, error: Any, sync: bool = False) -> None:
-        """Something went wrong: destroy the stream, or with `autoDestroy` off only emit 'error' (`sync`: in the next tick)."""
+        """Something went wrong: destroy the stream, or with `autoDestroy` off only emit 'error' (`sync`: in
+        the next tick).
+        """
         if self._life >= DOOMED:
             return
         if self._auto_destroy:
@@ -306,25 +325,27 @@ class Lifecycle(Stream):
         assert life in _MOVES[self._life], (self, self._life, life)
         self._life = life
 
-    # The other direction, where there is one -----------------------------------------------------------------------
+    # The other direction, where there is one
 
     def _is_over(self) -> bool:
         """Is nothing more to come in any direction, so that the stream may be destroyed automatically?"""
         return True
 
-    # Ticks ---------------------------------------------------------------------------------------------------------
+    # Ticks
 
     def _tick(self, function: Function, *args: Any) -> None:
         """Call `function` in the next tick, as an event of this stream."""
         next_tick(function, *args, strand=self._strand or self._own_strand())
 
     def _own_strand(self) -> threadpool.Strand:
-        """Make a strand for a stream that nobody gave one; a foreign thread has a moment to add its listeners."""
+        """Make a strand for a stream that nobody gave one; a foreign thread has a moment to add its
+        listeners.
+        """
         self._strand = strand = threadpool.Strand()
         threadpool.hold(strand)
         return strand
 
-    # State ---------------------------------------------------------------------------------------------------------
+    # State
 
     @property
     def destroyed(self) -> bool:
@@ -352,8 +373,8 @@ class Lifecycle(Stream):
         """Destroy the stream unless it is. ("readable[Symbol.asyncDispose]()")"""
         with monitor:
             if self._life < DOOMED:
-                if not self._is_over() and not self._events.get('error'):
-                    EventEmitter.on(self, 'error', _ignore)  # leaving the block early is no error of anybody's
+                if not self._is_over() and 'error' not in self._events:
+                    self.on('error', _ignore)  # leaving the block early is no error of anybody's
                 self._destroy_once(None if self._is_over() else errors.abort_error())
 
     def __repr__(self) -> str:
@@ -382,7 +403,8 @@ def _destroy_on_abort(signal: Any, stream: Any) -> None:
 
 
 def addAbortSignal(signal: Any, stream: Any) -> Any:
-    """Destroy `stream` with an AbortError when `signal` aborts; returns `stream`. ("stream.addAbortSignal(signal, stream)")
+    """Destroy `stream` with an AbortError when `signal` aborts; returns `stream`.
+    ("stream.addAbortSignal(signal, stream)")
 
     Raises TypeError ERR_INVALID_ARG_TYPE for what is not a signal or not a stream.
     """

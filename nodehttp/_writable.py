@@ -1,7 +1,7 @@
 """Writable: a destination that takes one chunk after the other and says when it has had enough.
 
-One chunk is with the hook `_write` at a time; the others wait in the queue (all of them go out in one `_writev` where there is
-one). `_output` says how far it is:
+One chunk is with the hook `_write` at a time; the others wait in the queue (all of them go out in one
+`_writev` where there is one). `_output` says how far it is:
 
     WRITING    -> write() is allowed
     ENDING     -> end() was called; what is queued is still written
@@ -9,11 +9,12 @@ one). `_output` says how far it is:
     FLUSHED    -> `_final` is done, 'prefinish' is being, or has been, emitted
     FINISHED   -> 'finish' is being, or has been, emitted
 
-The order of callbacks and events is Node's: what completes at once (while `_write` is on the stack) calls back in a tick, what completes
-later calls back at once; 'drain' before the write's callback; 'finish' always from a tick.
+The order of callbacks and events is Node's: what completes at once (while `_write` is on the stack) calls
+back in a tick, what completes later calls back at once; 'drain' before the write's callback; 'finish' always
+from a tick.
 
-The short path: a write that completes at once, with nothing queued, without callback, leaves nothing behind, no tick either.
-"""
+The short path: a write that completes at once, with nothing queued, without callback, leaves nothing behind,
+no tick either. """
 
 from __future__ import annotations
 
@@ -30,12 +31,12 @@ from nodehttp._stream import (
     Function,
     Lifecycle,
     Options,
-    adapt,
     call_hook,
     chosen_mark,
     merged,
     user_callback,
 )
+from nodehttp.events import adapt
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, may_deliver, monitor
 
@@ -58,11 +59,12 @@ class Queued(NamedTuple):
 
 
 class Writable(Lifecycle):
-    """Node's stream.Writable. Subclasses implement `_write(chunk, encoding, callback)`; or give the option `write`.
+    """Node's stream.Writable. Subclasses implement `_write(chunk, encoding, callback)`; or give the option
+    `write`.
 
-    Options: highWaterMark (bytes, or objects), decodeStrings, defaultEncoding, objectMode, emitClose, autoDestroy, signal, and the
-    hooks write, writev, final, destroy, construct. ("new stream.Writable([options])")
-    """
+    Options: highWaterMark (bytes, or objects), decodeStrings, defaultEncoding, objectMode, emitClose,
+    autoDestroy, signal, and the hooks write, writev, final, destroy, construct. ("new
+    stream.Writable([options])") """
 
     _output = WRITING
     _is_writable = True  # False: a Duplex without this side
@@ -112,7 +114,9 @@ class Writable(Lifecycle):
 
     @internal_hook
     def _write(self, chunk: Any, encoding: str | None, callback: Function) -> None:
-        """Hook: write `chunk`, then `callback(error=None)`, from any thread. ("writable._write(chunk, encoding, callback)")"""
+        """Hook: write `chunk`, then `callback(error=None)`, from any thread. ("writable._write(chunk,
+        encoding, callback)")
+        """
         if self._writev is None:
             raise errors.node_error('ERR_METHOD_NOT_IMPLEMENTED', '_write()')
         self._call_writev([Queued(chunk, encoding, None)], callback)
@@ -128,16 +132,16 @@ class Writable(Lifecycle):
         self._flush_queue()
         self._maybe_finish()
 
-    # Writing -------------------------------------------------------------------------------------------------------
+    # Writing
 
     def write(self, chunk: Any, encoding: Any = None, callback: Function | None = None) -> bool:
-        """Write `chunk`, a str (in `encoding`, 'utf8') or bytes-like object; in object mode anything but None.
+        """Write `chunk`, a str (in `encoding`, 'utf8') or bytes-like object; in object mode anything but
+        None.
 
-        Returns False when `highWaterMark` is reached: wait for 'drain' before writing more. `callback(error)` is called when the
-        chunk has been handled. Raises TypeError ERR_STREAM_NULL_VALUES, ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_ENCODING; a write
-        after end() or destroy() is an error given to `callback` and, after end(), to 'error'.
-        ("writable.write(chunk[, encoding][, callback])")
-        """
+        Returns False when `highWaterMark` is reached: wait for 'drain' before writing more. `callback(error)`
+        is called when the chunk has been handled. Raises TypeError ERR_STREAM_NULL_VALUES,
+        ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_ENCODING; a write after end() or destroy() is an error given to
+        `callback` and, after end(), to 'error'. ("writable.write(chunk[, encoding][, callback])") """
         if callback is None and callable(encoding):
             encoding, callback = None, encoding
         if callback is not None:
@@ -154,14 +158,16 @@ class Writable(Lifecycle):
             return self._accept(chunk, encoding, callback)
 
     def _prepared(self, chunk: Any, encoding: str | None) -> tuple[Any, str]:
-        """Return the chunk and its encoding as the hook gets them: bytes and 'buffer', unless `decodeStrings` is off."""
+        """Return the chunk and its encoding as the hook gets them: bytes and 'buffer', unless `decodeStrings`
+        is off.
+        """
         if type(chunk) is bytes:
             return chunk, 'buffer'
         if isinstance(chunk, str):
             encoding = encodings.normalized(encoding or self._write_encoding)
             if not self._decode_strings:
                 return chunk, encoding
-            return (chunk.encode() if encoding == 'utf8' and chunk.isascii() else encodings.encode(chunk, encoding)), 'buffer'
+            return encodings.encode(chunk, encoding), 'buffer'
         if chunk is None:
             raise errors.node_error('ERR_STREAM_NULL_VALUES')
         try:
@@ -171,7 +177,9 @@ class Writable(Lifecycle):
             raise errors.invalid_arg_type('chunk', CHUNK_TYPES, chunk) from None
 
     def _write_internal(self, chunk: bytes, callback: Function | None = None) -> bool:
-        """`write` for internal callers, which hold the monitor and write bytes; `callback` is internal, too."""
+        """`write` for internal callers, which hold the monitor and write bytes; `callback` is internal,
+        too.
+        """
         if self._output != WRITING or self._life >= DOOMED:
             error = self._refusal('write')
             assert error is not None
@@ -221,14 +229,18 @@ class Writable(Lifecycle):
             self._calling = False
 
     def _raised(self, error: Exception) -> None:
-        """A hook raised: as if it had called back with that (Node lets it out of `write`, and the stream hangs)."""
+        """A hook raised: as if it had called back with that (Node lets it out of `write`, and the stream
+        hangs).
+        """
         if self._writing:
             self._written(error)
         else:
             self._fail(error, sync=True)
 
     def _written(self, error: Any = None) -> None:
-        """What the hook calls when a chunk is written. Any thread may; only the first call for a chunk counts."""
+        """What the hook calls when a chunk is written. Any thread may; only the first call for a chunk
+        counts.
+        """
         with monitor:
             if self._calling or may_deliver(self._strand or self._own_strand()):
                 self._written_now(error)
@@ -281,7 +293,7 @@ class Writable(Lifecycle):
         self._fail_queue()
         self._fail(error)
 
-    # The queue -----------------------------------------------------------------------------------------------------
+    # The queue
 
     def _flush_queue(self) -> None:
         """Hand what is queued to the hook, as far as it takes it."""
@@ -293,7 +305,8 @@ class Writable(Lifecycle):
             return
         self._flushing = True
         try:
-            while queue and not (self._writing or self._corked) and self._life == OPEN and self._errored is None:
+            while queue and not (self._writing or self._corked or self._life != OPEN
+                                 or self._errored is not None):
                 chunk, encoding, callback = queue.popleft()
                 self._call_write(chunk, encoding, 1 if self._write_objects else len(chunk), callback)
         finally:
@@ -349,10 +362,11 @@ class Writable(Lifecycle):
                 self._corked -= 1
                 self._flush_queue()
 
-    # The end -------------------------------------------------------------------------------------------------------
+    # The end
 
     def end(self, chunk: Any = None, encoding: Any = None, callback: Function | None = None) -> Self:
-        """Write `chunk`, if there is one, and then nothing more; 'finish' follows when all is written. Returns the stream.
+        """Write `chunk`, if there is one, and then nothing more; 'finish' follows when all is written.
+        Returns the stream.
 
         `callback(error)` is called before 'finish', or when it cannot come any more. Raises as `write` does.
         ("writable.end([chunk[, encoding]][, callback])")
@@ -409,8 +423,8 @@ class Writable(Lifecycle):
             self._finish_callbacks = (*self._finish_callbacks, callback)
 
     def _can_finish(self) -> bool:
-        return (self._output in (ENDING, FINALIZING, FLUSHED) and self._life == OPEN and not self._write_length and not self._queue
-                and self._errored is None and not self._writing and not self._error_emitted)
+        return (WRITING < self._output < FINISHED and self._life == OPEN and self._errored is None
+                and not self._write_length and not self._queue and not self._writing)
 
     def _maybe_finish(self) -> None:
         """Go on to the end if everything was written."""
@@ -484,7 +498,7 @@ class Writable(Lifecycle):
     def _is_over(self) -> bool:
         return self._output == FINISHED and super()._is_over()
 
-    # State ---------------------------------------------------------------------------------------------------------
+    # State
 
     def setDefaultEncoding(self, encoding: str) -> Self:
         """Set the encoding of str chunks that come without one. TypeError ERR_UNKNOWN_ENCODING.
@@ -508,7 +522,8 @@ class Writable(Lifecycle):
     @property
     def writableAborted(self) -> bool:
         """Was it destroyed, or did it fail, before 'finish'? ("writable.writableAborted")"""
-        return self._is_writable and (self._life >= DOOMED or self._errored is not None) and self._output != FINISHED
+        was_cut_off = self._life >= DOOMED or self._errored is not None
+        return self._is_writable and was_cut_off and self._output != FINISHED
 
     @property
     def writableEnded(self) -> bool:

@@ -1,8 +1,7 @@
 """Strings to bytes and back under Node's names of encodings ("Buffers and character encodings").
 
-As lenient as Node: what cannot be encoded is replaced or cut off, never refused. A `Decoder` keeps what is incomplete at the
-end of a chunk (half a character, a third of a base64 group) for the next one.
-"""
+As lenient as Node: what cannot be encoded is replaced or cut off, never refused. A `Decoder` keeps what is
+incomplete at the end of a chunk (half a character, a third of a base64 group) for the next one. """
 
 from __future__ import annotations
 
@@ -28,7 +27,9 @@ _SEVEN_BITS = bytes(byte & 0x7F for byte in range(256))
 
 
 def normalized(encoding: Any) -> str:
-    """Return Node's own spelling of an encoding ('UCS-2' is 'utf16le'; None is 'utf8'); TypeError ERR_UNKNOWN_ENCODING."""
+    """Return Node's own spelling of an encoding ('UCS-2' is 'utf16le'; None is 'utf8'); TypeError
+    ERR_UNKNOWN_ENCODING.
+    """
     if encoding is None:
         return 'utf8'
     name = _NAMES.get(encoding) or (_NAMES.get(encoding.lower()) if isinstance(encoding, str) else None)

@@ -1,4 +1,5 @@
-"""For the tests of streams: a program is run as a callback, and what it logs is compared with what Node 25.2.1 logged.
+"""For the tests of streams: a program is run as a callback, and what it logs is compared with what Node
+25.2.1 logged.
 
 The lists in the tests were written by running the same program in Node.
 """
@@ -31,7 +32,9 @@ def show(value: Any) -> str:
 
 
 def logs(*expected: str) -> Callable[[Callable[[Log], None]], Callable[..., None]]:
-    """Make a test of a program: `program(log)` runs as a callback; when nothing is left to be done it must have logged this."""
+    """Make a test of a program: `program(log)` runs as a callback; when nothing is left to be done it must
+    have logged this.
+    """
     def decorate(program: Callable[[Log], None]) -> Callable[..., None]:
         @functools.wraps(program)
         def test(monkeypatch: pytest.MonkeyPatch) -> None:
