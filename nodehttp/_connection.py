@@ -1,0 +1,428 @@
+"""One connection of a server: what arrives on it, and the responses that leave on it in turn.
+
+Two things go on at once. *Receiving* has a named state:
+
+    HEAD      the head of a request is arriving; so it is from the beginning, before the first byte
+    BODY      the head was delivered, the rest of the request is arriving
+    IDLE      there were requests, and the last one is complete
+    REFUSED   what came is no HTTP, or came too late: nothing more is parsed
+    TUNNEL    after 'upgrade' or 'connect': the socket is the user's
+    CLOSED
+
+*Answering* is a queue: `_unanswered` are the requests without a finished response, in order. The response to
+the first one is the socket's current message (`socket._httpMessage`), those to the others wait in `_waiting`.
+
+Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All input
+is kept in the parser and in the request, so that another thread can go on when a listener waits in the middle
+of its delivery (`Strand.resume`).
+
+It works over any Duplex. A `net.Socket` hands its bytes over directly (`_consume`), anything else as 'data'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nodehttp import errors
+from nodehttp.common import has_100_continue
+from nodehttp.events import internal
+from nodehttp.incoming import IncomingMessage, aborted_error
+from nodehttp.parser import END, Head, Parser
+from nodehttp.threadpool import call_user, next_tick, now, released, report_exception
+
+if TYPE_CHECKING:
+    from nodehttp.server import Server, ServerResponse
+
+HEAD, BODY, IDLE, REFUSED, TUNNEL, CLOSED = 'head', 'body', 'idle', 'refused', 'tunnel', 'closed'
+_MOVES = {
+    HEAD: (BODY, REFUSED, TUNNEL, CLOSED),
+    BODY: (IDLE, REFUSED, CLOSED),
+    IDLE: (HEAD, BODY, REFUSED, TUNNEL, CLOSED),
+    REFUSED: (CLOSED,),
+    TUNNEL: (),
+    CLOSED: (),
+}
+
+# Why the socket is not read, as bits: the request's reader is slow; too much of later answers waits.
+READER_IS_SLOW, SWAMPED = 1, 2
+
+_BAD_REQUEST = b'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'
+# What a client is told that did something wrong, by the code of the error.
+_ERROR_ANSWERS = {
+    'HPE_HEADER_OVERFLOW': b'HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n',
+    'HPE_CHUNK_EXTENSIONS_OVERFLOW': b'HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\n\r\n',
+    'ERR_HTTP_REQUEST_TIMEOUT': b'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n',
+}
+
+
+class ServerConnection:
+    """A socket of a server, for as long as it is used for HTTP. All methods need the monitor."""
+
+    state = HEAD
+    _request: IncomingMessage | None = None  # the one that is, or was last, received
+    _held = 0  # why the socket is not read
+    _queued = 0  # bytes of responses that wait for their turn
+    _count = 0  # requests so far, counted under maxRequestsPerSocket only
+    _is_idle_timed = False  # the socket's timeout is that of an idle connection
+
+    def __init__(self, server: Server, socket: Any) -> None:
+        self.server = server
+        self.socket = socket
+        self._unanswered: list[IncomingMessage] = []
+        self._waiting: list[ServerResponse] = []
+        self._parser: Parser | None = Parser(
+            'request', max_header_size=server.maxHeaderSize or 0, lenient=bool(server.insecureHTTPParser))
+        self._response_options = {
+            'highWaterMark': socket.writableHighWaterMark,
+            'rejectNonStandardBodyWrites': server.rejectNonStandardBodyWrites,
+        }
+        self._mark: int = socket.writableHighWaterMark
+        self._strand = socket._strand or socket._own_strand()
+        self._has_timeout = hasattr(socket, 'setTimeout')
+        self._is_consumed = hasattr(socket, '_consume')
+        self._listeners = {
+            'end': internal(self._ended),
+            'close': internal(self._closed),
+            'error': internal(self._failed),
+            'drain': internal(self._drained),
+            'timeout': internal(self._timed_out),
+        }
+        self._take_socket()
+
+    def __repr__(self) -> str:
+        return f'<ServerConnection {self.state} unanswered={len(self._unanswered)}>'
+
+    def _enter(self, state: str) -> None:
+        """The one place where the state of receiving changes."""
+        assert state in _MOVES[self.state], f'{self.state} -> {state}'
+        self.state = state
+
+    # The socket
+
+    def _take_socket(self) -> None:
+        server, socket = self.server, self.socket
+        socket._httpMessage = None
+        if server.timeout and self._has_timeout:
+            socket.setTimeout(server.timeout)
+        if not self._is_consumed:
+            self._listeners['data'] = internal(self._received)
+        for name, listener in self._listeners.items():
+            socket.on(name, listener)
+        socket.server = server
+        socket.setEncoding = _refuse_encoding
+        self._resume_before, self._strand.resume = self._strand.resume, self._advance
+        server._track(self)
+        if self._is_consumed:
+            socket._consume(self._received)
+
+    def _leave_socket(self) -> None:
+        """The socket is the user's from now on, as if it had never been ours."""
+        socket = self.socket
+        for name, listener in self._listeners.items():
+            socket.off(name, listener)
+        del socket.setEncoding
+        self._strand.resume = self._resume_before
+        self.server._untrack(self)
+        if self._is_consumed:
+            socket._unconsume()
+        else:
+            socket.readableFlowing = None
+
+    def _hold(self, reason: int) -> None:
+        """Do not read on, for a reason more."""
+        if not self._held:
+            if self._is_consumed:
+                self.socket._stop_reading()
+            else:
+                self.socket.pause()
+        self._held |= reason
+
+    def _let_go(self, reason: int) -> None:
+        """A reason less not to read."""
+        if self._held & reason:
+            self._held &= ~reason
+            if not self._held and self.state is not CLOSED:
+                if self._is_consumed:
+                    self.socket._start_reading()
+                else:
+                    self.socket.resume()
+
+    def want_data(self) -> None:
+        """The request's reader has room again."""
+        self._let_go(READER_IS_SLOW)
+
+    def close_if_idle(self) -> None:
+        """Close the connection if it has served requests and is not in one."""
+        message = self.socket._httpMessage
+        if self.state is IDLE and (message is None or message.finished):
+            self.socket.destroy()
+
+    # What arrives
+
+    def _received(self, data: bytes) -> None:
+        if self._parser is not None:
+            self._parser.feed(data)
+            self._advance()
+
+    def _advance(self) -> None:
+        """Deliver what the parser has."""
+        while self._parser is not None:
+            try:
+                event = self._parser.next_event()
+            except errors.NodeError as error:
+                self._failed(error)
+                return
+            if event is None:
+                self._note_what_is_missing(self._parser)
+                return
+            if event is END:
+                self._request_ended(self._parser)
+            elif type(event) is bytes:
+                request = self._request
+                assert request is not None
+                if not request._dumped and not request.push(event):
+                    self._hold(READER_IS_SLOW)
+            else:
+                self._request_arrived(event)  # type: ignore[arg-type]
+
+    def _note_what_is_missing(self, parser: Parser) -> None:
+        """The rest of a request is to come in another read: its time runs from now on."""
+        if self.state is IDLE and parser.in_message:
+            self._enter(HEAD)
+        if self.state is HEAD or self.state is BODY:
+            self.server._receiving.setdefault(self, now())
+
+    def _request_ended(self, parser: Parser) -> None:
+        self._enter(IDLE)
+        self.server._receiving.pop(self, None)
+        assert self._request is not None
+        self._request._complete(parser.trailers)
+        self._let_go(READER_IS_SLOW)
+
+    def _request_arrived(self, head: Head) -> None:
+        server, socket = self.server, self.socket
+        if self._is_idle_timed:
+            self._is_idle_timed = False
+            socket.setTimeout(server.timeout or 0)
+        request = self._new_request(head)
+        if head.upgrade and self._upgrade(request):
+            return
+        request.upgrade = False
+        self._enter(BODY)
+        self._request = request
+        self._unanswered.append(request)
+        if len(self._unanswered) > 1 and (socket.writableNeedDrain or self._queued >= self._mark):
+            self._hold(SWAMPED)
+        response = self._new_response(request)
+        response.shouldKeepAlive = head.shouldKeepAlive
+        if socket._httpMessage is None:
+            response._attach(socket)
+        else:
+            self._waiting.append(response)
+        self._emit_request(request, response)
+
+    def _new_request(self, head: Head) -> IncomingMessage:
+        server = self.server
+        if server._builds_plainly:
+            request: IncomingMessage = server._incoming_class(self.socket)
+        else:
+            with released():
+                request = server._incoming_class(self.socket)
+        request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
+        request.method, request.url = head.method, head.url
+        return request
+
+    def _new_response(self, request: IncomingMessage) -> ServerResponse:
+        server = self.server
+        if server._builds_plainly:
+            response: ServerResponse = server._response_class(request, self._response_options)
+        else:
+            with released():
+                response = server._response_class(request, self._response_options)
+        response._connection = self
+        response._strand = self._strand
+        response._keep_alive_timeout = server.keepAliveTimeout
+        if server.maxRequestsPerSocket:
+            response._max_requests_per_socket = server.maxRequestsPerSocket
+        if server._unique_headers:
+            response._unique_headers = server._unique_headers
+        return response
+
+    def _emit_request(self, request: IncomingMessage, response: ServerResponse) -> None:
+        """Tell the server's user about a request, unless the rules answer it."""
+        server = self.server
+        if request.httpVersionMinor == 1 and request.httpVersionMajor == 1:
+            names = [*map(str.lower, request.rawHeaders[::2])]
+            if server.requireHostHeader and 'host' not in names:
+                response._answer(400)
+                return
+            if server.maxRequestsPerSocket and self._is_beyond_limit(request, response):
+                return
+            if 'expect' in names and self._expects(request, response):
+                return
+            if server._optimizes_empty and 'content-length' not in names and 'transfer-encoding' not in names:
+                request._skip_body()
+        self._emit('request', request, response)
+
+    def _emit(self, name: str, request: IncomingMessage, response: ServerResponse) -> None:
+        _, error = self.server._fire_from(self.server._source, name, request, response)
+        if error is not None:
+            report_exception(error)
+            response._fail_exchange()
+
+    def _is_beyond_limit(self, request: IncomingMessage, response: ServerResponse) -> bool:
+        """maxRequestsPerSocket: announce that this is the last request, or refuse it."""
+        self._count += 1
+        response.maxRequestsOnConnectionReached = self._count >= self.server.maxRequestsPerSocket
+        if self._count <= self.server.maxRequestsPerSocket:
+            return False
+        self.server._fire('dropRequest', request, self.socket)
+        response._answer(503)
+        return True
+
+    def _expects(self, request: IncomingMessage, response: ServerResponse) -> bool:
+        """Deal with an Expect header; False if it is an ordinary request after all."""
+        server = self.server
+        if not has_100_continue(request.headers['expect']):
+            if 'checkExpectation' in server._events:
+                self._emit('checkExpectation', request, response)
+            else:
+                response._answer(417)
+            return True
+        response._expects_continue = True
+        if 'checkContinue' in server._events:
+            self._emit('checkContinue', request, response)
+            return True
+        response.writeContinue()
+        return False
+
+    # Upgrades
+
+    def _upgrade(self, request: IncomingMessage) -> bool:
+        """Hand the socket over to the user if the request asks for that, and somebody wants it."""
+        server, socket = self.server, self.socket
+        if request.method == 'CONNECT':
+            name = 'connect'
+        elif call_user(server.shouldUpgradeCallback, request):
+            name = 'upgrade'
+        else:
+            return False
+        if self.state is CLOSED:  # by the callback
+            return True
+        request.upgrade = True
+        parser, self._parser = self._parser, None
+        assert parser is not None
+        parser.upgrade()
+        rest = parser.take_rest()
+        self._enter(TUNNEL)
+        self._leave_socket()
+        request._complete(None)
+        has_listener, error = server._fire_from(server._source, name, request, socket, rest)
+        if error is not None:
+            report_exception(error)
+        if error is not None or not has_listener:
+            socket.destroy()
+        return True
+
+    # What leaves
+
+    def response_finished(self, response: ServerResponse) -> None:
+        """All of a response was handed to the system: on to the next one."""
+        server, socket, request = self.server, self.socket, response.req
+        if self._unanswered and self._unanswered[0] is request:
+            del self._unanswered[0]
+        if not request._consumed and not request._resume_scheduled:
+            request._dump()
+        response._detach()
+        next_tick(response._emit_close, strand=self._strand)
+        if response._last:
+            destroy_soon = getattr(socket, 'destroySoon', socket.end)
+            destroy_soon()
+        elif self._waiting:
+            following = self._waiting.pop(0)
+            following._attach(socket)
+            following._fire('socket', socket)
+            following._flush()
+        elif self._has_timeout:
+            idle = server.keepAliveTimeout
+            if idle:
+                socket.setTimeout(idle + server.keepAliveTimeoutBuffer)
+                self._is_idle_timed = True
+
+    def queue_changed(self, delta: int) -> None:
+        """More (or fewer) bytes of responses wait for their turn."""
+        self._queued += delta
+        if delta < 0:
+            self._drained()
+
+    def _drained(self) -> None:
+        """The socket, or the queue, has room again."""
+        if self._queued <= self._mark:
+            self._let_go(SWAMPED)
+        message = self.socket._httpMessage
+        if message is not None:
+            message._socket_drained()
+
+    # Ends
+
+    def _ended(self) -> None:
+        """The client sends no more."""
+        if self._parser is not None:
+            self._parser.feed_eof()
+            self._advance()
+        if self.state is REFUSED or self.state is CLOSED:
+            return
+        socket = self.socket
+        if self.server.httpAllowHalfOpen and self._waiting:
+            self._waiting[-1]._last = True
+        elif self.server.httpAllowHalfOpen and socket._httpMessage is not None:
+            socket._httpMessage._last = True
+        else:
+            socket.end()
+
+    def expire(self) -> None:
+        """The request took too long to arrive."""
+        self._failed(errors.node_error('ERR_HTTP_REQUEST_TIMEOUT'))
+
+    def _failed(self, error: BaseException) -> None:
+        """The client did something wrong, or its connection is broken."""
+        if self.state is REFUSED or self.state is CLOSED:
+            return
+        self._enter(REFUSED)
+        self._parser = None
+        self.server._receiving.pop(self, None)
+        socket = self.socket
+        if self.server._fire('clientError', error, socket):
+            return  # the listener closes the socket
+        message = socket._httpMessage
+        if socket.writable and (message is None or not message._head_sent):
+            socket._write_internal(_ERROR_ANSWERS.get(getattr(error, 'code', None) or '', _BAD_REQUEST))
+        socket.destroy(error)
+
+    def _timed_out(self) -> None:
+        """Nothing was sent or received for the time of the socket's timeout."""
+        socket, request = self.socket, self._request
+        heard = request is not None and not request.complete and request._fire('timeout', socket)
+        message = socket._httpMessage
+        if message is not None and message._fire('timeout', socket):
+            heard = True
+        if not self.server._fire('timeout', socket) and not heard:
+            socket.destroy()
+
+    def _closed(self, *_: Any) -> None:
+        if self.state is TUNNEL:
+            return
+        self._enter(CLOSED)
+        self._parser = None
+        self.server._untrack(self)
+        unanswered, self._unanswered = self._unanswered, []
+        for request in unanswered:
+            request._destroy_once(aborted_error())
+        message = self.socket._httpMessage
+        if message is not None:
+            message._emit_close()
+
+
+def _refuse_encoding(encoding: str | None = None) -> None:
+    """Stands for the socket's `setEncoding`: the parser needs bytes."""
+    raise errors.node_error('ERR_HTTP_SOCKET_ENCODING')

@@ -1,0 +1,501 @@
+"""Server, ServerResponse, createServer: HTTP on top of `net.Server`.
+
+Documentation: "Class: http.Server", "Class: http.ServerResponse", "http.createServer([options][,
+requestListener])". What happens on a connection is in `_connection.py`; here is what the user has in hand.
+
+Listeners of 'request' and its like may block (see `threadpool.py`). An exception of theirs ends the exchange:
+500 where nothing was sent yet, else the connection is destroyed.
+
+Time limits cost a request next to nothing: the server keeps the connections on which a request is arriving,
+in the order in which that began (`_receiving`), and one timer looks at the front of them. An idle connection is
+ended by the timeout of its socket.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+from nodehttp import errors, net
+from nodehttp._connection import BODY, ServerConnection
+from nodehttp._head import header_pairs
+from nodehttp._stream import merged, user_callback
+from nodehttp.common import (
+    STATUS_CODES,
+    has_chunked,
+    has_invalid_char,
+    validateHeaderName,
+    validateHeaderValue,
+)
+from nodehttp.events import adapt, internal
+from nodehttp.incoming import IncomingMessage
+from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
+from nodehttp.strings import to_string
+from nodehttp.threadpool import Source, Timer, monitor, next_tick, now, released, start_timer
+
+Callback = Callable[..., Any]
+
+_status_lines: dict[tuple[int, str], str] = {}
+# One link of an early hint: <target>, and parameters without blanks. Node takes anything for a target, even
+# what ends the line.
+_is_link = re.compile(r'<[^>\x00-\x1f\x7f]*>(?:\s*;\s*[^;"\s]+(?:=("?)[^;"\s]*\1)?)*', re.ASCII).fullmatch
+
+
+class ServerResponse(OutgoingMessage):
+    """The answer to a request. A server makes it; any thread may use it. ("Class: http.ServerResponse")"""
+
+    statusCode: Any = 200
+    statusMessage: str | None = None
+    sendDate = True
+    req: Any
+
+    _connection: ServerConnection | None = None
+    _expects_continue = False
+    _sent_continue = False
+    _has_plain_write_head = True  # writeHead is ours, not a subclass's
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if 'writeHead' in cls.__dict__:
+            cls._has_plain_write_head = False
+
+    def __init__(self, req: Any, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        """Options: highWaterMark (bytes), rejectNonStandardBodyWrites (bool)."""
+        super().__init__(options, **kwargs)
+        self.req = req
+        if req.method == 'HEAD':
+            self._has_body = False
+        if req.httpVersionMinor < 1 or req.httpVersionMajor < 1:
+            # No chunks for HTTP/1.0, unless it says that it knows them; 2.0 without HTTP/2 counts as such.
+            self.useChunkedEncodingByDefault = has_chunked(to_string(req.headers['te'] or '')) is not None
+            self.shouldKeepAlive = False
+
+    # Head
+
+    def writeHead(self, statusCode: Any, statusMessage: Any = None, headers: Any = None) -> Self:
+        """Render the head: status, reason and headers, merged with those that were set. Returns the response.
+
+        `headers` is a mapping, [name, value, ...] or [[name, value], ...]; `statusMessage` may be left out.
+        Raises ValueError ERR_HTTP_INVALID_STATUS_CODE outside 100 to 999, ERR_HTTP_HEADERS_SENT the second
+        time, TypeError for bad names and values and ERR_INVALID_CHAR for a bad reason.
+        ("response.writeHead(statusCode[, statusMessage][, headers])")
+        """
+        with monitor:
+            self._refuse_when_sent('write')
+            status = _to_status(statusCode)
+            if isinstance(statusMessage, str):
+                self.statusMessage = statusMessage
+            else:
+                if headers is None:
+                    headers = statusMessage
+                if not self.statusMessage:
+                    self.statusMessage = STATUS_CODES.get(status) or 'unknown'
+            self.statusCode = status
+            self._write_head(status, self._merged_headers(headers))
+        return self
+
+    def writeHeader(self, statusCode: Any, statusMessage: Any = None, headers: Any = None) -> Self:
+        """The same as `writeHead`. (Deprecated: DEP0063)"""
+        return self.writeHead(statusCode, statusMessage, headers)
+
+    def _merged_headers(self, headers: Any) -> Iterable[tuple[str, Any]]:
+        """Return the headers that were set, with those of `writeHead` in their places or behind them."""
+        if self._headers is None:
+            return () if headers is None else headers.items() if type(headers) is dict else _pairs(headers)
+        if isinstance(headers, (list, tuple)):
+            # What is listed several times is sent several times.
+            pairs = [(name, value) for name, value in header_pairs(headers) if name]
+            for name, _ in pairs:
+                self.removeHeader(name)
+            for name, value in pairs:
+                self.appendHeader(name, value)
+        else:
+            for name, value in _pairs(headers):
+                if name:
+                    self.setHeader(name, value)
+        return self._headers.values()
+
+    def _write_head(self, status: int, headers: Iterable[tuple[str, Any]]) -> None:
+        reason = self.statusMessage or ''
+        line = _status_lines.get((status, reason)) or _status_line(status, reason)
+        if status < 200 or status == 204 or status == 304:
+            self._has_body = False
+        if self._expects_continue and not self._sent_continue:
+            # The client may or may not send the body now: where the next request begins is not known.
+            self.shouldKeepAlive = False
+        if self._render_head(line, headers):
+            self._send(b'')
+
+    def _is_never_chunked(self) -> bool:
+        return self.statusCode in (204, 304)
+
+    def _implicit_header(self) -> None:
+        if self._has_plain_write_head and 'writeHead' not in self.__dict__:
+            self.writeHead(self.statusCode)
+        else:
+            with released():
+                self.writeHead(self.statusCode)
+            if self._header is None:
+                ServerResponse.writeHead(self, self.statusCode)
+
+    def _answer(self, status: int, *headers: tuple[str, Any]) -> None:
+        """Answer without asking the user."""
+        self.statusCode, self.statusMessage = status, STATUS_CODES[status]
+        self._write_head(status, headers)
+        self._end(None, None)
+
+    def _fail_exchange(self) -> None:
+        """The listener raised: end what it has begun."""
+        if self._phase is not OPEN or self.destroyed:
+            return
+        if self._head_sent or self._queue:
+            self.destroy()
+            return
+        for name in ('_headers', '_header', '_content_length', 'chunkedEncoding', 'strictContentLength',
+                     '_removed_connection', '_removed_content_length', '_corked_chunks', 'sendDate'):
+            self.__dict__.pop(name, None)
+        self._has_body = self.req.method != 'HEAD'
+        self._content_length = 0
+        self._answer(500, ('Connection', 'close'))
+
+    # 1xx
+
+    def writeContinue(self, callback: Callback | None = None) -> None:
+        """Send 'HTTP/1.1 100 Continue': the client may send the body. ("response.writeContinue()")"""
+        with monitor:
+            self._write_information('HTTP/1.1 100 Continue\r\n\r\n', callback)
+            self._sent_continue = True
+
+    def writeProcessing(self, callback: Callback | None = None) -> None:
+        """Send 'HTTP/1.1 102 Processing': the answer takes a while. ("response.writeProcessing()")"""
+        with monitor:
+            self._write_information('HTTP/1.1 102 Processing\r\n\r\n', callback)
+
+    def writeEarlyHints(self, hints: Mapping[str, Any], callback: Callback | None = None) -> None:
+        """Send 'HTTP/1.1 103 Early Hints' with the links `hints['link']`, a str or a list, and other headers.
+
+        Without links nothing is sent. Raises TypeError ERR_INVALID_ARG_TYPE, and ERR_INVALID_ARG_VALUE for a
+        link that is none. Node 25.2.1 lets line ends in hints through, which splits the message; here they
+        raise ERR_INVALID_CHAR and the like. ("response.writeEarlyHints(hints[, callback])")
+        """
+        if not isinstance(hints, Mapping):
+            raise errors.invalid_arg_type('hints', 'of type object', hints)
+        given = hints.get('link')
+        links = list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
+        if not links:
+            return
+        for link in links:
+            if not isinstance(link, str) or not _is_link(link) or has_invalid_char(link):
+                raise errors.node_error(
+                    'ERR_INVALID_ARG_VALUE', 'hints', link,
+                    'must be an array or string of format "</styles.css>; rel=preload; as=style"')
+        lines = ['HTTP/1.1 103 Early Hints\r\nLink: ', ', '.join(links), '\r\n']
+        for name, value in hints.items():
+            if name != 'link':
+                text = to_string(value)
+                validateHeaderName(name)
+                validateHeaderValue(name, text)
+                lines.append(f'{name}: {text}\r\n')
+        with monitor:
+            self._write_information(''.join(lines) + '\r\n', callback)
+
+    def _write_information(self, head: str, callback: Callback | None) -> None:
+        self._write_out(head.encode('latin-1'), None if callback is None else user_callback(callback))
+
+    # Socket and end
+
+    def assignSocket(self, socket: Any) -> None:
+        """Attach the response to a socket, which a server does itself.
+
+        Raises ERR_HTTP_SOCKET_ASSIGNED if that has another one.
+        """
+        with monitor:
+            if getattr(socket, '_httpMessage', None) is not None:
+                raise errors.node_error('ERR_HTTP_SOCKET_ASSIGNED')
+            self._attach(socket)
+            if self._connection is None:
+                self._strand = socket._strand or socket._own_strand()
+                socket.on('close', self._socket_closed)
+            self._fire('socket', socket)
+            self._flush()
+
+    def detachSocket(self, socket: Any) -> None:
+        """Detach the response from its socket."""
+        with monitor:
+            self._detach()
+            socket.off('close', self._socket_closed)
+
+    def _socket_closed(self, *_: Any) -> None:
+        with monitor:
+            self._emit_close()
+
+    def _attach(self, socket: Any) -> None:
+        socket._httpMessage = self
+        self.socket = socket
+
+    def _detach(self) -> None:
+        socket, self.socket = self.socket, None
+        if socket is not None:
+            socket._httpMessage = None
+
+    def _queue_changed(self, delta: int) -> None:
+        if self._connection is not None:
+            self._connection.queue_changed(delta)
+
+    def _on_flushed(self, error: BaseException | None = None) -> None:
+        if self._phase is ENDED and (self.socket is None or self.socket.errored is None):
+            self._advance(FINISHED)
+            if self._connection is not None:
+                self._connection.response_finished(self)
+            self._fire('finish')
+
+    def _emit_close(self) -> None:
+        if not self._closed:
+            self.destroyed = self._closed = True
+            self._fire('close')
+
+
+def _to_status(code: Any) -> int:
+    """Return a status as a number, as JavaScript's `code | 0`; ValueError ERR_HTTP_INVALID_STATUS_CODE."""
+    try:
+        status = code if type(code) is int else int(float(code))
+    except (TypeError, ValueError, OverflowError):
+        status = 0
+    if not 100 <= status <= 999:
+        raise errors.node_error('ERR_HTTP_INVALID_STATUS_CODE', errors.show(code) if code is None else code)
+    return status
+
+
+def _status_line(status: int, reason: str) -> str:
+    """Return the first line of a response, remembered for the standard reasons; TypeError ERR_INVALID_CHAR."""
+    if has_invalid_char(reason):
+        raise errors.node_error('ERR_INVALID_CHAR', 'statusMessage')
+    line = f'HTTP/1.1 {status} {reason}\r\n'
+    if STATUS_CODES.get(status) == reason:
+        _status_lines[status, reason] = line
+    return line
+
+
+def _pairs(headers: Any) -> Iterable[tuple[str, Any]]:
+    """As `header_pairs`; what holds no headers at all (None, a number) counts as empty, as in Node."""
+    return header_pairs(headers) if isinstance(headers, (Mapping, list, tuple)) else ()
+
+
+def _check_integer(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise errors.invalid_arg_type(name, 'of type number', value)
+    if not math.isfinite(value) or value != int(value):
+        raise errors.node_error('ERR_OUT_OF_RANGE', name, 'an integer', value)
+    if not 0 <= value <= _MAX_SAFE_INTEGER:
+        raise errors.node_error('ERR_OUT_OF_RANGE', name, f'>= 0 && <= {_MAX_SAFE_INTEGER}', value)
+
+
+def _check_boolean(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise errors.invalid_arg_type(f'options.{name}', 'of type boolean', value)
+
+
+def _check_function(name: str, value: Any) -> None:
+    if not callable(value):
+        raise errors.invalid_arg_type(f'options.{name}', 'of type function', value)
+
+
+_MAX_SAFE_INTEGER = 2**53 - 1
+
+# name: (check, default). Each becomes an attribute of the server, as in Node. Durations are ms.
+_OPTIONS: dict[str, tuple[Callable[[str, Any], None], Any]] = {
+    'requestTimeout': (_check_integer, 300_000),  # for a whole request to arrive
+    'headersTimeout': (_check_integer, None),  # for its head; the default depends on requestTimeout
+    'keepAliveTimeout': (_check_integer, 5_000),  # announced to the client,
+    'keepAliveTimeoutBuffer': (_check_integer, 1_000),  # and how much longer it is really kept
+    'connectionsCheckingInterval': (_check_integer, 30_000),  # so much later a limit may take effect
+    'maxHeaderSize': (_check_integer, None),  # bytes; None: http.maxHeaderSize
+    'insecureHTTPParser': (_check_boolean, None),
+    'joinDuplicateHeaders': (_check_boolean, None),
+    'requireHostHeader': (_check_boolean, True),
+    'rejectNonStandardBodyWrites': (_check_boolean, False),
+}
+_HEADERS_TIMEOUT = 60_000  # ms, if requestTimeout is not shorter
+
+
+class Server(net.Server):
+    """An HTTP server. ("Class: http.Server")
+
+    Any thread may call any method. Listeners run in the pool's threads, one after the other as long as they
+    do not block. `Server(options=None, requestListener=None, **options)`: options are those of
+    "http.createServer([options][, requestListener])" and of `net.Server`; TypeError ERR_INVALID_ARG_TYPE,
+    ValueError ERR_OUT_OF_RANGE for bad ones.
+    """
+
+    requestTimeout: float
+    headersTimeout: float
+    keepAliveTimeout: float
+    keepAliveTimeoutBuffer: float
+    connectionsCheckingInterval: float
+    maxHeaderSize: int | None
+    insecureHTTPParser: bool | None
+    joinDuplicateHeaders: bool | None
+    requireHostHeader: bool
+    rejectNonStandardBodyWrites: bool
+    shouldUpgradeCallback: Callback
+    timeout: float | None = 0  # ms of inactivity; 0: no limit
+    maxHeadersCount: int | None = None
+    maxRequestsPerSocket = 0
+    httpAllowHalfOpen = False
+
+    _unique_headers: frozenset[str] = frozenset()
+    _optimizes_empty = False
+    _checker: Timer | None = None
+
+    def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
+        if callable(options) and not isinstance(options, Mapping):
+            options, requestListener = None, options
+        elif options is not None and not isinstance(options, Mapping):
+            raise errors.invalid_arg_type('options', 'of type object', options)
+        given = merged(options, kwargs)
+        self._take_options(given)
+        super().__init__({'noDelay': True, **given, 'allowHalfOpen': True})
+        self._source = Source()
+        self._http_connections: set[ServerConnection] = set()
+        # Those on which a request is arriving, and since when (ms); the oldest first.
+        self._receiving: dict[ServerConnection, float] = {}
+        if requestListener is not None:
+            self.on('request', requestListener)
+        self.on('connection', internal(self._connected))
+        self.on('listening', internal(self._start_checking))
+
+    def _take_options(self, given: dict[str, Any]) -> None:
+        for name, (check, default) in _OPTIONS.items():
+            if name in given:
+                check(name, given[name])
+            setattr(self, name, given.get(name, default))
+        if 'headersTimeout' not in given:
+            self.headersTimeout = min(_HEADERS_TIMEOUT, self.requestTimeout)
+        elif 0 < self.requestTimeout < self.headersTimeout:
+            raise errors.node_error(
+                'ERR_OUT_OF_RANGE', 'headersTimeout', '<= requestTimeout', self.headersTimeout)
+        if 'optimizeEmptyRequests' in given:
+            _check_boolean('optimizeEmptyRequests', given['optimizeEmptyRequests'])
+            self._optimizes_empty = given['optimizeEmptyRequests']
+        if 'shouldUpgradeCallback' in given:
+            _check_function('shouldUpgradeCallback', given['shouldUpgradeCallback'])
+            self.shouldUpgradeCallback = adapt(given['shouldUpgradeCallback'])
+        else:
+            self.shouldUpgradeCallback = self._has_upgrade_listener
+        unique = given.get('uniqueHeaders')
+        if isinstance(unique, (list, tuple)):
+            self._unique_headers = frozenset(name.lower() for name in unique)
+        self._incoming_class = given.get('IncomingMessage', IncomingMessage)
+        self._response_class = given.get('ServerResponse', ServerResponse)
+        # Constructors of the user's run without the monitor.
+        self._builds_plainly = (self._incoming_class.__init__ is IncomingMessage.__init__
+                                and self._response_class.__init__ is ServerResponse.__init__)
+
+    def _has_upgrade_listener(self, request: Any = None) -> bool:
+        return 'upgrade' in self._events
+
+    # Connections
+
+    def _connected(self, socket: Any) -> None:
+        ServerConnection(self, socket)
+
+    def _track(self, connection: ServerConnection) -> None:
+        self._http_connections.add(connection)
+        self._receiving[connection] = now()
+
+    def _untrack(self, connection: ServerConnection) -> None:
+        self._http_connections.discard(connection)
+        self._receiving.pop(connection, None)
+
+    def _start_checking(self) -> None:
+        self._stop_checking()
+        interval = max(1, self.connectionsCheckingInterval)
+        self._checker = start_timer(interval, self._check, ref=False, repeat=interval)
+
+    def _stop_checking(self) -> None:
+        if self._checker is not None:
+            self._checker.cancel()
+            self._checker = None
+
+    def _check(self) -> None:
+        """End the connections whose requests take too long to arrive."""
+        limits = [limit for limit in (self.headersTimeout, self.requestTimeout) if limit]
+        if not limits:
+            return
+        shortest, current = min(limits), now()
+        expired = []
+        for connection, since in self._receiving.items():
+            age = current - since
+            if age < shortest:
+                break
+            if (self.requestTimeout and age >= self.requestTimeout) or (
+                    self.headersTimeout and age >= self.headersTimeout and connection.state is not BODY):
+                expired.append(connection)
+        for connection in expired:
+            del self._receiving[connection]
+            next_tick(connection.expire, strand=connection._strand)
+
+    # For users
+
+    def setTimeout(self, msecs: Any = None, callback: Callback | None = None) -> Self:
+        """Set `timeout`, the limit of inactivity (ms) of new sockets. Returns the server.
+
+        `callback` becomes a 'timeout' listener, and has to deal with the socket then.
+        ("server.setTimeout([msecs][, callback])")
+        """
+        if callable(msecs):
+            msecs, callback = None, msecs
+        self.timeout = msecs
+        if callback is not None:
+            self.on('timeout', callback)
+        return self
+
+    def close(self, callback: Callback | None = None) -> Self:
+        """Accept no more connections and close those that are idle; 'close' comes when all are closed.
+
+        `callback` hears of that, or ERR_SERVER_NOT_RUNNING. Connections that were never used, or are busy,
+        stay. Returns the server. ("server.close([callback])")
+        """
+        with monitor:
+            self.closeIdleConnections()
+            self._stop_checking()
+            super().close(callback)
+        return self
+
+    def closeAllConnections(self) -> None:
+        """Destroy all connections, those with a request too, but not upgraded ones.
+
+        ("server.closeAllConnections()")
+        """
+        with monitor:
+            for connection in list(self._http_connections):
+                connection.socket.destroy()
+
+    def closeIdleConnections(self) -> None:
+        """Destroy the connections that have served a request and are not in one.
+
+        ("server.closeIdleConnections()")
+        """
+        with monitor:
+            # Looking at all of them costs less than a list of the idle ones would cost each request.
+            for connection in list(self._http_connections):
+                connection.close_if_idle()
+
+
+def createServer(options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> Server:
+    """Return a new Server; may be used as a decorator of its request listener.
+
+    ("http.createServer([options][, requestListener])")
+    """
+    return Server(options, requestListener, **kwargs)
+
+
+def _connectionListener(server: Server, socket: Any) -> None:
+    """Make any Duplex an HTTP connection of `server`, as its 'connection' listener does."""
+    with monitor:
+        server._connected(socket)
+
+
+__all__ = ['Server', 'ServerResponse', '_connectionListener', 'createServer']
