@@ -9,8 +9,10 @@ unfinished head is bounded by `max_header_size`.
 
 What each state accepts and where it places an error was measured on Node 25.2.1: all 256 bytes in each state,
 strict and lenient (`insecureHTTPParser`), then mutated messages, cut at random. Rules that look odd are
-marked "as Node" and are not to be tidied up. One difference is on purpose: what follows a request with an
-`Upgrade` that nobody took is parsed; Node loses the part of it that came in the same read.
+marked "as Node" and are not to be tidied up. Two differences are on purpose: what follows a request with an
+`Upgrade` that nobody took is parsed, where Node loses the part of it that came in the same read; and a
+lenient parser does not join the digits of a Content-Length to those of one that an earlier message did not
+use.
 
 h11 is not used here. That was the plan; but what Node refuses, h11 accepts (bare LF, obs-fold, blanks behind
 a chunk size), what Node accepts, h11 refuses (`gzip, chunked`, a missing Host, anything lenient), and it
@@ -73,6 +75,12 @@ class Scanner(StartLines):
         """To be called after a Head: no body follows, whatever its headers say (the answer to a HEAD)."""
         self._flags |= SKIP_BODY
         self._due = Scanner._end_message
+
+    @property
+    def in_message(self) -> bool:
+        """Has a message begun that is not complete?"""
+        return self._due is not None or self._state not in (
+            Scanner._between_messages, Scanner._closed, Scanner._upgraded)
 
     # Between messages.
 
