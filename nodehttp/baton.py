@@ -3,29 +3,26 @@
 The problem: callbacks in Node's order, one at a time, as fast as a single loop; but a callback that blocks
 must not stop the others. The answer: **whichever thread holds the baton waits for sockets and timers and runs
 the callbacks.** While callbacks return promptly nothing else ever happens. A second thread, the *watcher*,
-looks on with a timed wait; when the same callback is still waiting for something after `handoffAfter`, the
-watcher takes the baton and becomes the holder, and the blocked callback finishes *detached*, on its own
-thread.
+looks on with a timed wait (worker.py says what it looks at); when the same callback is still waiting for
+something after `handoffAfter`, the watcher takes the baton and becomes the holder, and the blocked callback
+finishes *detached*, on its own thread.
 
 The rules of this file:
 
 - `monitor` guards everything here and all internal state of the library. It is released exactly while user
   code runs, while the holder polls, and while a thread is parked. So the baton changes hands only at those
   points, and internal code is single-threaded in between.
-- An *item* is `(strand, function, args)`. The holder takes items from `_ticks` (process.nextTick: before all
-  else), then from `_ready`, which one phase of the loop after the other fills (`_advance`). Polled events go
+- An *item* is `(strand, function, args)`. The holder takes items from `ticks` (process.nextTick: before all
+  else), then from `ready`, which one phase of the loop after the other fills (`advance`). Polled events go
   there too, never into a local variable, so that the next holder goes on where the last one was stopped.
 - A `Strand` is the order of events of one connection. While one of its callbacks runs detached it is `busy`:
   its items wait in its backlog, its socket is not polled.
 - A thread that waits on purpose (`blocking()`, `Waiter`) passes the baton on first, leaves its strand free,
   and comes back as an item of that strand, which hands it the baton again. So waiting callbacks do not
-  overlap with others either.
+  overlap with others either. Where no other thread is left, it goes on with the loop right there, on top of
+  the callback that waits.
 - A thread is parked on its own gate. Who stops being the watcher appoints the next one.
-
-How the watcher tells waiting from computing: a thread that waits for something uses no processor time and is
-not scheduled. On Linux `schedstat` counts both, and the time it wanted a processor and got none; so a busy
-machine or a garbage collection is never taken for blocking. Waiting for the interpreter's lock looks like
-waiting, except that such a thread wakes up every switch interval, and that the watcher, too, is then late.
+- Whoever calls `run` is a thread of the pool until there is nothing left to do.
 
 What did not work: one condition variable for all (wakes the wrong thread), a plain lock as gate (opened
 twice, it raises), handing every event to a pool (half the speed).
@@ -35,27 +32,31 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from nodehttp import errors
 from nodehttp.loop import Function, Item, Loop, Strand, monotonic
 from nodehttp.monitor import monitor, owns_monitor, release_monitor, released, retake_monitor
-from nodehttp.worker import Source, Worker
-
-if TYPE_CHECKING:
-    from nodehttp.threadpool import Waiter
+from nodehttp.worker import Onlooker, Source, Worker, look_period
 
 HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (about 50 us)
 MAX_THREADS = 128
-COMPUTE_LIMIT = 100  # ms of processor time after which a computing callback loses the baton as well
 IDLE_LINGER = 2  # s before a surplus idle thread ends
 QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until there is some
 HOLD = 5  # ms that the first event of what a foreign thread started is held back
 ERROR_PATIENCE = 100  # ms that an 'error' of such a thing waits for a listener
+
+RESERVED = Worker()  # holds the baton while somebody is about to leave `run`: no callback begins any more
+
+
+class Awaited(Protocol):
+    """What a callback waits for (waiting.Waiter)."""
+
+    done: bool
+    worker: Worker | None  # whom to call back
 
 
 class Pool(Loop):
@@ -77,22 +78,28 @@ class Pool(Loop):
         self._watcher_asleep = False
         self._turn = 0  # counts dispatches; with _busy all that the watcher reads
         self._busy = False
+        self._returning = False  # the baton was handed to a thread that has yet to wake up
         self._detached = 0  # callbacks that run without the baton
         self._jobs: deque[tuple[Function, Function, Strand | None]] = deque()
+        self._working = 0  # threads that do a job
         self._holds: dict[int, list[Strand]] = {}  # by identity of the foreign thread
-        self.on_exit: Callable[[BaseException], None] | None = None
+        self.on_exit: Callable[[BaseException], None] | None = None  # told of a SystemExit outside of `run`
+        self.on_stuck_exit: Callable[[BaseException], Any] | None = None  # the same, if `run` cannot see it
+        self.let_go = False  # `run` was left by SystemExit: nothing is waited for at the end of the process
 
     def __repr__(self) -> str:
         return (f'<Pool threads={len(self._workers)} idle={len(self._idle)} detached={self._detached} '
                 f'references={self.references} watches={len(self.watches)}>')
 
     def is_alive(self) -> bool:
-        """Is anything referenced open, left to be run, or running without the baton?"""
-        return self._detached > 0 or super().is_alive()
+        """Is anything referenced open, left to be run, or running?"""
+        return self._busy or self._returning or self._detached > 0 or super().is_alive()
 
     def describe_open(self) -> list[str]:
         """Say what is open or running."""
         return super().describe_open() + [f'callbacks: {self._detached}'] * (self._detached > 0)
+
+    # Jobs
 
     def submit(self, job: Callable[[], Any], done: Callable[[BaseException | None, Any], Any],
                strand: Strand | None = None) -> None:
@@ -103,46 +110,62 @@ class Pool(Loop):
         """
         self.add_ref()
         self._jobs.append((job, done, strand))
-        helper = self._idle.pop() if self._idle else self._spawn()
+        helper = self._idle_helper() or self._spawn() or self._watcher
         if helper is not None:
+            if helper in self._idle:
+                self._idle.remove(helper)
             helper.gate.open()
         self.notify()
 
     def _run_job(self) -> None:
         job, done, strand = self._jobs.popleft()
         error, result = None, None
+        self._working += 1
         with released():
             try:
                 result = job()
             except BaseException as caught:  # whatever it is, it belongs to who asked for the job
                 error = caught
+        self._working -= 1
         self.drop_ref()
         self.call_soon(done, error, result, strand=strand)
 
+    def _idle_helper(self) -> Worker | None:
+        """An idle thread that may do a job: not one that must be able to leave `run` at any time."""
+        return next((worker for worker in reversed(self._idle) if not worker.is_runner), None)
+
+    def _lacks_helper(self) -> bool:
+        """Is there a job, and neither an idle thread nor room for a new one?"""
+        return (bool(self._jobs) and len(self._workers) + self._starting >= self.max_threads
+                and self._idle_helper() is None)
+
+    def _is_last_helper(self) -> bool:
+        """Must the holder itself do a job, because nobody else ever will?"""
+        return (not self._working and not self._starting and self._lacks_helper()
+                and (self._watcher is None or self._watcher.is_runner))
+
     # The loop
 
-    def _serve(self, worker: Worker, until: Waiter | None = None) -> None:
+    def _serve(self, worker: Worker, until: Awaited | None = None) -> None:
         """Run items while `worker` holds the baton (or until `until` is done, or a runner has nothing
         left)."""
         ticks, ready = self.ticks, self.ready
         while self.holder is worker:
             if until is not None and until.done:
                 return
-            if ticks:
-                item = ticks.popleft()
-            elif ready:
-                item = ready.popleft()
-            elif worker.is_runner and (worker.exit is not None or not self.is_alive()):
-                return
-            elif self._jobs and not self._idle and len(self._workers) + self._starting >= self.max_threads:
-                self._run_job()  # nobody else is left to do it
+            queue = ticks or ready
+            if not queue:
+                if worker.is_runner and until is None and not self.is_alive():
+                    return
+                if self._jobs and self._is_last_helper():
+                    self._run_job()
+                else:
+                    self.advance()
                 continue
-            else:
-                self.advance()
-                continue
+            item = queue.popleft()
             strand, function, args = item
             if strand is not None and strand.busy:
-                self._defer(strand, item)
+                self._defer(strand, item, queue is ticks)
                 continue
             worker.strand = strand
             self._turn += 1
@@ -162,10 +185,10 @@ class Pool(Loop):
 
     def man(self) -> None:
         """Give the baton to somebody, nobody having it."""
-        if not self._starting:
-            successor = self._successor()
-            if successor is not None:
-                self._give(successor)
+        self.begin_life()
+        successor = self._successor()
+        if successor is not None:
+            self._give(successor)
 
     def _spawn(self) -> Worker | None:
         """Start a thread; None if there are too many, or the system refuses."""
@@ -187,13 +210,15 @@ class Pool(Loop):
         with monitor:
             self._starting -= 1
             self._workers[threading.get_ident()] = worker
-            worker.begin()
             try:
+                worker.begin()
+                # (In the child after a fork it is not a thread of the pool any more.)
                 while self._workers.get(threading.get_ident()) is worker and self._take_part(worker):
                     pass
+            except BaseException as error:  # a fault of ours: the next thread goes on
+                self.report(error)
             finally:
-                worker.finish()
-                self._workers.pop(threading.get_ident(), None)
+                self._retire(worker)
 
     def _take_part(self, worker: Worker) -> bool:
         """Do what there is to do for this thread once; False ends it."""
@@ -201,7 +226,7 @@ class Pool(Loop):
             self._serve(worker)
         elif self._watcher is worker:
             self._watch_over(worker)
-        elif self._jobs:
+        elif self._jobs and not worker.is_runner:
             self._run_job()
         elif self._watcher is None and self.handoff_after is not None:
             self._watcher = worker
@@ -212,32 +237,46 @@ class Pool(Loop):
     def _be_idle(self, worker: Worker) -> bool:
         """Park until there is a use for the thread; False: there was none for long."""
         self._idle.append(worker)
-        state = release_monitor()
-        try:
-            opened = worker.gate.wait(IDLE_LINGER)
-        finally:
-            retake_monitor(state)
+        opened = self._park(worker, -1 if worker.is_runner else IDLE_LINGER)
         if worker in self._idle:
             self._idle.remove(worker)
-            return opened
-        return True
+            return opened or worker.is_runner
+        return True  # somebody has a use for it, perhaps just as it gave up
 
-    def _park(self, worker: Worker, timeout: float = -1) -> None:
+    def _park(self, worker: Worker, timeout: float = -1) -> bool:
         state = release_monitor()
         try:
-            worker.gate.wait(timeout)
+            return worker.gate.wait(timeout)
         finally:
             retake_monitor(state)
 
+    def _retire(self, worker: Worker) -> None:
+        """The calling thread leaves the pool; others go on with what it had."""
+        worker.finish()
+        if self._workers.get(threading.get_ident()) is worker:
+            del self._workers[threading.get_ident()]
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if worker.detached:
+            self._finish_detached(worker)
+        if self._watcher is worker:
+            self._watcher = None
+            self._watcher_asleep = False
+        if self.holder is worker or (self.holder is RESERVED and worker.is_runner):
+            self.holder = None
+            self._busy = self._returning = False
+            if self.watches or self._timers or self.is_alive():
+                self.man()
+        else:
+            self.appoint_watcher()
+
     def _successor(self) -> Worker | None:
-        """Choose who gets the baton: an idle thread, a new one, the watcher."""
+        """Choose who gets the baton: an idle thread, the watcher, a new one."""
         if self._idle:
             return self._idle.pop()
-        successor = self._watcher
-        if successor is None:
-            return self._spawn()
-        self._watcher = None
-        return successor
+        successor, self._watcher = self._watcher, None
+        self._watcher_asleep = False
+        return successor or self._spawn()
 
     def _give(self, worker: Worker) -> None:
         """Make `worker` the holder, and see to a watcher."""
@@ -254,9 +293,10 @@ class Pool(Loop):
                 self._watcher = watcher
                 watcher.gate.open()
 
-    def _current(self) -> Worker | None:
+    def current(self) -> Worker | None:
         """Return the worker of the calling thread if it is in a callback."""
-        return self._workers.get(threading.get_ident())
+        worker = self._workers.get(threading.get_ident())
+        return worker if worker is not None and (worker.detached or self.holder is worker) else None
 
     # The watcher
 
@@ -266,48 +306,36 @@ class Pool(Loop):
             self._watcher.gate.open()
 
     def _watch_over(self, worker: Worker) -> None:
-        """Look at the holder every `handoff_after` ms while there is traffic; take the baton from one that
+        """Look at the holder every now and then while there is traffic; take the baton from one that
         waits."""
-        seen, quiet, still = -1, 0, 0
-        sample: tuple[float, bytes] = (0.0, b'')
-        began = 0.0
-        late = False
-        while self._watcher is worker and self.handoff_after is not None:
-            holder = self.holder
-            if not self._busy or holder is None or holder.nested:
-                quiet = quiet + 1 if seen == self._turn else 0
-                seen = self._turn
-                if quiet > QUIET_LOOKS:
-                    self._watcher_asleep = True
-                    self._park(worker)
-                    self._watcher_asleep = False
-                    quiet = 0
-                    continue
-            elif seen != self._turn:
-                seen, quiet, still = self._turn, 0, 0
-                sample = holder.sample()
-                began = sample[0]
-            elif (latest := holder.sample()) == sample:
-                # Late means that somebody else had the interpreter's lock: the holder may be waiting for just
-                # that, and would wake up every switch interval, so that a longer look sees it.
-                still += 1
-                if not late or still * self.handoff_after > 2.5 * sys.getswitchinterval() * 1000:
+        onlooker = Onlooker()
+        quiet = 0
+        last = monotonic() * 1000
+        while (self._watcher is worker and self.handoff_after is not None
+               and not (self._may_leave(worker) if worker.is_runner else self._lacks_helper())):
+            period = look_period(self.handoff_after)
+            passed = monotonic() * 1000 - last
+            if passed >= period:  # else it was woken up to see whether it is needed elsewhere
+                last += passed
+                holder, turn = self.holder, self._turn
+                quiet = 0 if self._busy or turn != onlooker.turn else quiet + 1
+                if not self._busy or holder is None:
+                    onlooker.rest(turn)
+                elif turn != onlooker.turn or onlooker.is_resting:
+                    onlooker.begin(turn, holder)
+                elif onlooker.is_enough(holder, passed, passed - period):
                     self._take_baton(worker, holder)
                     return
+                passed = 0.0
+            if quiet > QUIET_LOOKS:
+                self._watcher_asleep = True
+                self._park(worker)
+                quiet = 0
             else:
-                still, sample = 0, latest
-                if sample[0] - began >= COMPUTE_LIMIT:
-                    self._take_baton(worker, holder)
-                    return
-            due = monotonic() + self.handoff_after / 1000
-            state = release_monitor()
-            try:
-                worker.gate.wait(self.handoff_after / 1000)
-                late = monotonic() - due > 0.001
-            finally:
-                retake_monitor(state)
-        if self._watcher is worker:  # strict mode now
+                self._park(worker, (period - passed) / 1000)
+        if self._watcher is worker:  # strict mode now, or a job that nobody else can do
             self._watcher = None
+            self._watcher_asleep = False
 
     def _take_baton(self, worker: Worker, holder: Worker) -> None:
         """The watcher becomes the holder; the holder's callback goes on without the baton."""
@@ -330,7 +358,7 @@ class Pool(Loop):
         worker.detached = False
         self._detached -= 1
         self._free_strand(worker)
-        if self._detached == 0 and self.on_idle is not None:
+        if self._detached == 0 and self.on_idle:
             self.notify()
 
     def _free_strand(self, worker: Worker) -> None:
@@ -342,12 +370,15 @@ class Pool(Loop):
         """One reason less for the strand to be busy; at none, its backlog goes on, before newer events."""
         strand.busy -= 1
         if not strand.busy and strand.backlog:
-            self.ready.extendleft(reversed(strand.backlog))
+            self._deferred -= len(strand.backlog)
+            for is_tick, item in reversed(strand.backlog):
+                (self.ticks if is_tick else self.ready).appendleft(item)
             strand.backlog.clear()
             self.notify()
 
-    def _defer(self, strand: Strand, item: Item) -> None:
-        strand.backlog.append(item)  # type: ignore[arg-type]
+    def _defer(self, strand: Strand, item: Item, is_tick: bool) -> None:
+        strand.backlog.append((is_tick, item))
+        self._deferred += 1
         if strand.held_until:
             remaining = max(0.0, strand.held_until - monotonic() * 1000)
             self.start_timer(remaining, self._end_hold, strand, ref=False)
@@ -356,10 +387,8 @@ class Pool(Loop):
         """The calling thread, in a callback, gives the baton away and keeps its strand; False if nobody can
         take it."""
         worker = self.holder
-        if worker is None or worker is not self._current():
+        if worker is None or worker is not self.current():
             return True  # it does not have it
-        if worker.nested:
-            return False
         successor = self._successor()
         if successor is None:
             return False
@@ -370,58 +399,75 @@ class Pool(Loop):
     # Waiting
 
     def leave(self, worker: Worker) -> bool:
-        """A callback begins to wait: baton and strand are free. False if there is no other thread to take
+        """A callback goes away to wait: baton and strand are free. False if there is no other thread to take
         over."""
         strand = worker.strand
-        if self.holder is worker:
-            if worker.nested or (successor := self._successor()) is None:
-                return False
-            self._detach(worker)
-            self._give(successor)
-        self._detached -= 1  # it does not run: what it waits for has to keep the process alive
-        self._free_strand(worker)
         if strand is not None and strand.resume is not None:
             self.call_soon(strand.resume, strand=strand)
+        if self.holder is worker:
+            successor = self._successor()
+            if successor is None:
+                return False
+            self._give(successor)
+        else:
+            worker.detached = False
+            self._detached -= 1  # it does not run: what it waits for has to keep the process alive
+            self._free_strand(worker)
         return True
 
-    def come_back(self, worker: Worker) -> None:
+    def come_back(self, worker: Worker, strand: Strand | None) -> None:
         """The wait is over: queue the callback as an item of its strand."""
-        self.call_soon(self._resume, worker, strand=worker.strand)
+        self.call_soon(self._resume, worker, worker.waits, strand=strand)
 
-    def _resume(self, worker: Worker) -> None:
+    def _resume(self, worker: Worker, waits: int) -> None:
         """The holder hands the baton to a callback that has waited."""
-        worker.detached = False
-        self.holder = worker
-        self._busy = False
-        worker.gate.open()
+        if worker.waits == waits:  # else the wait was broken off meanwhile
+            self.holder = worker
+            self._busy = False
+            self._returning = True
+            worker.gate.open()
 
     def park_until_holder(self, worker: Worker) -> None:
-        """Park until the baton comes back."""
-        while self.holder is not worker:
-            self._park(worker)
-        # Not before: 1. the baton is handed to a parked thread, 2. the watcher sees a busy holder that stands
-        # still, 3. and takes the baton from a thread that has not even woken up.
-        self._turn += 1
-        self._busy = True
+        """Park until the baton comes back. May raise KeyboardInterrupt, or what ends `run`."""
+        try:
+            while self.holder is not worker:
+                if worker.exit is not None:
+                    raise worker.exit
+                self._park(worker)
+        except BaseException:  # nobody may hand the baton to this callback any more: it goes on without
+            if self.holder is not worker:
+                self._detach(worker)
+            raise
+        finally:
+            worker.waits += 1
+            if self.holder is worker:
+                # Not before: 1. the baton is handed to a parked thread, 2. the watcher sees a busy holder
+                # that stands still, 3. and takes the baton from a thread that has not even woken up.
+                self._returning = False
+                self._turn += 1
+                self._busy = True
 
-    def park_or_serve(self, worker: Worker, waiter: Waiter) -> None:
-        """Nobody can take the baton: go on with the loop right here until the wait is over."""
-        strand, source = worker.strand, worker.source
-        worker.nested += 1
-        worker.source = None
-        while not waiter.done:
-            self._serve(worker, waiter)
-        worker.nested -= 1
-        worker.strand, worker.source = strand, source
-        self._turn += 1
-        self._busy = True
+    def wait(self, worker: Worker, awaited: Awaited) -> None:
+        """Wait, in a callback, until `awaited` is done."""
+        strand, source, worker.source = worker.strand, worker.source, None
+        if not self.leave(worker):
+            # Nobody can take the baton: go on with the loop right here.
+            self._busy = False
+            self._serve(worker, awaited)
+            worker.strand = strand
+            if self.holder is not worker and awaited.done:  # an item in between lost it by blocking
+                self.come_back(worker, strand)
+        if not awaited.done:
+            awaited.worker = worker
+        self.park_until_holder(worker)
+        worker.source = source
 
     def begin_callback(self, source: Source) -> Worker | None:
         """A callback of `source` is about to run: without the baton if it is likely to block."""
         worker = self.holder
-        if worker is None or worker is not self._current():
+        if worker is None or worker is not self.current():
             return None
-        if source.blocky:
+        if source.blocky and self.handoff_after is not None:
             self.pass_on()
         worker.source = source
         return worker
@@ -432,7 +478,7 @@ class Pool(Loop):
         Only in a callback that has the baton, and not beside one of that strand. A callback without a strand
         belongs to this one from then on. Who may not makes it an item of the strand.
         """
-        worker = self._current()
+        worker = self.current()
         if worker is None:
             return False
         if worker.strand is strand:
@@ -453,13 +499,17 @@ class Pool(Loop):
             return
         now = monotonic() * 1000
         strand.patient_until = now + ERROR_PATIENCE
-        if strand.held_until:
-            strand.held_until = now + HOLD
-            return
+        if not strand.held_until:
+            strand.busy += 1
+            self._remember_hold(identity, strand)
         strand.held_until = now + HOLD
-        strand.busy += 1
+
+    def _remember_hold(self, identity: int, strand: Strand) -> None:
+        if len(self._holds) > 64:  # threads that have ended: forget those whose holds are over
+            self._holds = {key: held for key, held in self._holds.items()
+                           if any(strand.held_until for strand in held)}
         held = self._holds.setdefault(identity, [])
-        if len(held) > 64:  # a thread that never waits: forget those that are over
+        if len(held) > 64:  # a thread that never waits
             held[:] = [strand for strand in held if strand.held_until]
         held.append(strand)
 
@@ -485,89 +535,87 @@ class Pool(Loop):
         with monitor:
             self.end_holds()
 
-    def await_listener(self, strand: Strand, is_there: Callable[[], bool]) -> bool:
-        """Wait, without the baton, until an 'error' has a listener or the thread that started it has had its
-        time."""
-        remaining = strand.patient_until - monotonic() * 1000
-        if remaining <= 0 or threading.get_ident() not in self._workers:
-            return False
-        self.pass_on()
-        state = release_monitor()
-        try:
-            while not is_there() and monotonic() * 1000 < strand.patient_until:
-                time.sleep(0.001)  # nothing announces a listener, and it is likely to come soon
-        finally:
-            retake_monitor(state)
-        return is_there()
-
     # The calling thread as a member
 
     def run(self, main: Function, *args: Any) -> None:
-        """See `run` below. Called without the monitor."""
+        """See `threadpool.run`. Called without the monitor."""
         with monitor:
             identity = threading.get_ident()
             if identity in self._workers:
                 raise errors.Error('run() was called from a callback')
             self.end_holds()
+            self.begin_life()
             worker = Worker(is_runner=True)
             worker.begin()
             self._workers[identity] = worker
-            self.come_back(worker)
-            waking, self.on_idle = self.on_idle, worker.gate.open
+            self.on_idle.append(worker.gate.open)
+            self.let_go = False
             try:
-                self.park_until_holder(worker)
-                self.next_tick(self._run_main, worker, main, args)
-                while worker.exit is None and (self.holder is worker or self.is_alive()):
-                    if self.holder is worker:
-                        self._serve(worker)
-                        if worker.exit is None and not self.is_alive():
-                            break
-                    else:
-                        self._park(worker)
+                self._run(worker, main, args)
             except KeyboardInterrupt:
                 worker.exit = SystemExit(130)
             finally:
-                self.on_idle = waking
+                self.on_idle.remove(worker.gate.open)
                 self._retire(worker)
+            self.let_go = isinstance(worker.exit, SystemExit)
         if worker.exit is not None:
             raise worker.exit
+
+    def _run(self, worker: Worker, main: Function, args: tuple[Any, ...]) -> None:
+        if self.holder is None:
+            self._give(worker)
+        else:
+            self.come_back(worker, None)
+        self.park_until_holder(worker)
+        self._busy = False
+        # First of all, so that no callback of somebody else can take this thread away from it.
+        self.ticks.appendleft((None, self._run_main, (worker, main, args)))
+        while not self._may_leave(worker):
+            self._take_part(worker)
+
+    def _may_leave(self, worker: Worker) -> bool:
+        return worker.exit is not None or not self.is_alive()
 
     def _run_main(self, worker: Worker, main: Function, args: tuple[Any, ...]) -> None:
         try:
             with released():
                 main(*args)
         except BaseException as error:
-            worker.exit = error
+            self._leave_with(worker, error)
 
-    def _retire(self, worker: Worker) -> None:
-        worker.finish()
-        self._workers.pop(threading.get_ident(), None)
-        if worker in self._idle:
-            self._idle.remove(worker)
-        if worker.detached:
-            self._finish_detached(worker)
-        if self._watcher is worker:
-            self._watcher = None
-        if self.holder is worker:
-            self.holder = None
-            self._busy = False
-            if self.watches or self._timers or self.is_alive():
-                self.man()
+    def _leave_with(self, runner: Worker, error: BaseException) -> None:
+        """Let `run` raise `error`. No callback begins before it has."""
+        runner.exit = SystemExit(130) if isinstance(error, KeyboardInterrupt) else error
+        is_caller = self._workers.get(threading.get_ident()) is runner
+        if not is_caller and (runner.detached or (self.holder is runner and self._busy)):
+            # It is in the middle of a callback, which may need the others to come to its end.
+            if self.on_stuck_exit is not None:
+                self.on_stuck_exit(runner.exit)
+            return
+        self.notify()  # before the baton is gone: the holder may be in poll
+        holder = self.holder
+        if holder is not None and self._returning:
+            self.come_back(holder, holder.strand)
+        elif holder is not None and self._busy and holder is not runner:
+            self._detach(holder)
+        if runner.detached:
+            self._finish_detached(runner)
+        self.holder = RESERVED
+        self._busy = self._returning = False
+        runner.gate.open()
 
     def end(self, error: BaseException) -> bool:
         """A callback raised SystemExit or KeyboardInterrupt: let `run` raise it; False if nobody is in
         `run`."""
         for worker in self._workers.values():
             if worker.is_runner:
-                worker.exit = SystemExit(130) if isinstance(error, KeyboardInterrupt) else error
-                worker.gate.open()
-                self.notify()
+                self._leave_with(worker, error)
                 return True
         return False
 
     def report(self, error: BaseException) -> None:
         """What escaped a callback goes to `threading.excepthook`; SystemExit and KeyboardInterrupt end the
-        program. Called with the monitor or without."""
+        program. Called with the monitor or without; never raises."""
         with released() if owns_monitor() else nullcontext():
             if isinstance(error, (SystemExit, KeyboardInterrupt)):
                 with monitor:
@@ -576,12 +624,28 @@ class Pool(Loop):
                     self.on_exit(error)
                 return
             what = type(error), error, error.__traceback__, threading.current_thread()
-            threading.excepthook(threading.ExceptHookArgs(what))
+            try:
+                threading.excepthook(threading.ExceptHookArgs(what))
+            except BaseException:  # the user's hook is at fault: no thread of ours ends by that
+                sys.__excepthook__(*sys.exc_info())
 
     def after_fork(self) -> None:
-        """In the child: none of the parent's threads is here, and its poller must not be touched."""
+        """In the child: none of the parent's threads is here, and its poller must not be touched. A thread in
+        `run` goes on with the fresh pool."""
         monitor._at_fork_reinit()  # type: ignore[attr-defined]
         self.close_descriptors()
+        survivor = self._workers.get(threading.get_ident())
         for worker in self._workers.values():
             worker.finish()
         self.reset()
+        if survivor is not None:
+            survivor.detached, survivor.kept_strand = False, None
+            if survivor.is_runner:
+                survivor.begin()
+                self._workers[threading.get_ident()] = survivor
+                self.on_idle.append(survivor.gate.open)
+                self.holder = survivor
+                self._busy = True
+
+
+pool = Pool()

@@ -187,7 +187,8 @@ class EventEmitter:
         self._warned |= {name}
         warnings.warn(
             f'Possible EventEmitter memory leak detected. {count} {name} listeners added to '
-            f'[{type(self).__name__}]. MaxListeners is {limit}. Use emitter.setMaxListeners() to increase limit',
+            f'[{type(self).__name__}]. MaxListeners is {errors.show(limit)}. '
+            'Use emitter.setMaxListeners() to increase limit',
             MaxListenersExceededWarning, stacklevel=4)
 
     def _fire_or_emit(self, name: str, *args: Any) -> None:
@@ -290,7 +291,7 @@ class EventEmitter:
     def _has_late_listener(self, name: str) -> bool:
         """Has the thread that started this, and was about to add a listener, done so by now?"""
         strand = self._strand
-        return strand is not None and threadpool.pool.await_listener(strand, lambda: name in self._events)
+        return strand is not None and threadpool.await_listener(strand, lambda: name in self._events)
 
     def _fire_from(self, source: threadpool.Source, name: str,
                    *args: Any) -> tuple[bool, BaseException | None]:

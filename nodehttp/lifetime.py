@@ -5,7 +5,11 @@ The threads of the pool are daemons, which end with the process. One ordinary th
 the end of the main thread and then until nothing is open; the interpreter waits for it. It is started with
 the first thing that is opened.
 
-A script that ends with an exception has ended, as in Node: what it left open is not waited for.
+A script that ends with an exception has ended, as in Node: what it left open is not waited for. `sys.exit` in
+a script (not in a callback) means in Python that the other threads are waited for, and so it does here.
+
+Since Python 3.12 no thread can be started once the script is over. The pool then goes on with the threads it
+has, so that few callbacks can block at a time; `run` has no such limit.
 """
 
 from __future__ import annotations
@@ -16,29 +20,44 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any
 
-from nodehttp.threadpool import Gate, monitor, pool, release_monitor, retake_monitor
+from nodehttp.poller import EpollPoller, SelectorPoller
+from nodehttp.threadpool import Gate, monitor, owns_monitor, pool, release_monitor, retake_monitor
+
+# Where the library waits, and an exception out of a signal handler finds everything in order.
+_WAITS = {Gate.wait.__code__, EpollPoller.poll.__code__, SelectorPoller.poll.__code__}
+_POSTPONED = 0.0005  # s; what lies between two such places takes less
+_PATIENCE = 200  # so often Ctrl-C is postponed at most
 
 
 class _Lifetime:
     """The state of the end of this process. Guarded by the monitor."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Nothing has been opened yet, in this process."""
         self.gate = Gate()
-        self.main_is_over = False
-        self.exit_status: int | None = None  # set: end, with this status
+        self.exit_status: int | None = None  # to end with, once the script is over
         self.pending: BaseException | None = None  # for the main thread to raise
+        self.postponed = 0
+        pool.on_first_use = self.begin
 
     def begin(self) -> None:
         """The first thing was opened."""
         pool.on_exit = self.end
-        threading.Thread(target=self.keep, name='nodehttp-keeper').start()
+        pool.on_stuck_exit = self.interrupt_main_with
+        try:
+            threading.Thread(target=self.keep, name='nodehttp-keeper').start()
+        except RuntimeError:  # the interpreter is shutting down: too late to keep anything alive
+            return
         if threading.current_thread() is threading.main_thread() and (
                 signal.getsignal(signal.SIGINT) is signal.default_int_handler):
             signal.signal(signal.SIGINT, self.interrupted)
-        atexit.register(self.leave)
 
     def keep(self) -> None:
         """Keep the process alive while something is open."""
@@ -46,46 +65,56 @@ class _Lifetime:
         if getattr(sys, 'last_type', None) is not None and not hasattr(sys, 'ps1'):
             return  # the script died of an exception
         with monitor:
-            self.main_is_over = True
-            pool.on_idle = self.gate.open
-            while self.exit_status is None and pool.is_alive():
+            pool.on_idle.append(self.gate.open)
+            while self.exit_status is None and pool.is_alive() and not pool.let_go:
                 state = release_monitor()
                 try:
                     self.gate.wait()
                 finally:
                     retake_monitor(state)
+        if self.exit_status is None and self.pending is not None:  # the script was over before it noticed
+            self.exit_status = exit_status(self.pending)
+        if self.exit_status is not None:
+            # The interpreter has made up its mind about the status by now.
+            atexit._run_exitfuncs()
+            flush()
+            os._exit(self.exit_status)
 
     def interrupted(self, number: int, frame: FrameType | None) -> None:
-        """SIGINT on the main thread: as by default, but quiet once the script itself is over."""
-        pending, self.pending = self.pending, None
-        if pending is not None:
-            raise pending
-        if threading.main_thread().is_alive():
-            raise KeyboardInterrupt
-        # No monitor here: the interrupted code may be just taking it. Opening a gate twice is harmless.
-        self.exit_status = 128 + number
-        self.gate.open()
+        """SIGINT on the main thread: as by default, but never in the middle of what the library does, and
+        quiet once the script itself is over."""
+        if is_script_over(frame):
+            if self.exit_status is None and self.pending is None:
+                self.exit_status = 128 + number
+            self.gate.open()
+        elif is_in_the_middle(frame) and self.postponed < _PATIENCE:
+            self.postponed += 1
+            _thread.start_new_thread(interrupt_main_soon, ())
+        else:
+            self.postponed = 0
+            pending, self.pending = self.pending, None
+            raise pending or KeyboardInterrupt
+
+    def interrupt_main_with(self, error: BaseException) -> bool:
+        """Raise `error` in the main thread, whatever that is doing; False if Ctrl-C is handled by somebody
+        else."""
+        if signal.getsignal(signal.SIGINT) != self.interrupted:
+            return False
+        self.pending = error
+        interrupt_main()
+        return True
 
     def end(self, error: BaseException) -> None:
         """A callback raised SystemExit (or KeyboardInterrupt), and nobody is in `run`."""
         status = exit_status(error)
-        with monitor:
+        if not threading.main_thread().is_alive():
             self.exit_status = status
             self.gate.open()
-            if self.main_is_over:
-                return
-        if signal.getsignal(signal.SIGINT) == self.interrupted:
-            self.pending = SystemExit(status)
-            interrupt_main()
+        elif self.interrupt_main_with(SystemExit(status)):
+            pool.let_go = True
         else:
             flush()
             os._exit(status)
-
-    def leave(self) -> None:
-        """At the very end: a status that Python would not give by itself."""
-        if self.exit_status:
-            flush()
-            os._exit(self.exit_status)
 
 
 def exit_status(error: BaseException) -> int:
@@ -98,6 +127,27 @@ def exit_status(error: BaseException) -> int:
         return int(code or 0)
     print(code, file=sys.stderr)
     return 1
+
+
+def is_script_over(frame: FrameType | None) -> bool:
+    """Was the main thread interrupted while it waits for the other threads at the end?"""
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame is None or (frame.f_code.co_name == '_shutdown' and frame.f_globals is vars(threading))
+
+
+def is_in_the_middle(frame: FrameType | None) -> bool:
+    """Was the main thread interrupted in the library, and not where that waits?"""
+    if owns_monitor():
+        return True
+    package = '' if frame is None else frame.f_globals.get('__package__') or ''
+    return frame is not None and package in ('nodehttp', 'nodehttps') and frame.f_code not in _WAITS
+
+
+def interrupt_main_soon() -> None:
+    """Try it again in a moment."""
+    time.sleep(_POSTPONED)
+    interrupt_main()
 
 
 def interrupt_main() -> None:
@@ -117,9 +167,12 @@ def flush() -> None:
             pass
 
 
+_lifetime = _Lifetime()
+
+
 def install() -> None:
-    """Let the pool tell when the first thing is opened."""
-    pool.on_first_reference = _Lifetime().begin
+    """Let the pool tell when the first thing is opened, in this process or in a child of it."""
+    _lifetime.begin_anew()
 
 
 if hasattr(os, 'register_at_fork'):

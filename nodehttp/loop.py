@@ -40,7 +40,7 @@ class Strand:
 
     def __init__(self) -> None:
         self.busy = 0
-        self.backlog: list[tuple[Strand, Function, tuple[Any, ...]]] = []
+        self.backlog: list[tuple[bool, Item]] = []  # (was it a tick, item)
         self.held_until = 0.0
         self.patient_until = 0.0
         self.resume: Callable[[], Any] | None = None
@@ -54,39 +54,44 @@ Item = tuple[Strand | None, Function, tuple[Any, ...]]
 
 
 class Handle:
-    """Something open that keeps the process alive while it is referenced and active."""
+    """Something open that keeps the process alive while it is referenced and active. In the child after a
+    fork, what the parent has opened counts no more."""
 
-    __slots__ = ('_loop', '_referenced', 'active')
+    __slots__ = ('_generation', '_loop', '_referenced', 'active')
 
     def __init__(self, loop: Loop, referenced: bool = True) -> None:
         self._loop = loop
+        self._generation = loop.generation
         self._referenced = referenced
         self.active = False
 
-    def _activate(self) -> None:
-        if not self.active:
+    def activate(self) -> None:
+        """Begin to count."""
+        if not self.active or self._generation != self._loop.generation:
             self.active = True
+            self._generation = self._loop.generation
             if self._referenced:
                 self._loop.add_ref()
 
-    def _deactivate(self) -> None:
+    def deactivate(self) -> None:
+        """Count no more."""
         if self.active:
             self.active = False
-            if self._referenced:
+            if self._referenced and self._generation == self._loop.generation:
                 self._loop.drop_ref()
 
     def ref(self) -> None:
         """Keep the process alive while active."""
         if not self._referenced:
             self._referenced = True
-            if self.active:
+            if self.active and self._generation == self._loop.generation:
                 self._loop.add_ref()
 
     def unref(self) -> None:
         """Do not keep the process alive."""
         if self._referenced:
             self._referenced = False
-            if self.active:
+            if self.active and self._generation == self._loop.generation:
                 self._loop.drop_ref()
 
     def has_ref(self) -> bool:
@@ -104,17 +109,20 @@ class Timer(Handle):
         super().__init__(loop, referenced)
         self.delay, self._function, self._args, self._strand = delay, function, args, strand
         self.repeat = repeat
-        self.refresh()
+        self.activate()
+        self._serial = loop.push_timer(self, delay)
 
     def refresh(self) -> None:
         """Start the delay anew, also after it has fired."""
-        self._activate()
+        if self.active:
+            self._loop.forget_timer()
+        self.activate()
         self._serial = self._loop.push_timer(self, self.delay)
 
     def cancel(self) -> None:
         """Never fire. Harmless when it has fired."""
         if self.active:
-            self._deactivate()
+            self.deactivate()
             self._loop.forget_timer()
 
     def is_due(self, serial: int) -> bool:
@@ -129,13 +137,13 @@ class Timer(Handle):
         if not self.is_due(serial):  # cleared or refreshed by an earlier callback of the same phase
             return
         if self.repeat is None:
-            self._deactivate()
+            self.deactivate()
             self._function(*self._args)
         else:
             self._serial = 0  # neither pending nor cancelled
             self._function(*self._args)
             if self.active and self._serial == 0:
-                self.refresh()
+                self._serial = self._loop.push_timer(self, self.delay)
 
 
 class Immediate(Handle):
@@ -146,17 +154,17 @@ class Immediate(Handle):
     def __init__(self, loop: Loop, function: Function, args: tuple[Any, ...]) -> None:
         super().__init__(loop)
         self._function, self._args = function, args
-        self._activate()
+        self.activate()
 
     def run(self) -> None:
         """Run it, once, unless it was cancelled."""
         if self.active:
-            self._deactivate()
+            self.deactivate()
             self._function(*self._args)
 
     def cancel(self) -> None:
         """Never run. Harmless when it has run."""
-        self._deactivate()
+        self.deactivate()
 
 
 class Watch(Handle):
@@ -171,7 +179,7 @@ class Watch(Handle):
         self._on_readable, self._on_writable = on_readable, on_writable
         self._mask = self._armed = 0  # wanted by the owner; known to the poller
         self._queued = False  # an event of it is waiting to be delivered
-        self._activate()
+        self.activate()
 
     def want(self, readable: bool, writable: bool) -> None:
         """Say which readiness is of interest from now on."""
@@ -185,8 +193,12 @@ class Watch(Handle):
             return
         if not mask:
             # Not a mask of 0: epoll reports hang-ups even then, again and again.
-            poller.unregister(self.fd)
-            del self._loop.watches[self.fd]
+            if self._loop.watches.get(self.fd) is self:
+                del self._loop.watches[self.fd]
+                try:
+                    poller.unregister(self.fd)
+                except (OSError, KeyError, ValueError):  # closed behind our back: then the kernel has done it
+                    pass
         elif armed:
             poller.modify(self.fd, mask)
         else:
@@ -218,17 +230,20 @@ class Watch(Handle):
         self._mask = 0
         if self._armed:
             self._arm(0)
-        self._deactivate()
+        self.deactivate()
 
 
 class Loop:
     """The queues, the timers and the poller. `holder` is whoever runs the items; None: nobody."""
+
+    generation = 0  # counts the forks
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Begin with nothing; after a fork too."""
+        self.generation += 1
         self.holder: Any = None
         self.ticks: deque[Item] = deque()
         self.ready: deque[Item] = deque()
@@ -243,9 +258,10 @@ class Loop:
         self.watches: dict[int, Watch] = {}
         self._polling_until: float | None = None  # ms; set while the holder is in poll
         self._wake_fds: tuple[int, int] | None = None
+        self._deferred = 0  # items that wait for their strand
         self.references = 0
-        self.on_first_reference: Callable[[], None] | None = None
-        self.on_idle: Callable[[], None] | None = None  # told when nothing referenced is open any more
+        self.on_first_use: Callable[[], None] | None = None
+        self.on_idle: list[Callable[[], None]] = []  # told when nothing referenced is open any more
 
     # What is to be done, and when
 
@@ -288,8 +304,8 @@ class Loop:
         return serial
 
     def forget_timer(self) -> None:
-        """A timer was cancelled: rebuild the heap once most of it is dead."""
-        self._dead_timers += 1
+        """A timer was cancelled: rebuild the heap once most of it may be dead."""
+        self._dead_timers += 1  # at most: some have left the heap since
         if self._dead_timers > 256 and self._dead_timers > len(self._timers) // 2:
             self._timers[:] = [entry for entry in self._timers if entry[2].is_due(entry[1])]
             heapq.heapify(self._timers)
@@ -298,25 +314,30 @@ class Loop:
     def add_ref(self) -> None:
         """One more thing is open that keeps the process alive."""
         self.references += 1
-        if self.on_first_reference is not None:
-            first, self.on_first_reference = self.on_first_reference, None
-            first()
+        if self.on_first_use is not None:
+            self.begin_life()
 
     def drop_ref(self) -> None:
         """One less."""
         self.references -= 1
-        if self.references == 0 and self.on_idle is not None:
+        if self.references == 0 and self.on_idle:
             self.notify()
+
+    def begin_life(self) -> None:
+        """Something is open or to be done: tell who wants to know of the first time."""
+        if self.on_first_use is not None:
+            first, self.on_first_use = self.on_first_use, None
+            first()
 
     def is_alive(self) -> bool:
         """Is anything referenced open, or left to be run?"""
-        return bool(self.references > 0 or self.ticks or self.ready or self._closing)
+        return bool(self.references > 0 or self.ticks or self.ready or self._closing or self._deferred)
 
     def describe_open(self) -> list[str]:
         """Say what is open, for those who want to be sure that nothing is."""
         timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
         counts = {'references': self.references, 'watches': len(self.watches), 'timers': len(timers),
-                  'items': len(self.ready) + len(self.ticks) + len(self._closing)}
+                  'items': len(self.ready) + len(self.ticks) + len(self._closing) + self._deferred}
         return [f'{name}: {count}' for name, count in counts.items() if count]
 
     # One turn
@@ -348,8 +369,6 @@ class Loop:
             _, serial, timer = heapq.heappop(timers)
             if timer.is_due(serial):
                 self.ready.append(timer.item(serial))
-            elif self._dead_timers:
-                self._dead_timers -= 1
         return bool(self.ready)
 
     def _poll(self) -> None:
@@ -358,11 +377,15 @@ class Loop:
         if self._immediates or self._closing:
             timeout = 0
         else:
-            if self.on_idle is not None and not self.is_alive():
-                self.on_idle()
+            if self.on_idle and not self.is_alive():
+                for tell in self.on_idle:
+                    tell()
             self._polling_until = float('inf')
-            if self._timers:
-                self._polling_until = self._timers[0][0]
+            timers = self._timers
+            while timers and not timers[0][2].is_due(timers[0][1]):
+                heapq.heappop(timers)  # cancelled: not worth a wake-up
+            if timers:
+                self._polling_until = timers[0][0]
                 timeout = max(0, self._polling_until / 1000 - monotonic())
         poller = self.poller
         state = release_monitor()

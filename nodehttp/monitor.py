@@ -49,8 +49,8 @@ def internal_hook(function: Callable[..., T]) -> Callable[..., T]:
     return function
 
 class Gate:
-    """What one thread is parked on. `open` needs the monitor, `wait` must not have it; opened twice is
-    opened."""
+    """What one thread is parked on. Anybody may open it, a signal handler too; `wait` must not have the
+    monitor; opened twice is opened."""
 
     __slots__ = ('_lock',)
 
@@ -60,8 +60,10 @@ class Gate:
 
     def open(self) -> None:
         """Let the thread go on, now or when it next waits."""
-        if self._lock.locked():
+        try:
             self._lock.release()
+        except RuntimeError:  # it was open
+            pass
 
     def wait(self, timeout: float = -1) -> bool:
         """Wait until open, at most `timeout` seconds; return whether it was. May wake without a cause: check

@@ -1,0 +1,144 @@
+"""Waiting: in a callback, the baton is let go meanwhile; in any other thread, what that thread has started is
+not held back any longer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nodehttp.baton import pool
+from nodehttp.loop import Handle, Strand, monotonic
+from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor
+from nodehttp.worker import Worker
+
+
+class Waiter:
+    """The one way to wait: for one result that something else sets, in a callback as in any other thread.
+
+    In a callback the baton and the strand are free meanwhile, and the callback takes its turn again
+    afterwards. `set` and `fail` may be called by any thread, the first call counts. `wait` must be called
+    without the monitor, once.
+    """
+
+    __slots__ = ('_error', '_gate', '_strand', '_value', 'done', 'worker')
+
+    def __init__(self) -> None:
+        self.done = False
+        self.worker: Worker | None = None  # of the callback that waits
+        self._strand: Strand | None = None  # of which its return is an item
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._gate: Gate | None = None  # of a foreign thread that waits
+
+    def set(self, value: Any = None) -> None:
+        """Let `wait` return `value`."""
+        self._settle(value, None)
+
+    def fail(self, error: BaseException) -> None:
+        """Let `wait` raise `error`."""
+        self._settle(None, error)
+
+    def _settle(self, value: Any, error: BaseException | None) -> None:
+        with monitor:
+            if self.done:
+                return
+            self.done, self._value, self._error = True, value, error
+            if self._gate is not None:
+                self._gate.open()
+            elif self.worker is not None:
+                pool.come_back(self.worker, self._strand)
+            else:  # the holder may wait on top of its callback
+                pool.notify()
+
+    def _expire(self) -> None:
+        self.fail(TimeoutError('timed out'))
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait for `set` or `fail`, at most `timeout` seconds; TimeoutError after that."""
+        with monitor:
+            if not self.done:
+                worker = pool.current()
+                if worker is None:
+                    self._wait_foreign(timeout)
+                else:
+                    self._wait_in_callback(worker, timeout)
+            error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # no cycle through the traceback
+        return self._value
+
+    def _wait_foreign(self, timeout: float | None) -> None:
+        pool.end_holds()
+        self._gate = gate = Gate()
+        deadline = None if timeout is None else monotonic() + timeout
+        while not self.done:
+            remaining = -1 if deadline is None else deadline - monotonic()
+            if deadline is not None and remaining <= 0:
+                self._expire()
+                return
+            state = release_monitor()
+            try:
+                gate.wait(min(remaining, threading.TIMEOUT_MAX))
+            finally:
+                retake_monitor(state)
+
+    def _wait_in_callback(self, worker: Worker, timeout: float | None) -> None:
+        timer = None if timeout is None else pool.start_timer(timeout * 1000, self._expire)
+        self._strand = worker.strand
+        try:
+            pool.wait(worker, self)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+
+@contextmanager
+def blocking() -> Iterator[None]:
+    """`with http.blocking():` around a call that blocks: the callbacks of others go on at once, and this one
+    takes its turn again afterwards. Outside of callbacks it lets go what the thread has just started; else it
+    does nothing."""
+    with monitor:
+        worker = pool.current()
+        if worker is None:
+            pool.end_holds()
+        elif not pool.leave(worker):
+            worker = None  # nobody can take the baton: simply block
+        else:
+            strand, alive = worker.strand, Handle(pool)
+            alive.activate()
+    try:
+        yield
+    finally:
+        if worker is not None:
+            with monitor:
+                alive.deactivate()
+                pool.come_back(worker, strand)
+                pool.park_until_holder(worker)
+
+
+def await_listener(strand: Strand, is_there: Callable[[], bool]) -> bool:
+    """An 'error' that finds no listener: wait until it has one, or the thread that started it has had its
+    time. Returns whether it has one. Needs the monitor."""
+    worker = pool.current()
+    if worker is None or monotonic() * 1000 >= strand.patient_until:
+        return False
+    waiter = Waiter()
+
+    def look() -> None:
+        if is_there() or monotonic() * 1000 >= strand.patient_until:
+            waiter.set()
+
+    # Nothing announces a listener, and it is likely to come soon.
+    timer = pool.start_timer(1, look, repeat=1)
+    strand.busy += 1  # no other event may overtake the 'error'
+    try:
+        pool.wait(worker, waiter)
+    finally:
+        timer.cancel()
+        pool.release_strand(strand)
+    return is_there()
