@@ -1,4 +1,8 @@
-"""`for chunk in readable`: the callback or thread that iterates waits for each chunk, nobody else does."""
+"""`for chunk in readable`: the callback or thread that iterates waits for each chunk, nobody else does.
+
+A wait costs two thread switches and some listeners, so it is avoided where the rest is there already: the body of
+a small request is iterated over without either.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +23,16 @@ def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
     is_complete = False
     try:
         while True:
-            waiter = None
             with monitor:
-                chunk = None if stream.destroyed else stream.read()
-                if chunk is None:
-                    if turn.is_over:
-                        is_complete = True
-                        break
-                    turn.waiter = waiter = Waiter()
-            if waiter is None:
+                chunk = turn.take()
+                waiter = turn.begin_to_wait() if chunk is None else None
+            if chunk is not None:
                 yield chunk
-            else:
+            elif waiter is not None:
                 waiter.wait()
+            else:
+                is_complete = True
+                break
         if turn.error is not None:
             raise turn.error
     finally:
@@ -39,34 +41,70 @@ def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
 
 
 class _Turn:
-    """What an iteration waits for: data, or the end of the stream."""
+    """One iteration: what it waits for, and how it ends. Its methods need the monitor."""
 
     def __init__(self, stream: Readable) -> None:
-        self.waiter: Waiter | None = None
-        self.is_over = False
         self.error: Any = None
         self._stream = stream
-        stream.on('readable', self._wake)
-        self._finish = Finish(stream, self._over, writable=False)
+        self._is_over = False
+        self._waiter: Waiter | None = None
+        self._finish: Finish | None = None  # listens from the first wait on
+        stream.on('error', self._on_error)  # from the beginning: the loop raises it, so it is handled
 
-    def _wake(self) -> None:
-        with monitor:
-            if self.waiter is not None:
-                self.waiter.set()
+    def take(self) -> Any:
+        """Return the next chunk, or None if there is none now."""
+        stream = self._stream
+        if stream.destroyed:
+            return None
+        if stream.readableFlowing and self._finish is None:
+            self._listen()  # which ends the flowing
+        chunk = stream.read()
+        if chunk is None and stream._bring():
+            chunk = stream.read()
+        return chunk
 
-    def _over(self, error: Any = None) -> None:
+    def begin_to_wait(self) -> Waiter | None:
+        """Return what to wait with, None at the end."""
+        if self._is_over or self._stream._end_at_once(alone_with=self._finish):
+            return None
+        if self._finish is None:
+            self._listen()
+        self._waiter = Waiter()
+        return self._waiter
+
+    def _listen(self) -> None:
+        self._stream.on('readable', self._on_readable)
+        self._finish = Finish(self._stream, self._on_finish, writable=False)
+
+    def _on_error(self, error: Any = None) -> None:
+        """See `_on_finish`."""
+
+    def _on_readable(self) -> None:
         with monitor:
-            self.is_over, self.error = True, error
-            self._wake()
+            if self._waiter is not None:
+                self._waiter.set()
+
+    def _on_finish(self, error: Any = None) -> None:
+        with monitor:
+            self._is_over, self.error = True, error
+            if self._waiter is not None:
+                self._waiter.set()
 
     def end(self, is_complete: bool, destroy_on_return: bool) -> None:
-        """The loop is over. With the monitor held."""
+        """The loop is over."""
         stream = self._stream
-        if not destroy_on_return or (is_complete and (stream._life >= DOOMED or not stream._auto_destroy)):
-            stream.off('readable', self._wake)
-            self._finish.leave()
+        if is_complete and (stream._life >= DOOMED or not stream._auto_destroy):
+            self._leave()
+        elif not destroy_on_return:
+            self._leave()
         elif is_complete:
             # As in Node: reading all of a Duplex destroys also the side that is still open.
             stream._destroy_unread()
         else:
             stream._iteration_left()
+
+    def _leave(self) -> None:
+        self._stream.off('error', self._on_error)
+        if self._finish is not None:
+            self._stream.off('readable', self._on_readable)
+            self._finish.leave()

@@ -70,6 +70,7 @@ class Readable(Lifecycle):
     _emitted_readable = False  # told already, or about to be
     _has_readable_listener = False
     _resume_scheduled = False
+    _end_scheduled = False
     _reading_more = False  # a tick will ask the source; subclasses set it not to be asked in advance
     _did_read = False
 
@@ -395,9 +396,12 @@ class Readable(Lifecycle):
         if self._input != ENDED:
             if self._input == MORE:
                 self._move(EOF)
-            self._tick(self._emit_end)
+            if not self._end_scheduled:
+                self._end_scheduled = True
+                self._tick(self._emit_end)
 
     def _emit_end(self) -> None:
+        self._end_scheduled = False
         if self._errored is None and self._life != GONE and self._input != ENDED and not self._length:
             self._move(ENDED)
             self._fire('end')
@@ -576,6 +580,22 @@ class Readable(Lifecycle):
         ("readable.iterator([options])")
         """
         return iterate(self, merged(options, kwargs).get('destroyOnReturn', True))
+
+    def _bring(self) -> bool:
+        """An iteration has found nothing and is about to wait: bring what can be had without. Overridable.
+
+        Returns whether there may be something to read now.
+        """
+        return False
+
+    def _end_at_once(self, alone_with: Any) -> bool:
+        """Has the stream ended for the iteration that asks? 'end' and 'close' need not be waited for if nobody
+        but `alone_with`, its own Finish, listens to them."""
+        if self._input == EOF and not self._length and self._life == OPEN and self._errored is None:
+            heard_by = 0 if alone_with is None else 1
+            if self.listenerCount('end') == heard_by and self.listenerCount('close') == heard_by:
+                self._emit_end()
+        return self._input == ENDED and self._errored is None
 
     def _iteration_left(self) -> None:
         """An iteration was left before the end, by `break` or an exception: nobody will read the rest.
