@@ -14,10 +14,11 @@ marked "as Node" and are not to be tidied up. Two differences are on purpose: wh
 lenient parser does not join the digits of a Content-Length to those of one that an earlier message did not
 use.
 
-h11 is not used here. That was the plan; but what Node refuses, h11 accepts (bare LF, obs-fold, blanks behind
-a chunk size), what Node accepts, h11 refuses (`gzip, chunked`, a missing Host, anything lenient), and it
-names neither byte nor code. A check in front of it that knows all this has read the message already. So h11
-is the referee in the tests: what both accept, both must read the same way.
+h11 does not read the messages. What Node refuses, h11 accepts (bare LF, obs-fold, blanks behind a chunk
+size), what Node accepts, h11 refuses (`gzip, chunked`, a missing Host, anything lenient), and it names
+neither byte nor code: a check in front of it that knows all this has read the message already. But it is
+asked for a second opinion on framing (`referee.py`), and the tests hold the two against each other on whole
+messages.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from nodehttp._headerlines import (
 from nodehttp._reads import END, NONE, End, Event, Head, Kind, ParseError, Pattern
 from nodehttp._startlines import StartLines
 from nodehttp.common import MAX_HEADER_SIZE
+from nodehttp.referee import is_disputed
 
 _LINE_ENDS = re.compile(rb'[\r\n]*')
 _HEX_DIGITS = re.compile(rb'[0-9A-Fa-f]*')
@@ -108,10 +110,17 @@ class Scanner(StartLines):
     # The end of a head: what it says about its body and about the connection.
 
     def _end_headers(self) -> Event:
+        if self._flags & IN_TRAILERS:
+            self._counted = 0
+            return self._end_message()
+        if self._is_request and not self._lenient and self._flags & (LENGTH | CHUNKED) and is_disputed(
+                self._fields, bool(self._flags & CHUNKED), self._left):
+            self._refuse('HPE_INTERNAL', 'Framing in dispute', self._pos)
+        return self._deliver_head()
+
+    def _deliver_head(self) -> Head:
         self._counted = 0
         flags = self._flags
-        if flags & IN_TRAILERS:
-            return self._end_message()
         upgrade = flags & (UPGRADE | CONNECTION_UPGRADE) == UPGRADE | CONNECTION_UPGRADE
         if self._is_request:
             upgrade = upgrade or self._method == 'CONNECT'

@@ -148,7 +148,7 @@ class Parser(Scanner):
             self._status = int(status)
             self._reason = reason.decode('latin1')
         self._minor = 1 if minor == b'1' else 0
-        return self._end_headers()
+        return self._deliver_head()
 
     def _take_block(self, start: int) -> _Block | None:
         """Pass over the header lines that begin at `start` and the empty line behind them."""

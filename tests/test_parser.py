@@ -21,6 +21,7 @@ import pytest
 from nodehttp import parser as parser_module
 from nodehttp._scanner import Scanner
 from nodehttp.parser import END, Head, ParseError, Parser
+from nodehttp.referee import is_disputed
 
 Kind = Literal['request', 'response']
 
@@ -633,3 +634,31 @@ def test_what_h11_accepts_too_it_reads_the_same_way(kind: Kind) -> None:
             assert ours == theirs, data
             agreed += 1
     assert agreed > 300
+
+
+@pytest.mark.parametrize(('fields', 'chunked', 'length', 'disputed'), [
+    ([], False, 0, False),
+    ([], True, 0, True),
+    ([], False, 5, True),
+    (['Content-Length', '0'], False, 0, False),
+    (['content-length', '3'], False, 3, False),
+    (['Content-Length', '70000'], False, 7, True),
+    (['Content-Length', '5'], True, 0, True),
+    (['Content-Length', '0'], True, 0, True),
+    (['Transfer-Encoding', 'chunked'], True, 0, False),
+    (['Transfer-Encoding', 'Chunked'], False, 0, True),
+    (['Transfer-Encoding', 'chunked'], False, 5, True),
+    (['Transfer-Encoding', 'gzip, chunked'], True, 0, False),  # h11 has no opinion
+])
+def test_the_referee_tells_whether_h11_reads_another_framing(
+        fields: list[str], chunked: bool, length: int, disputed: bool) -> None:
+    assert is_disputed(fields, chunked, length) is disputed
+
+
+def test_a_request_whose_framing_is_in_dispute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('nodehttp._scanner.is_disputed', lambda fields, chunked, length: True)
+    parser = Parser('request')
+    parser.feed(b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length:5\r\n\r\nhello')  # no space: the long way
+    with pytest.raises(ParseError) as refused:
+        parser.next_event()
+    assert (refused.value.code, refused.value.message) == ('HPE_INTERNAL', 'Parse Error: Framing in dispute')
