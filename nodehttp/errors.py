@@ -91,6 +91,17 @@ class SystemError(NodeError, OSError):
         return super().__new__(cls, message)
 
 
+class AggregateError(SystemError):
+    """All addresses of a host failed: `.errors`, one for each attempt; `.code` and `.errno` are the first one's, and `.message`
+    is '', as in Node. ("Class: AggregateError")"""
+
+    name = 'AggregateError'
+    errors: list[SystemError]
+
+    def __str__(self) -> str:
+        return '; '.join(map(str, self.errors))
+
+
 def describe(value: Any) -> str:
     """Return `value` as the messages of Node show one, e.g. `type string ('abc')`, `an instance of Map`."""
     if value is None:
@@ -178,6 +189,8 @@ CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
     'ERR_INVALID_ARG_VALUE': (NodeTypeError, _invalid_arg_value),
     'ERR_INVALID_CHAR': (NodeTypeError, 'Invalid character in {}'),
     'ERR_INVALID_FD': (NodeRangeError, '"fd" must be a positive integer: {}'),
+    'ERR_INVALID_FD_TYPE': (NodeTypeError, 'Unsupported fd type: {}'),
+    'ERR_INVALID_HANDLE_TYPE': (NodeTypeError, 'This handle type cannot be sent'),
     'ERR_INVALID_HTTP_TOKEN': (NodeTypeError, '{} must be a valid HTTP token ["{}"]'),
     'ERR_INVALID_IP_ADDRESS': (NodeTypeError, 'Invalid IP address: {}'),
     'ERR_INVALID_PROTOCOL': (NodeTypeError, 'Protocol "{}" not supported. Expected "{}"'),
@@ -286,7 +299,7 @@ def system_error(
     """
     number = getattr(errno_module, code, None)
     if message is None:
-        detail = f': {describe_errno(code)}' if syscall in ('listen', 'bind') else ''
+        detail = f': {describe_errno(code)}' if syscall == 'listen' else ''
         where = hostname or address or ''
         message = f'{syscall} {code}{detail}'
         if where:
@@ -311,4 +324,14 @@ def os_error(
         code = errno_module.errorcode.get(caught.errno or 0, 'EIO')
     error = system_error(code, syscall, address, port, hostname)
     error.__cause__ = caught
+    return error
+
+
+def aggregate_error(several: list[SystemError]) -> AggregateError:
+    """Return the error of a connection of which each attempt failed; of Python's class for the first one's errno."""
+    first = several[0]
+    python_class = type(OSError(first.errno, ''))
+    bases = (AggregateError,) if python_class is OSError else (AggregateError, python_class)
+    error: AggregateError = type('AggregateError', bases, {'__module__': __name__})('', first.code)
+    error.errno, error.errors = first.errno, several
     return error

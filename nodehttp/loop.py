@@ -353,7 +353,7 @@ class Loop:
         if self._phase == 1:
             self._phase = 2
             if self._closing:
-                self.ready.extend(self._closing)
+                self.ready.extend(reversed(self._closing))  # what was closed last comes first, as in Node
                 self._closing.clear()
                 return
         if self._phase == 2:

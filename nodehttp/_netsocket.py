@@ -1,0 +1,738 @@
+"""net.Socket: a Duplex over a non-blocking handle.
+
+It is read when the poller says so, one `recv` each time, and written at once, from whichever thread calls
+`write`, as far as the kernel takes it; the rest waits until the poller says that there is room. `_connecting`
+brings it from a name to a connection, `_handles` is what is asked of the operating system.
+
+What can go on at once is named by attributes: `_connecting` (an attempt to connect), `_receiving` (the poller
+is asked for input), `_unsent` (a write that the kernel has not taken whole), `_idle_timer`.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket as sockets
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from time import monotonic
+from typing import Any, Self
+
+from nodehttp import errors, threadpool
+from nodehttp._addresses import address_record
+from nodehttp._connecting import Connecting
+from nodehttp._duplex import Duplex
+from nodehttp._handles import (
+    CHUNKS_AT_ONCE,
+    SEND_FLAGS,
+    adopted_handle,
+    close_with_reset,
+    is_unix,
+    set_keep_alive,
+    set_no_delay,
+)
+from nodehttp._netoptions import Target, check_duration, check_signal, connect_arguments, seconds_of
+from nodehttp._readable import ENDED, MORE
+from nodehttp._stream import CLOSED, DOOMED, Function, Options, merged
+from nodehttp._writable import FINISHED, WRITING
+from nodehttp.events import internal
+from nodehttp.monitor import internal_hook, monitor
+from nodehttp.record import Record
+from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_soon, hold, start_timer, watch
+
+READ_SIZE = 65536  # bytes of one recv, as in Node
+NOT_TRIED = -1
+
+# The options of Duplex that a Socket passes on; it never emits 'close' by itself and always destroys itself,
+# as in Node.
+_STREAM_OPTIONS = (
+    'highWaterMark', 'readableHighWaterMark', 'writableHighWaterMark', 'readable', 'writable', 'signal')
+
+# What a stream's life has left behind when its socket is connected anew.
+_USED_UP = frozenset((
+    '_life', '_errored', '_error_emitted', '_destroy_callback', '_input', '_buffer', '_offset', '_length',
+    '_reading', '_asking', '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_output',
+    '_queue', '_write_length', '_writing', '_calling', '_flushing', '_size', '_callback', '_pending',
+    '_need_drain', '_calling_final', '_finish_scheduled', '_finish_callbacks', 'bytesRead', '_dispatched',
+    '_peer', '_peer_name', '_receiving', '_is_reset', '_destroys_soon', '_has_failed', '_own_name',
+))
+
+
+class Socket(Duplex):
+    """A connection. ("Class: net.Socket")
+
+    Options: handle (an open Python socket, which is the Socket's from then on) or fd, allowHalfOpen,
+    highWaterMark, readable, writable, noDelay, keepAlive, keepAliveInitialDelay (ms), signal; a number stands
+    for {fd: number}. ("new net.Socket([options])")
+
+    Any thread may call any public method. `_strand` keeps its events in order.
+    """
+
+    allowHalfOpen = False
+    connecting = False  # connect() was called and has come to no end
+    timeout: float | None = None  # ms, as set by setTimeout()
+    bytesRead = 0
+    server: Any = None  # of an accepted connection
+    autoSelectFamilyAttemptedAddresses: list[str] | None = None
+
+    _strand: Strand
+    _emit_close = False
+    # The source is not asked in advance: once begun, reading goes on until `push` says that it is enough.
+    _reading_more = True
+
+    _server: Any = None  # to be told of the end
+    _handle: sockets.socket | None = None
+    _watch: threadpool.Watch | None = None
+    _connecting: Connecting | None = None
+    _receiving = False  # the handle is to be read
+    _wants_write = False  # wait until the handle can be written
+    _referenced = True
+    _is_reset = False  # end with RST
+    _destroys_soon = False
+    _has_failed = False
+
+    # Methods of the handle; None while there is no connection.
+    _send: Callable[..., int] | None = None
+    _receive: Callable[[int], bytes] | None = None
+    _consumer: Callable[[bytes], Any] | None = None  # gets what is received, instead of the stream
+
+    _dispatched = 0  # bytes handed over to be sent
+    _sent_ahead = NOT_TRIED  # bytes of the chunk on its way to `_write` that the kernel has taken already
+    _unsent: deque[Any] | None = None  # what the kernel has not taken yet of the write in progress
+    _write_callback: Function | None = None  # of that write
+    _first_write: tuple[list[Any], Function] | None = None  # waits for the connection
+    _first_final: Function | None = None  # so does this
+
+    _no_delay = False
+    _keep_alive = False
+    _keep_alive_delay = 0  # s
+
+    _idle_timer: threadpool.Timer | None = None
+    _idle_due = 0.0  # ms; when that fires
+    _last_active = 0.0  # ms
+
+    _peer: Any = None  # the peer's name if it is known without asking
+    _peer_name: Record[Any] | None = None
+    _own_name: Record[Any] | None = None
+
+    def __init__(self, options: Options | int = None, **kwargs: Any) -> None:
+        self._strand = Strand()
+        self._strand.resume = self._flow_on
+        if options is not None or kwargs:
+            given = {'fd': options} if isinstance(options, int) else options
+            self._take_socket_options(merged(given, kwargs))
+
+    def _take_socket_options(self, options: dict[str, Any]) -> None:
+        for name in ('objectMode', 'readableObjectMode', 'writableObjectMode'):
+            if options.get(name):
+                raise errors.node_error(
+                    'ERR_INVALID_ARG_VALUE', f'options.{name}', options[name], 'is not supported')
+        self.allowHalfOpen = bool(options.get('allowHalfOpen'))
+        self._no_delay = bool(options.get('noDelay'))
+        self._keep_alive = bool(options.get('keepAlive'))
+        self._keep_alive_delay = seconds_of(options.get('keepAliveInitialDelay'))
+        check_signal(options.get('signal'), 'signal')
+        for_stream = {name: options[name] for name in _STREAM_OPTIONS if name in options}
+        if for_stream:
+            super().__init__(for_stream)
+        if 'handle' in options or 'fd' in options:
+            with monitor:
+                hold(self._strand)
+                self._open(_given_handle(options), paused=bool(options.get('pauseOnCreate')))
+
+    def __repr__(self) -> str:
+        peer = self._peer_name
+        name = f' {peer.address}:{peer.port}' if peer else ''
+        return f'<{type(self).__name__} {self.readyState}{name}{self._describe()}>'
+
+    # The handle
+
+    def _take_handle(self, handle: sockets.socket) -> None:
+        """Make `handle` the socket's own."""
+        self._handle = handle
+        self._watch = watch(handle, self._on_readable, self._on_writable, self._strand)
+        self._update_interest()
+
+    def _has_handle(self, handle: sockets.socket) -> bool:
+        return self._handle is handle
+
+    def _drop_handle(self) -> None:
+        """Close it. Nothing of the socket may be registered or open then."""
+        handle, self._handle = self._handle, None
+        self._send = self._receive = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._wants_write = False
+        if handle is not None:
+            if self._is_reset:
+                close_with_reset(handle)
+            else:
+                handle.close()
+
+    def _open(self, handle: sockets.socket, peer: Any = None, paused: bool = False) -> None:
+        """Begin with a connected handle; `peer` is its peer's name if that is known."""
+        self._take_handle(handle)
+        self._peer = peer
+        self._use_handle(handle)
+        if paused:
+            self._flowing = False
+        else:
+            self._take(0)
+
+    def _use_handle(self, handle: sockets.socket) -> None:
+        self._send, self._receive = handle.send, handle.recv
+        if self._no_delay:
+            set_no_delay(handle, True)
+        if self._keep_alive:
+            set_keep_alive(handle, True, self._keep_alive_delay)
+
+    def _update_interest(self) -> None:
+        """Tell the poller what is waited for. As in Node a socket that waits for nothing does not keep the
+        process alive."""
+        if self._watch is not None:
+            readable = self._receiving and not self.connecting
+            self._watch.want(readable, self._wants_write)
+            if self._referenced and (readable or self._wants_write):
+                self._watch.ref()
+            else:
+                self._watch.unref()
+
+    # Connecting
+
+    def connect(self, *args: Any, **kwargs: Any) -> Self:
+        """Connect: connect(port[, host]), connect(path) or connect(options), and a function that listens for
+        'connect' once.
+
+        Options: port, host ('localhost'), localAddress, localPort, family, hints, lookup, autoSelectFamily,
+        autoSelectFamilyAttemptTimeout (ms); or path, a Unix socket. Returns at once; 'connect' and 'ready' or
+        'error' follow. A destroyed socket can be connected anew. Raises TypeError and ValueError for wrong
+        arguments. ("socket.connect()")
+        """
+        options, listener = connect_arguments(args, kwargs)
+        target = Target(options)
+        with monitor:
+            hold(self._strand)
+            if self._life >= DOOMED:
+                self._begin_anew()
+            if listener is not None:
+                self.once('connect', listener)
+            if self._connecting is not None or self._handle is not None:
+                error = errors.system_error(
+                    'EALREADY' if self.connecting else 'EISCONN', 'connect', target.path or target.host,
+                    target.port or None)
+                self._tick(self._destroy_once, error)
+                return self
+            if self.timeout:
+                self._touch()
+            self.connecting = True
+            self._connecting = Connecting(self, target)
+            self._connecting.start()
+        return self
+
+    def _begin_anew(self) -> None:
+        """Forget the stream that this socket has been."""
+        for name in _USED_UP & self.__dict__.keys():
+            del self.__dict__[name]
+        if not self._is_readable:
+            self._input = ENDED
+        if not self._is_writable:
+            self._output = FINISHED
+
+    def _await_connection(self) -> None:
+        """The handle is connecting: it can be written when that is over."""
+        self._wants_write = True
+        self._update_interest()
+
+    def _connected(self) -> None:
+        handle = self._handle
+        assert handle is not None
+        self._connecting = None
+        self.connecting = self._wants_write = False
+        self._own_name = None
+        self._use_handle(handle)
+        if self.timeout:
+            self._touch()
+        if self._consumer is None and not self.isPaused():
+            self._receiving = True
+        self._update_interest()
+        self._fire('connect')
+        self._catch_up()
+        self._fire('ready')
+        if self._has_handle(handle) and self._consumer is None and not self.isPaused():
+            self._take(0)
+
+    def _catch_up(self) -> None:
+        """Do what has waited for the connection."""
+        if self._first_write is not None and self._send is not None:
+            (chunks, callback), self._first_write = self._first_write, None
+            self._transmit(chunks, callback)
+        if self._first_final is not None and self._send is not None:
+            callback, self._first_final = self._first_final, None
+            self._final(callback)
+
+    def _connect_failed(self, error: Any) -> None:
+        self._destroy_once(error)
+
+    # Reading
+
+    def _on_readable(self) -> None:
+        """One `recv`: the poller says when there is more."""
+        try:
+            data = self._receive(READ_SIZE)  # type: ignore[misc]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._destroy_once(errors.os_error(error, 'read'))
+            return
+        if not data:
+            self._on_end_of_input()
+            return
+        if self.timeout:
+            self._touch()
+        self.bytesRead += len(data)
+        self._received(data)
+
+    def _received(self, data: bytes) -> None:
+        """Hand on what has arrived."""
+        consumer = self._consumer
+        if consumer is None:
+            if not self.push(data):
+                self._stop_reading()
+        elif 'data' in self._events:
+            consumer(data)
+            self._fire('data', data)
+        else:
+            consumer(data)
+
+    def _on_end_of_input(self) -> None:
+        self._stop_reading()
+        self.push(None)
+        self._take(0)  # with nothing left to read, 'end' comes even if nobody reads
+
+    @internal_hook
+    def _read(self, size: int) -> None:
+        self._start_reading()
+
+    def _start_reading(self) -> None:
+        """Read from the kernel, as soon as there is a connection."""
+        if not self._receiving and self._input == MORE:
+            self._receiving = True
+            self._update_interest()
+
+    def _stop_reading(self) -> None:
+        """Leave what arrives in the kernel."""
+        if self._receiving:
+            self._receiving = False
+            self._update_interest()
+
+    def _consume(self, on_data: Callable[[bytes], Any]) -> None:
+        """For http: give what is received to `on_data(data)`, an internal function, instead of the stream;
+        `_stop_reading` pauses."""
+        self._consumer = on_data
+        while self._length and self._consumer is on_data:
+            on_data(self._take(None))
+        self._start_reading()
+
+    def _unconsume(self) -> None:
+        """An ordinary stream again."""
+        self._consumer = None
+
+    def _flow_on(self) -> None:
+        """A 'data' listener waits: let others have what is buffered behind its chunk."""
+        self._flow()
+
+    # Writing
+
+    def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
+        """The short path: nothing waits before this chunk, and the kernel takes all of it."""
+        send = self._send
+        if send is None or self._writing or self._queue or self._corked or self._errored is not None:
+            return super()._accept(chunk, encoding, callback)
+        try:
+            sent = send(chunk, SEND_FLAGS)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return super()._accept(chunk, encoding, callback)  # which runs into the same error
+        if sent != len(chunk):
+            self._sent_ahead = sent
+            return super()._accept(chunk, encoding, callback)
+        self._dispatched += sent
+        if self.timeout:
+            self._touch()
+        if callback is not None:
+            self._pending += 1
+            self._tick(self._after_write, callback)
+        return True
+
+    def _refusal(self, what: str) -> errors.NodeError | None:
+        if self._output != WRITING and self._input == ENDED and not self.allowHalfOpen:
+            return errors.Error('This socket has been ended by the other party', 'EPIPE')
+        return super()._refusal(what)
+
+    @internal_hook
+    def _write(self, chunk: Any, encoding: str | None, callback: Function) -> None:
+        self._transmit([chunk], callback)
+
+    @internal_hook
+    def _writev(self, items: list[Any], callback: Function) -> None:
+        self._transmit([item.chunk for item in items], callback)
+
+    def _transmit(self, chunks: list[Any], callback: Function) -> None:
+        """Send all chunks, then call back; copies nothing."""
+        ahead, self._sent_ahead = self._sent_ahead, NOT_TRIED
+        if self.connecting:
+            self._first_write = chunks, callback
+        elif self._send is None:
+            callback(errors.node_error('ERR_SOCKET_CLOSED'))
+        else:
+            self._dispatched += sum(map(len, chunks))
+            self._unsent, self._write_callback = deque(chunks), callback
+            if ahead == NOT_TRIED:
+                self._send_unsent()
+            else:
+                self._sent(ahead)
+
+    def _send_unsent(self) -> None:
+        unsent, handle = self._unsent, self._handle
+        assert unsent is not None and handle is not None
+        try:
+            if len(unsent) == 1:
+                sent = handle.send(unsent[0], SEND_FLAGS)
+            else:
+                sent = handle.sendmsg(list(islice(unsent, CHUNKS_AT_ONCE)), (), SEND_FLAGS)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._write_over(errors.os_error(error, 'write'))
+            return
+        self._sent(sent)
+
+    def _sent(self, count: int) -> None:
+        """The kernel has taken `count` bytes: wait for room, or go on to the next write."""
+        if count and self.timeout:
+            self._touch()
+        unsent = self._unsent
+        assert unsent is not None
+        while unsent and count >= len(unsent[0]):
+            count -= len(unsent.popleft())
+        if not unsent:
+            self._write_over(None)
+            return
+        if count:
+            unsent[0] = memoryview(unsent[0])[count:]
+        if not self._wants_write:
+            self._wants_write = True
+            self._update_interest()
+
+    def _write_over(self, error: Any) -> None:
+        callback, self._write_callback, self._unsent = self._write_callback, None, None
+        waited, self._wants_write = self._wants_write, False
+        assert callback is not None
+        callback(error)
+        if waited:  # and not before: often the next write waits at once
+            self._update_interest()
+
+    def _on_writable(self) -> None:
+        if self._connecting is not None:
+            handle = self._handle
+            assert handle is not None
+            self._connecting.attempted(handle.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR), handle)
+        elif self._unsent:
+            self._send_unsent()
+        else:
+            self._update_interest()
+
+    @internal_hook
+    def _final(self, callback: Function) -> None:
+        """Everything is written: tell the peer."""
+        if self.connecting:
+            self._first_final = callback
+        elif self._send is None:
+            callback(None)
+        else:
+            error = None
+            try:
+                self._handle.shutdown(sockets.SHUT_WR)  # type: ignore[union-attr]
+            except OSError as caught:
+                if caught.errno != errno.ENOTCONN:  # the peer was faster
+                    error = errors.os_error(caught, 'shutdown')
+            call_soon(callback, error, strand=self._strand)
+
+    # The end
+
+    def destroySoon(self) -> None:
+        """End the writable side, and destroy the socket when all is written. ("socket.destroySoon()")"""
+        with monitor:
+            if self.writable:
+                self.end()
+            if self._output == FINISHED:
+                self._destroy_once()
+            else:
+                self._destroys_soon = True
+
+    def _after_finish(self) -> None:
+        if self._destroys_soon:
+            self._destroy_once()
+        else:
+            super()._after_finish()
+
+    def resetAndDestroy(self) -> Self:
+        """Close the connection with a RST and destroy the socket; a connecting one as soon as it is
+        connected.
+
+        TypeError ERR_INVALID_HANDLE_TYPE for a Unix socket; one without a connection is destroyed with
+        ERR_SOCKET_CLOSED. ("socket.resetAndDestroy()")
+        """
+        with monitor:
+            if self.connecting:
+                self.once('connect', internal(self.resetAndDestroy))
+            elif self._handle is None:
+                self._destroy_once(errors.node_error('ERR_SOCKET_CLOSED'))
+            elif is_unix(self._handle):
+                raise errors.node_error('ERR_INVALID_HANDLE_TYPE')
+            else:
+                self._is_reset = True
+                self._destroy_once()
+        return self
+
+    @internal_hook
+    def _destroy(self, error: Any, callback: Function) -> None:
+        had_connection = self._connecting is not None or self._handle is not None
+        self.connecting = False
+        self._has_failed = error is not None
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.cancel()
+        self._drop_handle()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        callback(error)
+        if had_connection:
+            call_closing(self._emit_closed, error is not None, connecting, strand=self._strand)
+        else:
+            self._tick(self._fire, 'close')
+        if self._server is not None:
+            self._server._connection_closed(self)
+
+    def _emit_closed(self, had_error: bool, connecting: Connecting | None) -> None:
+        """In the closing phase: what was on its way fails, then 'close'."""
+        if connecting is not None:
+            connecting.emit_canceled()
+        callback, self._write_callback, self._unsent = self._write_callback, None, None
+        if callback is not None:
+            callback(errors.system_error('ECANCELED', 'write'))
+        self._fire('close', had_error)
+        if self._first_write is not None and not self.connecting:
+            (_, callback), self._first_write = self._first_write, None
+            callback(errors.node_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION'))
+
+    def _emit_end_of_life(self, error: Any) -> None:
+        if self._life == CLOSED:  # not connected anew meanwhile
+            super()._emit_end_of_life(error)
+
+    # Timeout
+
+    def setTimeout(self, timeout: float, callback: Function | None = None) -> Self:
+        """Emit 'timeout' after `timeout` ms without traffic; the connection stays. 0: never. `callback`
+        listens once.
+
+        TypeError ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE. ("socket.setTimeout(timeout[,
+        callback])")
+        """
+        with monitor:
+            if self._life >= DOOMED:
+                return self
+            check_duration(timeout, 'msecs')
+            if callback is not None and not callable(callback):
+                raise errors.invalid_arg_type('callback', 'of type function', callback)
+            self._set_timeout(timeout)
+            if callback is not None:
+                if timeout:
+                    self.once('timeout', callback)
+                else:
+                    self.off('timeout', callback)
+        return self
+
+    def _set_timeout(self, timeout: float) -> None:
+        """What setTimeout does, for callers that know what they pass.
+
+        The timer is left alone if it fires early enough: it looks at the clock and, if there was traffic,
+        starts anew.
+        """
+        self.timeout = timeout
+        if timeout:
+            self._last_active = now = monotonic() * 1000
+            if self._idle_timer is None or self._idle_due > now + timeout:
+                self._start_idle_timer(timeout)
+
+    def _start_idle_timer(self, delay: float) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        delay = min(delay, TIMEOUT_MAX)
+        self._idle_due = monotonic() * 1000 + delay
+        self._idle_timer = start_timer(delay, self._check_idle, strand=self._strand, ref=False)
+
+    def _touch(self) -> None:
+        """There was traffic."""
+        self._last_active = monotonic() * 1000
+        if self._idle_timer is None and self.timeout:
+            self._start_idle_timer(self.timeout)
+
+    def _check_idle(self) -> None:
+        self._idle_timer = None
+        if self.timeout:
+            remaining = self._last_active + self.timeout - monotonic() * 1000
+            if remaining > 0:
+                self._start_idle_timer(remaining)
+            else:
+                self._fire('timeout')
+
+    # Settings
+
+    def setNoDelay(self, noDelay: bool = True) -> Self:
+        """Send small writes at once (Nagle's algorithm off). ("socket.setNoDelay([noDelay])")"""
+        with monitor:
+            self._no_delay = bool(noDelay)
+            if self._send is not None and self._handle is not None:
+                set_no_delay(self._handle, self._no_delay)
+        return self
+
+    def setKeepAlive(self, enable: bool = False, initialDelay: float = 0) -> Self:
+        """Probe an idle connection, first after `initialDelay` ms (0: as before).
+        ("socket.setKeepAlive([enable][, initialDelay])")"""
+        with monitor:
+            self._keep_alive = bool(enable)
+            if initialDelay:
+                self._keep_alive_delay = seconds_of(initialDelay)
+            if self._send is not None and self._handle is not None:
+                set_keep_alive(self._handle, self._keep_alive, seconds_of(initialDelay))
+        return self
+
+    def ref(self) -> Self:
+        """Keep the process alive while the socket is connecting, reading or writing (the default).
+        ("socket.ref()")"""
+        with monitor:
+            self._referenced = True
+            self._update_interest()
+        return self
+
+    def unref(self) -> Self:
+        """Do not keep the process alive. ("socket.unref()")"""
+        with monitor:
+            self._referenced = False
+            self._update_interest()
+        return self
+
+    # State
+
+    @property
+    def pending(self) -> bool:
+        """Is it not connected yet? ("socket.pending")"""
+        return self._handle is None or self.connecting
+
+    @property
+    def readyState(self) -> str:
+        """'opening', 'open', 'readOnly', 'writeOnly' or 'closed'. ("socket.readyState")"""
+        if self.connecting:
+            return 'opening'
+        if self.readable:
+            return 'open' if self.writable else 'readOnly'
+        return 'writeOnly' if self.writable else 'closed'
+
+    @property
+    def bytesWritten(self) -> int:
+        """Bytes sent, including those that wait to be. ("socket.bytesWritten")"""
+        if self._life >= DOOMED:
+            return self._dispatched
+        return self._dispatched + self._write_length - (self._size if self._write_callback is not None else 0)
+
+    @property
+    def bufferSize(self) -> int | None:
+        """Deprecated: `writableLength`. ("socket.bufferSize")"""
+        return None if self._handle is None else self._write_length
+
+    def address(self) -> Record[Any]:
+        """Return the local end: address, family ('IPv4', 'IPv6'), port; empty for a Unix socket.
+        ("socket.address()")"""
+        with monitor:
+            if self._handle is None:
+                return Record()
+            if self._own_name is None:
+                name = _name(self._handle.getsockname)
+                if self.connecting:
+                    return name
+                self._own_name = name
+            return self._own_name
+
+    def _peer_address(self) -> Record[Any]:
+        """The other end. It is remembered once somebody has asked."""
+        with monitor:
+            if self._peer_name is None:
+                if self._handle is None or self.connecting:
+                    return Record()
+                known = self._peer is not None
+                self._peer_name = address_record(self._peer) if known else _name(self._handle.getpeername)
+            return self._peer_name
+
+    @property
+    def localAddress(self) -> str | None:
+        """IP address of the local end. ("socket.localAddress")"""
+        address: str | None = self.address()['address']
+        return address
+
+    @property
+    def localPort(self) -> int | None:
+        """Port of the local end. ("socket.localPort")"""
+        port: int | None = self.address()['port']
+        return port
+
+    @property
+    def localFamily(self) -> str | None:
+        """'IPv4' or 'IPv6'. ("socket.localFamily")"""
+        family: str | None = self.address()['family']
+        return family
+
+    @property
+    def remoteAddress(self) -> str | None:
+        """IP address of the peer; None without a connection. ("socket.remoteAddress")"""
+        address: str | None = self._peer_address()['address']
+        return address
+
+    @property
+    def remotePort(self) -> int | None:
+        """Port of the peer; None without a connection. ("socket.remotePort")"""
+        port: int | None = self._peer_address()['port']
+        return port
+
+    @property
+    def remoteFamily(self) -> str | None:
+        """'IPv4' or 'IPv6'; None without a connection. ("socket.remoteFamily")"""
+        family: str | None = self._peer_address()['family']
+        return family
+
+
+def _given_handle(options: dict[str, Any]) -> sockets.socket:
+    """The connection that the user has opened."""
+    handle = options.get('handle')
+    if isinstance(handle, sockets.socket):
+        return adopted_handle(handle)
+    fd = options.get('fd', handle)
+    if isinstance(fd, bool) or not isinstance(fd, int):
+        raise errors.invalid_arg_type('fd', 'of type number', fd)
+    if not 0 <= fd <= 0x7FFFFFFF:
+        raise errors.node_error('ERR_OUT_OF_RANGE', 'fd', '>= 0 && <= 2147483647', fd)
+    try:
+        return adopted_handle(fd)
+    except OSError as error:
+        raise errors.node_error('ERR_INVALID_FD_TYPE', 'UNKNOWN') from error
+
+
+def _name(ask: Callable[[], Any]) -> Record[Any]:
+    """The name of one end, asked of the system; empty when the connection is gone."""
+    try:
+        return address_record(ask())
+    except OSError:
+        return Record()
