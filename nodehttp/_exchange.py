@@ -1,0 +1,242 @@
+"""The wire side of a client: one connection, and the exchange of one request for one response on it.
+
+A `ClientConnection` belongs to a socket for as long as that is used for HTTP, through any number of
+requests. It feeds what arrives to the parser and tells the request what that was. Its state:
+
+    IDLE       no request: whatever arrives now belongs to nobody, and ends the connection
+    WAITING    a request is being sent; heads of 1xx may come, then the head of the response
+    RECEIVING  the response's body is coming
+    COMPLETE   the response is there; the request may still be on its way out, or the response unread
+    TUNNEL     after 'upgrade' or 'connect': the socket is the user's
+    CLOSED
+
+Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All
+input is kept in the parser and the response, so that another thread can go on when a listener waits in the
+middle (`Strand.resume`).
+
+It works over any Duplex. A `net.Socket` hands its bytes over directly (`_consume`), anything else as 'data'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodehttp import errors
+from nodehttp.events import internal
+from nodehttp.parser import END, Parser
+from nodehttp.threadpool import next_tick
+
+IDLE, WAITING, RECEIVING, COMPLETE, TUNNEL, CLOSED = (
+    'idle', 'waiting', 'receiving', 'complete', 'tunnel', 'closed')
+_MOVES = {
+    IDLE: (WAITING, CLOSED),
+    WAITING: (RECEIVING, TUNNEL, CLOSED),
+    RECEIVING: (COMPLETE, CLOSED),
+    COMPLETE: (IDLE, CLOSED),
+    TUNNEL: (),
+    CLOSED: (),
+}
+
+
+def connection_of(socket: Any) -> ClientConnection:
+    """Return the ClientConnection of a socket, a new one if it has none yet."""
+    connection: ClientConnection | None = getattr(socket, '_httpConnection', None)
+    if connection is None or connection.state is TUNNEL:
+        connection = socket._httpConnection = ClientConnection(socket)
+    return connection
+
+
+class ClientConnection:
+    """One socket of a client. All methods need the monitor."""
+
+    state = IDLE
+    request: Any = None
+    _parser: Parser | None = None
+    _parser_options: tuple[int, bool] | None = None
+    _informational = False  # the head just parsed was a 1xx: the END behind it ends nothing
+    _stopped = False  # the socket is not read: the response is full
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self._is_consumed = hasattr(socket, '_consume')
+        self._listeners = {
+            'end': internal(self._ended),
+            'close': internal(self._closed),
+            'error': internal(self._failed),
+            'drain': internal(self._drained),
+            'timeout': internal(self._timed_out),
+        }
+        if self._is_consumed:
+            socket._consume(self._received)
+        else:
+            self._listeners['data'] = internal(self._received)
+        for name, listener in self._listeners.items():
+            socket.on(name, listener)
+        self._resume_before, socket._strand.resume = socket._strand.resume, self._advance
+
+    def __repr__(self) -> str:
+        return f'<ClientConnection {self.state}>'
+
+    def _enter(self, state: str) -> None:
+        """The one place where the state changes."""
+        assert state in _MOVES[self.state], f'{self.state} -> {state}'
+        self.state = state
+
+    # For the request
+
+    def begin(self, request: Any, max_header_size: int, lenient: bool) -> None:
+        """From now on `request` is sent on this connection, and what arrives is the answer to it."""
+        if self.state is CLOSED:  # while the request was on its way here
+            request._connection_closed()
+            return
+        self._enter(WAITING)
+        self.request = self.socket._httpMessage = request
+        if self._parser_options != (max_header_size, lenient):
+            self._parser_options = max_header_size, lenient
+            self._parser = Parser('response', max_header_size=max_header_size, lenient=lenient)
+
+    def release(self) -> None:
+        """The exchange is over and the connection may be used for another."""
+        self.request = None
+        if self.state is COMPLETE:
+            self._enter(IDLE)
+            if self._stopped:
+                self.want_data()
+
+    def leave(self) -> bytes:
+        """Hand the socket over to the user; returns what was received behind the head."""
+        self._enter(TUNNEL)
+        assert self._parser is not None
+        self._parser.upgrade()
+        rest = self._parser.take_rest()
+        self.request = self._parser = self.socket._httpMessage = None
+        for name, listener in self._listeners.items():
+            self.socket.off(name, listener)
+        self.socket._strand.resume = self._resume_before
+        if self._is_consumed:
+            self.socket._unconsume()
+        else:
+            self.socket.readableFlowing = None
+        return rest
+
+    def want_data(self) -> None:
+        """The response has room again."""
+        if self._stopped:
+            self._stopped = False
+            if self._is_consumed:
+                self.socket._start_reading()
+            else:
+                self.socket.resume()
+
+    # From the socket
+
+    def _received(self, data: bytes) -> None:
+        if self.state in (WAITING, RECEIVING):
+            if self._parser is not None:
+                self._parser.feed(data)
+                self._advance()
+        else:
+            # Nobody asked for it; were it kept, the next request would take it for its answer.
+            self._break()
+
+    def _advance(self) -> None:
+        """Deliver what the parser has."""
+        while self._parser is not None and self.request is not None:
+            try:
+                event = self._parser.next_event()
+            except errors.NodeError as error:
+                self._parse_failed(error)
+                return
+            if event is None:
+                return
+            if type(event) is bytes:
+                if not self.request.res.push(event):
+                    self._stop()
+            elif event is END:
+                self._message_ended()
+            else:
+                self._head_arrived(event)
+
+    def _stop(self) -> None:
+        """The response is full: do not read on until it has room."""
+        if not self._stopped:
+            self._stopped = True
+            if self._is_consumed:
+                self.socket._stop_reading()
+            else:
+                self.socket.pause()
+
+    def _head_arrived(self, head: Any) -> None:
+        request, status = self.request, head.statusCode
+        if self.state is not WAITING:  # a second response
+            self._break()
+        elif request.method == 'CONNECT' or head.upgrade:
+            if not request._tunnel_opened(head, self):
+                self._break()
+        elif status < 200 and status != 101:
+            self._informational = True
+            request._informed(head)
+        else:
+            self._enter(RECEIVING)
+            if request.method == 'HEAD' or status == 304:
+                self._parser.skip_body()  # type: ignore[union-attr]
+            request._answered(head, self)
+
+    def _message_ended(self) -> None:
+        if self._informational:
+            self._informational = False
+            return
+        self._enter(COMPLETE)
+        self.request.res._complete(self._parser.trailers)  # type: ignore[union-attr]
+
+    def _break(self) -> None:
+        """What comes on this connection is of no use any more."""
+        self._parser = None
+        self.socket.destroy()
+
+    def _parse_failed(self, error: errors.NodeError) -> None:
+        self._break()
+        self.request._connection_failed(error)
+
+    def _ended(self) -> None:
+        """The peer sends no more: an end for a response without a length, else too early."""
+        if self.request is not None:
+            if self.state is WAITING:
+                self.request._hang_up()
+            if self._parser is not None and self.state is RECEIVING:
+                self._parser.feed_eof()
+                self._take_end()
+        self.socket.end()
+
+    def _take_end(self) -> None:
+        """Deliver the end of a body that only the connection's end marks; if something is missing, 'close'
+        tells."""
+        try:
+            event = self._parser.next_event()  # type: ignore[union-attr]
+        except errors.NodeError:
+            self._parser = None
+            return
+        if event is END:
+            self._message_ended()
+
+    def _failed(self, error: BaseException) -> None:
+        self._break()
+        if self.request is not None:
+            self.request._connection_failed(error)
+        else:
+            next_tick(self.socket._fire, 'agentRemove', strand=self.socket._strand)
+
+    def _closed(self, *_: Any) -> None:
+        request, self.request = self.request, None
+        self._parser = None
+        self._enter(CLOSED)
+        if request is not None:
+            request._connection_closed()
+
+    def _drained(self) -> None:
+        if self.request is not None:
+            self.request._socket_drained()
+
+    def _timed_out(self) -> None:
+        if self.request is not None:
+            self.request._timed_out()

@@ -1,0 +1,535 @@
+"""Agent: which request gets which socket.
+
+Documentation: "Class: http.Agent". Sockets are kept by *name* (`getName`: host, port and what else makes a
+connection another one). A request takes an idle socket of its name, else a new one is opened, else, where
+that would exceed a limit, it waits in `requests`.
+
+How a socket moves: `_Lease` is one socket of one agent, and its state is one of
+
+    BUSY    in `sockets`: it belongs to a request, from the moment it was opened for it
+    FREE    in `freeSockets`: idle, without a request
+    GONE    in neither: closed, or taken out by 'agentRemove' (an upgrade)
+
+`_enter` is the only place that changes it, and with it the two public lists and `totalSocketCount`.
+
+How a socket comes back: the client emits 'free' on the socket, the agent passes it on as its own 'free',
+and the agent's first listener for that (`_on_free`) hands the socket to a waiting request, keeps it, or
+destroys it. A socket opened for a waiting request takes the same way. Both events are public; while nobody
+else listens they are plain calls.
+
+Where this leaves Node 25.2.1, because its documentation promises otherwise:
+
+- The server's `Keep-Alive: timeout=` counts without the option `timeout` too.
+- A request never inherits the timeout of an idle socket, or of the request before.
+- `maxTotalSockets` is never exceeded, and never starves a request: when it is reached, the socket that has
+  been idle longest, of whatever name, makes room.
+- A socket whose `createConnection` has not answered yet counts against `maxSockets` and `maxTotalSockets`.
+- What an overridden `createConnection` raises becomes the 'error' of the request.
+- An idle socket that the peer has closed, or has sent something on, is not used again, even if its events
+  are still on their way.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from nodehttp import errors, net
+from nodehttp.events import EventEmitter, adapt, internal
+from nodehttp.record import Record
+from nodehttp.threadpool import internal_hook, monitor, released
+
+Function = Callable[..., Any]
+Options = Mapping[str, Any] | None
+
+KEEP_ALIVE_MSECS = 1000  # ms before the first TCP keep-alive probe
+MAX_FREE_SOCKETS = 256  # idle sockets of one name
+# ms to give up an idle socket before the server does: the request that is just on its way would be lost.
+TIMEOUT_BUFFER = 1000
+
+BUSY, FREE, GONE = 'busy', 'free', 'gone'
+_MOVES = {BUSY: (FREE, GONE), FREE: (BUSY, GONE), GONE: ()}
+
+_timeout_hint = re.compile(r'^timeout=(\d+)', re.ASCII).match
+
+
+class _Lease:
+    """One socket of one agent, with the listeners by which the agent follows it."""
+
+    __slots__ = ('agent', 'listeners', 'name', 'options', 'socket', 'state')
+
+    def __init__(self, agent: Agent, socket: Any, name: str, options: Record[Any]) -> None:
+        self.agent, self.socket, self.name, self.options = agent, socket, name, options
+        self.state = BUSY
+        self.listeners = {
+            'free': internal(self.free),
+            'close': internal(self.closed),
+            'timeout': internal(self.timed_out),
+            'agentRemove': internal(self.removed),
+        }
+        for event, listener in self.listeners.items():
+            socket.on(event, listener)
+
+    def free(self, *_: Any) -> None:
+        """The socket has no request any more."""
+        self.agent._announce_free(self.socket, self.options)
+
+    def closed(self, *_: Any) -> None:
+        """The socket is closed."""
+        self.agent._remove(self.socket, self.options)
+
+    def timed_out(self) -> None:
+        """Nothing happened for a while; a busy socket's request decides itself."""
+        if self.state is FREE:
+            self.socket.destroy()
+
+    def removed(self, *_: Any) -> None:
+        """'agentRemove': the socket is no business of the agent's any more."""
+        self.forget()
+        self.agent._remove(self.socket, self.options)
+
+    def forget(self) -> None:
+        """Stop following the socket."""
+        for event, listener in self.listeners.items():
+            self.socket.off(event, listener)
+
+
+class _Opening:
+    """A connection that was asked for. It counts against the limits until it is answered, by calling it,
+    once."""
+
+    __slots__ = ('agent', 'is_for_waiting', 'is_pending', 'name', 'options', 'request')
+
+    def __init__(self, agent: Agent, name: str, request: Any, is_for_waiting: bool) -> None:
+        self.agent, self.name, self.request, self.is_for_waiting = agent, name, request, is_for_waiting
+        self.is_pending = True
+
+    def start(self, options: Record[Any]) -> None:
+        """Ask for it. Raises what is wrong with the options, if the caller of `request` is still there."""
+        self.options = options
+        agent, name = self.agent, self.name
+        agent._opening[name] = agent._opening.get(name, 0) + 1
+        try:
+            agent._call(agent.createSocket, self.request, options, self)
+        except Exception as error:
+            if self.is_for_waiting or not getattr(agent.createSocket, 'is_internal_hook', False):
+                self(error)
+                return
+            self._settle()
+            raise
+
+    def __call__(self, error: BaseException | None = None, socket: Any = None) -> None:
+        with monitor:
+            if self._settle():
+                self.agent._opened(self, error, socket)
+
+    def _settle(self) -> bool:
+        was_pending, self.is_pending = self.is_pending, False
+        if was_pending:
+            opening = self.agent._opening
+            opening[self.name] -= 1
+            if not opening[self.name]:
+                del opening[self.name]
+        return was_pending
+
+
+class Agent(EventEmitter):
+    """A pool of connections. ("Class: http.Agent")
+
+    Any thread may call any method. Public methods that a subclass overrides (`createConnection`,
+    `keepSocketAlive`, `reuseSocket`, `getName`, `addRequest`, `createSocket`, `removeSocket`) are called
+    without the monitor and may block.
+    """
+
+    defaultMaxSockets: float = math.inf
+
+    defaultPort: int = 80
+    protocol: str = 'http:'
+    _needs_server_name = False  # is `servername` part of the name?
+    _forwards_keylog = False
+
+    def __init__(self, options: Options = None, **kwargs: Any) -> None:
+        """Options: keepAlive (bool), keepAliveMsecs (ms), agentKeepAliveTimeoutBuffer (ms), maxSockets,
+        maxTotalSockets, maxFreeSockets, scheduling ('lifo', 'fifo'), timeout (ms), defaultPort, protocol,
+        and every option of `net.connect`.
+
+        Raises TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ValueError ERR_OUT_OF_RANGE.
+        ("new Agent([options])")
+        """
+        given = {name: value for name, value in {**(options or {}), **kwargs}.items() if value is not None}
+        # `path` would be a Unix socket to net.connect; the path of a request must not become one.
+        self.options: Record[Any] = Record({'noDelay': True, **given, 'path': None})
+        self.defaultPort = given.get('defaultPort') or type(self).defaultPort
+        self.protocol = given.get('protocol') or type(self).protocol
+        self.keepAlive: bool = given.get('keepAlive', False)
+        self.keepAliveMsecs: float = given.get('keepAliveMsecs') or KEEP_ALIVE_MSECS
+        self.agentKeepAliveTimeoutBuffer: float = _timeout_buffer(given.get('agentKeepAliveTimeoutBuffer'))
+        self.maxSockets: float = given.get('maxSockets') or self.defaultMaxSockets
+        self.maxFreeSockets: float = given.get('maxFreeSockets') or MAX_FREE_SOCKETS
+        self.maxTotalSockets: float = _max_total_sockets(given.get('maxTotalSockets'))
+        self.scheduling: str = _scheduling(given.get('scheduling'))
+
+        self.sockets: Record[list[Any]] = Record()
+        self.freeSockets: Record[list[Any]] = Record()
+        self.requests: Record[list[Any]] = Record()
+        self.totalSocketCount = 0
+        self._leases: dict[Any, _Lease] = {}
+        self._idle: dict[Any, _Lease] = {}  # the FREE ones, longest idle first
+        self._opening: dict[str, int] = {}  # connections asked for and not there yet, by name
+        self._queued_options: dict[Any, Record[Any]] = {}  # by waiting request
+
+        self._free_listener = internal(self._on_free)
+        self.on('free', self._free_listener)
+
+    def __repr__(self) -> str:
+        free = len(self._idle)
+        busy, waiting = self.totalSocketCount - free, len(self._queued_options)
+        return f'<{type(self).__name__} busy={busy} free={free} waiting={waiting}>'
+
+    # Requests
+
+    @internal_hook
+    def addRequest(self, req: Any, options: Options = None) -> None:
+        """Give `req` a socket, now or later, through `req.onSocket(socket)`. Called by ClientRequest."""
+        with monitor:
+            merged: Record[Any] = Record(options or {})
+            merged.update(self.options)
+            merged['path'] = merged.get('socketPath')
+            if req.timeout:
+                merged['timeout'] = req.timeout
+            if self._needs_server_name and merged.get('servername') is None:
+                merged['servername'] = _server_name(merged, req)
+            name = self._call(self.getName, merged)
+            socket = self._take_free(name)
+            if socket is not None:
+                self._call(self.reuseSocket, socket, req)
+                self._assign(req, socket)
+            elif self._may_open(name):
+                _Opening(self, name, req, False).start(merged)
+            else:
+                self._queued_options[req] = merged
+                self.requests.setdefault(name, []).append(req)
+
+    def _take_free(self, name: str) -> Any:
+        """Take an idle socket that can be used, or None; those that cannot are dropped."""
+        free = self.freeSockets.get(name)
+        while free:
+            socket = free[-1 if self.scheduling == 'lifo' else 0]
+            if _is_usable(socket):
+                self._enter(self._leases[socket], BUSY)
+                return socket
+            self._drop(socket)
+            free = self.freeSockets.get(name)
+        return None
+
+    def _may_open(self, name: str) -> bool:
+        """Is there room for one more socket under both limits? An idle socket of another name makes room."""
+        if len(self.sockets.get(name, ())) + self._opening.get(name, 0) >= self.maxSockets:
+            return False
+        while self.totalSocketCount + sum(self._opening.values()) >= self.maxTotalSockets:
+            if not self._idle:
+                return False
+            self._drop(next(iter(self._idle)))
+        return True
+
+    def _serve_waiting(self) -> None:
+        """Open sockets for waiting requests, as far as the limits allow."""
+        for name in list(self.requests):
+            # One that is being opened will take the first of the queue.
+            while len(self.requests.get(name, ())) > self._opening.get(name, 0) and self._may_open(name):
+                req = self.requests[name][self._opening.get(name, 0)]
+                _Opening(self, name, req, True).start(self._queued_options[req])
+
+    def _next_waiting(self, name: str) -> Any:
+        """Take the first waiting request of a name, or None."""
+        waiting = self.requests.get(name)
+        if not waiting:
+            return None
+        req = waiting.pop(0)
+        del self._queued_options[req]
+        if not waiting:
+            del self.requests[name]
+        return req
+
+    def _assign(self, req: Any, socket: Any) -> None:
+        """Give a socket to a request, with that request's timeout and no other."""
+        timeout = req.timeout if req.timeout is not None else self.options.get('timeout') or 0
+        if getattr(socket, 'timeout', timeout) != timeout and not (timeout == 0 and not socket.timeout):
+            socket.setTimeout(timeout)
+        req.onSocket(socket)
+
+    # Opening
+
+    def _opened(self, opening: _Opening, error: BaseException | None, socket: Any) -> None:
+        """A connection that was asked for is there, or will not come."""
+        req: Any = opening.request
+        if error is None:
+            if socket not in self._leases:
+                self._adopt(socket, opening.name, opening.options)
+            if opening.is_for_waiting:  # whoever waits first, if anybody does by now
+                socket._fire('free')
+            else:
+                self._assign(req, socket)
+            return
+        if opening.is_for_waiting:
+            req = self._next_waiting(opening.name)
+        if req is not None:
+            req.onSocket(None, error)
+        self._serve_waiting()
+
+    @internal_hook
+    def createSocket(self, req: Any, options: Options, callback: Function) -> None:
+        """Open a socket with `createConnection`; `callback(error, socket)` is called once."""
+        with monitor:
+            merged: Record[Any] = Record(options or {})
+            if merged.get('servername') is None:
+                merged['servername'] = _server_name(merged, req)
+            merged['encoding'] = None  # a decoded stream is no use to the parser
+            if self.keepAlive:
+                merged['keepAlive'] = True
+                merged['keepAliveInitialDelay'] = self.keepAliveMsecs
+            create = self.createConnection
+            if getattr(create, 'is_internal_hook', False):
+                callback(None, create(merged, callback))
+                return
+            try:
+                with released():
+                    socket = adapt(create)(merged, callback)
+            except Exception as error:
+                callback(error)
+                return
+            if socket is not None:
+                callback(None, socket)
+
+    @internal_hook
+    def createConnection(self, options: Options = None, callback: Function | None = None) -> Any:
+        """Return a new connection, a `net.Socket` that is connecting.
+
+        An override may return any Duplex, or nothing and call `callback(error, stream)`; the first answer
+        counts. ("agent.createConnection(options[, callback])")
+        """
+        return net.createConnection(options)
+
+    def _adopt(self, socket: Any, name: str, options: Record[Any]) -> None:
+        """A new socket is there: count and follow it."""
+        lease = _Lease(self, socket, name, options)
+        self._leases[socket] = lease
+        self.sockets.setdefault(name, []).append(socket)
+        self.totalSocketCount += 1
+        if self._forwards_keylog:
+            self._forward_keylog(socket)
+
+    # Coming back
+
+    def socket_is_free(self, socket: Any) -> None:
+        """A request gives its socket back: emit 'free' on it."""
+        lease = self._leases.get(socket)
+        listeners = socket._events.get('free', ())
+        if lease is not None and len(listeners) == 1 and listeners[0].listener is lease.listeners['free']:
+            lease.free()
+        else:
+            socket._fire('free')
+
+    def _announce_free(self, socket: Any, options: Record[Any]) -> None:
+        """Emit 'free'."""
+        listeners = self._events.get('free', ())
+        if len(listeners) == 1 and listeners[0].listener is self._free_listener and self._emit_is_plain:
+            self._on_free(socket, options)
+        else:
+            self._fire('free', socket, options)
+
+    def _on_free(self, socket: Any, options: Options = None) -> None:
+        """A socket has no request: the next one takes it, or it is kept, or destroyed."""
+        lease = self._leases.get(socket)
+        if lease is None or lease.state is not BUSY:
+            return
+        if not _is_usable(socket):
+            socket.destroy()
+            return
+        req = self._next_waiting(lease.name)
+        if req is not None:
+            self._assign(req, socket)
+        elif not self._is_worth_keeping(lease):
+            socket.destroy()
+        else:
+            socket._httpMessage = None
+            self._enter(lease, FREE)
+            if self.requests:  # of other names, for which there was no room
+                self._serve_waiting()
+
+    def _is_worth_keeping(self, lease: _Lease) -> bool:
+        """Does the pool take an idle socket back?"""
+        socket, name = lease.socket, lease.name
+        message = getattr(socket, '_httpMessage', None)
+        if message is None or not message.shouldKeepAlive or not self.keepAlive:
+            return False
+        free = len(self.freeSockets.get(name, ()))
+        if (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets
+                or free + len(self.sockets.get(name, ())) > self.maxSockets):
+            return False
+        # The hook may be the user's: the socket may be closed when it returns.
+        return bool(self._call(self.keepSocketAlive, socket)) and lease.state is BUSY and _is_usable(socket)
+
+    @internal_hook
+    def keepSocketAlive(self, socket: Any) -> bool:
+        """Called when a request is done with `socket`: prepare it for being idle and return True, or False
+        to have it destroyed.
+
+        By default it gets TCP keep-alive probes, keeps no process alive, and is given up a second before
+        the time that the server's `Keep-Alive: timeout=` names. ("agent.keepSocketAlive(socket)")
+        """
+        with monitor:
+            socket.setKeepAlive(True, self.keepAliveMsecs)
+            socket.unref()
+            limit: float = self.options.get('timeout') or 0
+            message = getattr(socket, '_httpMessage', None)
+            response = message.res if message is not None else None
+            hint = response.headers.get('keep-alive') if response is not None else None
+            found = _timeout_hint(hint) if hint else None
+            if found is not None:
+                remaining = int(found[1]) * 1000 - self.agentKeepAliveTimeoutBuffer
+                if remaining <= 0:
+                    return False
+                limit = min(limit, remaining) if limit else remaining
+            if (socket.timeout or 0) != limit:
+                socket.setTimeout(limit)
+            return True
+
+    @internal_hook
+    def reuseSocket(self, socket: Any, request: Any) -> None:
+        """Called when an idle `socket` is given to `request`. ("agent.reuseSocket(socket, request)")"""
+        with monitor:
+            request.reusedSocket = True
+            socket.ref()
+
+    # Going
+
+    @internal_hook
+    def removeSocket(self, socket: Any, options: Options = None) -> None:
+        """Take a socket out of the pool, and open one for a waiting request if that makes room."""
+        with monitor:
+            lease = self._leases.get(socket)
+            if lease is not None:
+                self._enter(lease, GONE)
+                self._serve_waiting()
+
+    def _remove(self, socket: Any, options: Record[Any]) -> None:
+        self._call(self.removeSocket, socket, options)
+
+    def _drop(self, socket: Any) -> None:
+        """Destroy an idle socket; it counts no more, though its 'close' is still to come."""
+        self._enter(self._leases[socket], GONE)
+        socket.destroy()
+
+    def destroy(self) -> None:
+        """Destroy all sockets, idle or not. The agent can be used on. ("agent.destroy()")"""
+        with monitor:
+            for socket in list(self._leases):
+                socket.destroy()
+
+    def _enter(self, lease: _Lease, state: str) -> None:
+        """The one place where a socket changes its state."""
+        assert state in _MOVES[lease.state], (lease.name, lease.state, state)
+        socket, name = lease.socket, lease.name
+        left = self.freeSockets if lease.state is FREE else self.sockets
+        left[name].remove(socket)
+        if not left[name]:
+            del left[name]
+        self._idle.pop(socket, None)
+        if state is GONE:
+            del self._leases[socket]
+            self.totalSocketCount -= 1
+        elif state is FREE:
+            self.freeSockets.setdefault(name, []).append(socket)
+            self._idle[socket] = lease
+        else:
+            self.sockets.setdefault(name, []).append(socket)
+        lease.state = state
+
+    # The rest
+
+    @internal_hook
+    def getName(self, options: Options = None) -> str:
+        """Return the name of the sockets that can serve a request with these options:
+        'host:port:localAddress', then ':family' if that is 4 or 6, and ':socketPath'.
+        ("agent.getName([options])")"""
+        get = (options or {}).get
+        name = f'{get("host") or "localhost"}:{get("port") or ""}:{get("localAddress") or ""}'
+        family, path = get('family'), get('socketPath')
+        if family == 4 or family == 6:
+            name = f'{name}:{family}'
+        return f'{name}:{path}' if path else name
+
+    def _call(self, hook: Function, *args: Any) -> Any:
+        """Call a method that a subclass may have overridden: such a one without the monitor."""
+        if getattr(hook, 'is_internal_hook', False):
+            return hook(*args)
+        with released():
+            return adapt(hook)(*args)
+
+    def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
+        super()._add(name, function, once, prepend)
+        if name == 'keylog' and not self._forwards_keylog:
+            with monitor:
+                self._forwards_keylog = True
+                for socket in self._leases:
+                    self._forward_keylog(socket)
+        return self
+
+    def _forward_keylog(self, socket: Any) -> None:
+        """Emit 'keylog' for the lines of a TLS socket."""
+        socket.on('keylog', lambda line: self.emit('keylog', line, socket))
+
+
+def _is_usable(socket: Any) -> bool:
+    """Can a request be sent on it? The kernel is asked too: its news may not have been delivered yet."""
+    if socket.destroyed or not socket.writable:
+        return False
+    is_stale = getattr(socket, '_is_stale', None)
+    return is_stale is None or not is_stale()
+
+
+def _server_name(options: Mapping[str, Any], req: Any) -> str:
+    """Return the name to ask a TLS server for: that of the Host header, else the host; '' for an IP
+    address."""
+    name = options.get('host') or 'localhost'
+    header = req.getHeader('host') if req is not None else None
+    if header:
+        if not isinstance(header, str):
+            raise errors.invalid_arg_type('options.headers.host', 'of type string', header)
+        if header.startswith('['):
+            name = header[1:].partition(']')[0] if ']' in header else header
+        else:
+            name = header.partition(':')[0]
+    return '' if net.isIP(name) else name
+
+
+def _timeout_buffer(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return value
+    return TIMEOUT_BUFFER
+
+
+def _max_total_sockets(value: Any) -> float:
+    if value is None:
+        return math.inf
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise errors.invalid_arg_type('maxTotalSockets', 'of type number', value)
+    if not value >= 1:
+        raise errors.node_error('ERR_OUT_OF_RANGE', 'maxTotalSockets', '>= 1', value)
+    return value
+
+
+def _scheduling(value: Any) -> str:
+    if value is None:
+        return 'lifo'
+    if value not in ('fifo', 'lifo'):
+        reason = "must be one of: 'fifo', 'lifo'"
+        raise errors.node_error('ERR_INVALID_ARG_VALUE', 'scheduling', value, reason)
+    return str(value)
+
+
+# Node 19 and later: connections are kept, and given up after 5 s without traffic.
+globalAgent = Agent(keepAlive=True, scheduling='lifo', timeout=5000)

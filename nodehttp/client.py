@@ -1,0 +1,558 @@
+"""ClientRequest, and `request` and `get`, which make one.
+
+Documentation: "Class: http.ClientRequest". The way of a request, `_state`:
+
+    QUEUED     it has no socket: the agent has none free, or it is being made
+    ASSIGNED   it has been given one, and takes it in the next tick
+    SENT       it is on its connection: what is written goes out
+    ANSWERED   the response has come
+    RELEASED   response and request are over, the connection goes back to the agent in the next tick
+    CLOSED     'close' has been, or is being, emitted
+
+`destroy` is no state: it may come at any moment, and what it does depends on how far the request has got.
+In all cases 'close' comes exactly once, and last.
+
+What belongs to the connection (bytes, the parser, events of the socket) is in `_exchange.py`; which socket
+a request gets, in `agent.py`; what is written to it, in `outgoing.py`.
+
+Where this leaves Node 25.2.1: `path` and `method` are checked again when the head is rendered, so that
+setting them cannot split a message; a request whose `createConnection` fails gets its 'close' too; an
+aborted signal opens no connection.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+from nodehttp import agent as agents
+from nodehttp import errors
+from nodehttp._exchange import ClientConnection, connection_of
+from nodehttp._head import header_pairs
+from nodehttp._request_options import checked_method, checked_path, read_arguments, timer_duration
+from nodehttp.common import MAX_HEADER_SIZE
+from nodehttp.events import adapt, internal
+from nodehttp.incoming import IncomingMessage, aborted_error
+from nodehttp.outgoing import FINISHED, OutgoingMessage
+from nodehttp.record import Record
+from nodehttp.threadpool import Strand, hold, monitor, next_tick, released
+
+Callback = Callable[..., Any]
+
+QUEUED, ASSIGNED, SENT, ANSWERED, RELEASED, CLOSED = (
+    'queued', 'assigned', 'sent', 'answered', 'released', 'closed')
+_MOVES = {
+    QUEUED: (ASSIGNED, CLOSED),
+    ASSIGNED: (SENT, CLOSED),
+    SENT: (ANSWERED, CLOSED),
+    ANSWERED: (RELEASED, CLOSED),
+    RELEASED: (CLOSED,),
+    CLOSED: (),
+}
+
+# Requests of these methods have no body unless one is written.
+_BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
+
+
+class ClientRequest(OutgoingMessage):
+    """A request that is under way. ("Class: http.ClientRequest")
+
+    Made by `request` and `get`. Any thread may call any method. Events come on the strand of the socket; of
+    a request that a thread outside the pool makes, the first is held back until that thread waits (see
+    threadpool).
+    """
+
+    agent: Any
+    method: str
+    path: str
+    host: str
+    protocol: str
+    timeout: float | None = None  # ms, of the option
+    aborted = False
+    reusedSocket = False
+    maxHeadersCount: int | None = None
+    res: IncomingMessage | None = None
+    shouldKeepAlive: bool
+
+    _state = QUEUED
+    _had_error = False
+    _response_over = False  # the response has emitted 'end'
+    _hears_timeouts = False
+    _timeout_is_own = False  # the socket's timeout was set by setTimeout
+    _max_header_size = MAX_HEADER_SIZE
+    _lenient = False
+    _join_duplicates: bool | None = None
+    _checked_start: tuple[str, str] | None = None
+    _signal: Any = None
+    _on_abort: Any = None
+
+    def __init__(
+        self, input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
+    ) -> None:
+        """See `request`."""
+        with monitor:
+            given, callback = read_arguments(input, options, callback, kwargs)
+            super().__init__()
+            self._choose_agent(given)
+            self._set_address(given)
+            self._set_parameters(given)
+            if callback is not None:
+                self.once('response', callback)
+            self._set_headers(given)
+            self._start(given)
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__} {self.method} {self.protocol}//{self.host}{self.path} {self._state}>'
+
+    def _enter(self, state: str) -> None:
+        """The one place where the state changes."""
+        assert state in _MOVES[self._state], f'{self._state} -> {state}'
+        self._state = state
+
+    # Options
+
+    def _choose_agent(self, options: Record[Any]) -> None:
+        """The agent of the options, a new one for this request (`agent: false`), or none
+        (`createConnection`)."""
+        default = options.pop('_defaultAgent', None) or agents.globalAgent
+        agent = options.get('agent')
+        if agent is False:
+            with released():
+                agent = type(default)()
+        elif agent is None and not callable(options.get('createConnection')):
+            agent = default
+        self.agent = agent
+        expected = getattr(agent, 'protocol', None) or default.protocol
+        self.protocol = options.get('protocol') or default.protocol
+        if self.protocol != expected:
+            raise errors.node_error('ERR_INVALID_PROTOCOL', self.protocol, expected)
+        # Without reuse in sight the server may as well close.
+        self.shouldKeepAlive = agent is not None and bool(
+            getattr(agent, 'keepAlive', False) or getattr(agent, 'maxSockets', float('inf')) != float('inf'))
+
+    def _set_address(self, options: Record[Any]) -> None:
+        default_port = options.get('defaultPort') or getattr(self.agent, 'defaultPort', None)
+        options['port'] = port = options.get('port') or default_port or 80
+        options['host'] = self.host = options.get('hostname') or options.get('host') or 'localhost'
+        self._host_header = host_header(self.host, port, default_port)
+
+    def _set_parameters(self, options: Record[Any]) -> None:
+        self.method = options.get('method') or 'GET'
+        self.path = options.get('path') or '/'
+        self._checked_start = self.method, self.path
+        if self.method in _BODYLESS:
+            self.useChunkedEncodingByDefault = False
+        if options.get('setDefaultHeaders') is False:
+            self._removed_connection = self._removed_content_length = self._removed_transfer_encoding = True
+        if 'timeout' in options:
+            self.timeout = options['timeout']
+        self._hears_timeouts = self.timeout is not None or bool(
+            getattr(self.agent, 'options', None) and self.agent.options.get('timeout'))
+        if options.get('maxHeaderSize'):
+            self._max_header_size = options['maxHeaderSize']
+        if options.get('insecureHTTPParser'):
+            self._lenient = True
+        if 'joinDuplicateHeaders' in options:
+            self._join_duplicates = options['joinDuplicateHeaders']
+        if 'signal' in options:
+            self._follow(options.pop('signal'))
+
+    def _set_headers(self, options: Record[Any]) -> None:
+        """Headers of a mapping can be changed until the head is sent; those of a list are the head."""
+        headers = options.get('headers')
+        if isinstance(headers, (list, tuple)):
+            self._render_start(header_pairs(headers))
+            return
+        if headers:
+            for name, value in headers.items() if isinstance(headers, Mapping) else ():
+                self.setHeader(name, value)
+        sets_host = options.get('setHost')
+        if sets_host is None:
+            sets_host = options.get('setDefaultHeaders') is not False
+        if sets_host and not self.getHeader('host'):
+            self.setHeader('Host', self._host_header)
+        auth = options.get('auth')
+        if auth and not self.getHeader('authorization'):
+            self.setHeader('Authorization', basic_authorization(auth))
+        if self.getHeader('expect'):
+            self._implicit_header()
+        if 'uniqueHeaders' in options:  # as Node: too late for what is rendered already
+            self._unique_headers = options['uniqueHeaders']
+
+    def _implicit_header(self) -> None:
+        self._render_start((self._headers or {}).values())
+
+    def _render_start(self, headers: Iterable[tuple[str, Any]]) -> None:
+        if (self.method, self.path) != self._checked_start:
+            self._checked_start = checked_method(self.method), checked_path(self.path)
+        if self._render_head(f'{self.method} {self.path} HTTP/1.1\r\n', headers):
+            self._send(b'')
+
+    # The socket
+
+    def _start(self, options: Record[Any]) -> None:
+        """Ask the agent, or the user's `createConnection`, for a socket."""
+        if self.destroyed:  # by a signal that was aborted already: no need for a connection
+            self.onSocket(None)
+        elif self.agent is not None:
+            add = self.agent.addRequest
+            if getattr(add, 'is_internal_hook', False):
+                add(self, options)
+            else:
+                with released():
+                    add(self, options)
+        else:
+            self._last = True
+            self._create_connection(options)
+        if self._strand is None:  # queued: events of its own come before there is a socket
+            self._own_strand()
+
+    def _own_strand(self) -> Strand:
+        self._strand = strand = Strand()
+        hold(strand)
+        return strand
+
+    def _create_connection(self, options: Record[Any]) -> None:
+        """The option `createConnection`: it returns a socket or passes one to its callback; the first
+        counts."""
+        def created(error: BaseException | None = None, socket: Any = None) -> None:
+            with monitor:
+                if self._state is QUEUED:
+                    self.onSocket(socket, error)
+        try:
+            with released():
+                socket = adapt(options['createConnection'])(options, created)
+        except Exception as error:
+            created(error)
+            return
+        if socket is not None:
+            created(None, socket)
+
+    def onSocket(self, socket: Any, err: BaseException | None = None) -> None:
+        """Take `socket` in the next tick, or fail with `err`. Called by agents."""
+        with monitor:
+            if self._state is not QUEUED:
+                return
+            self._enter(ASSIGNED)
+            if socket is None:
+                if self._strand is None:
+                    self._own_strand()
+            elif self._strand is None:
+                self._strand = socket._strand or socket._own_strand()
+                hold(self._strand)
+            elif not self._strand.busy:
+                self._change_strand(socket)
+            next_tick(self._begin, socket, err, strand=self._strand)
+
+    def _change_strand(self, socket: Any) -> None:
+        """Events of this request are events of its socket from now on."""
+        if socket._strand is None:
+            socket._strand = self._strand
+        self._strand = socket._strand
+
+    def _begin(self, socket: Any, error: BaseException | None) -> None:
+        if socket is not None and socket._strand is not self._strand:
+            # It was queued, and its own events were held back until now.
+            self._change_strand(socket)
+            next_tick(self._take_socket, socket, error, strand=self._strand)
+        else:
+            self._take_socket(socket, error)
+
+    def _take_socket(self, socket: Any, error: BaseException | None) -> None:
+        if self.destroyed or error is not None:
+            self._refuse_socket(socket, error or self._error)
+            return
+        self._enter(SENT)
+        self.socket = socket
+        connection_of(socket).begin(self, self._max_header_size, self._lenient)
+        self._fire('socket', socket)
+        self._flush()
+
+    def _refuse_socket(self, socket: Any, error: BaseException | None) -> None:
+        """The request was destroyed before it had a socket, or there is none for it."""
+        if socket is not None:
+            if error is self._error and self.agent is not None and not socket.destroyed:
+                self._give_back(socket)
+            else:
+                socket.on('error', _ignore)  # the request tells of the error
+                socket.destroy(error)
+        if error is None and not self.aborted:
+            error = errors.connection_reset()
+        if error is not None:
+            self._fire('error', error)
+        self._close()
+
+    def _give_back(self, socket: Any) -> None:
+        if isinstance(self.agent, agents.Agent):
+            self.agent.socket_is_free(socket)
+        else:
+            socket._fire('free')
+
+    # From the connection
+
+    def _informed(self, head: Any) -> None:
+        """A 1xx has come."""
+        if head.statusCode == 100:
+            self._fire('continue')
+        if 'information' in self._events or not self._emit_is_plain:
+            message = IncomingMessage()
+            message._take_head(head, _NoSource(), None, self._join_duplicates)
+            self._fire('information', Record(
+                statusCode=head.statusCode, statusMessage=head.statusMessage, httpVersion=message.httpVersion,
+                httpVersionMajor=head.versionMajor, httpVersionMinor=head.versionMinor,
+                headers=message.headers, rawHeaders=message.rawHeaders))
+
+    def _receive(self, head: Any, connection: ClientConnection) -> IncomingMessage:
+        """Make the response that `head` begins."""
+        self.res = response = IncomingMessage(self.socket)
+        response._take_head(head, connection, self.maxHeadersCount, self._join_duplicates)
+        response.statusCode, response.statusMessage = head.statusCode, head.statusMessage
+        response.upgrade = head.upgrade
+        response.req = self
+        return response
+
+    def _answered(self, head: Any, connection: ClientConnection) -> None:
+        """The head of the response has come."""
+        self._enter(ANSWERED)
+        if not head.shouldKeepAlive:
+            self.shouldKeepAlive = False
+        response = self._receive(head, connection)
+        response.on('end', internal(self._response_ended))
+        if self.aborted or not self._fire('response', response):
+            response._dump()
+
+    def _tunnel_opened(self, head: Any, connection: ClientConnection) -> bool:
+        """The connection is no HTTP any more; False if nobody listens for that."""
+        response, socket = self._receive(head, connection), self.socket
+        response.complete = True
+        event = 'connect' if self.method == 'CONNECT' else 'upgrade'
+        if not self.listenerCount(event):
+            return False
+        self._enter(ANSWERED)
+        if self._timeout_is_own:
+            socket.setTimeout(0)
+        socket._fire('agentRemove')
+        rest = connection.leave()
+        self._fire(event, response, socket, rest)
+        self._close()
+        return True
+
+    def _response_ended(self) -> None:
+        """The response was read to its end."""
+        self._response_over = True
+        if not self.shouldKeepAlive:
+            if self.socket.writable:
+                destroy_soon(self.socket)
+        else:
+            self._maybe_release()
+
+    def _on_flushed(self, error: BaseException | None = None) -> None:
+        super()._on_flushed(error)
+        self._maybe_release()
+
+    def _maybe_release(self) -> None:
+        """When request and response are over the connection may serve another."""
+        if (self._response_over and self._phase is FINISHED and self.shouldKeepAlive
+                and self._state is ANSWERED and not self.res.aborted):  # type: ignore[union-attr]
+            self._enter(RELEASED)
+            self.destroyed = True
+            if self._timeout_is_own:
+                self.socket.setTimeout(0)
+            next_tick(self._release, strand=self._strand)
+
+    def _release(self) -> None:
+        socket = self.socket
+        self._close()
+        connection_of(socket).release()
+        self._give_back(socket)
+
+    def _timed_out(self) -> None:
+        if self._hears_timeouts:
+            self._fire('timeout')
+
+    # The end
+
+    def destroy(self, error: BaseException | None = None) -> Self:
+        """End the request and its connection, whatever state it is in; 'error' and 'close' follow. Returns
+        the request.
+
+        Before the response 'error' is `error`, or ECONNRESET 'socket hang up'; after it the response gets
+        ECONNRESET 'aborted'. A request that waits in the queue of an agent stays silent until its turn.
+        ("request.destroy([error])")
+        """
+        with monitor:
+            if not self.destroyed:
+                self.destroyed = True
+                self._error = error
+                if self.res is not None:
+                    self.res._dump()
+                if self.socket is not None:
+                    self.socket.destroy(error)
+        return self
+
+    def abort(self) -> None:
+        """Mark the request as aborted and destroy it. (Deprecated: "request.abort()")"""
+        with monitor:
+            if not self.aborted:
+                self.aborted = True
+                next_tick(self._fire, 'abort', strand=self._strand)
+                self.destroy()
+
+    def _follow(self, signal: Any) -> None:
+        """Destroy the request when `signal` is aborted."""
+        def on_abort(*_: Any) -> None:
+            self.destroy(errors.abort_error(signal.reason))
+        if signal.aborted:
+            on_abort()
+        else:
+            self._signal, self._on_abort = signal, on_abort
+            signal.addEventListener('abort', on_abort)
+
+    def _connection_failed(self, error: BaseException) -> None:
+        """The connection broke, or what came on it was no HTTP."""
+        self._had_error = True
+        self._fire('error', error)
+
+    def _hang_up(self) -> None:
+        """The connection ended before the response began."""
+        if not self._had_error:
+            self._connection_failed(errors.connection_reset())
+
+    def _connection_closed(self) -> None:
+        """The connection is closed, and this request with it."""
+        if self._state is RELEASED or self._state is CLOSED:
+            return
+        self.destroyed = True
+        response = self.res
+        if response is None:
+            self._hang_up()
+            self._close()
+            return
+        if not response.complete:
+            response.destroy(aborted_error())
+        self._close()
+        if not response.aborted and response.readable:
+            response.push(None)
+
+    def _close(self) -> None:
+        if self._state is CLOSED:
+            return
+        self._enter(CLOSED)
+        self._closed = self.destroyed = True
+        if self._signal is not None:
+            self._signal.removeEventListener('abort', self._on_abort)
+            self._signal = None
+        self._fire('close')
+
+    # Settings of the socket
+
+    def setTimeout(self, timeout: float, callback: Callback | None = None) -> Self:
+        """Emit 'timeout' when the socket was idle for `timeout` ms, counted from the connection on. Returns
+        the request.
+
+        Nothing is closed by that. `callback` becomes a one-time 'timeout' listener. Raises TypeError
+        ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE. ("request.setTimeout(timeout[, callback])")
+        """
+        with monitor:
+            if self._response_over:
+                return self
+            milliseconds = timer_duration(timeout, 'msecs')
+            self._hears_timeouts = self._timeout_is_own = True
+            if callback is not None:
+                self.once('timeout', callback)
+            self._when_connected('setTimeout', milliseconds)
+        return self
+
+    def clearTimeout(self, callback: Callback | None = None) -> None:
+        """The same as `setTimeout(0)`."""
+        self.setTimeout(0, callback)
+
+    def setNoDelay(self, noDelay: bool = True) -> None:
+        """Call `socket.setNoDelay` once the socket is connected. ("request.setNoDelay([noDelay])")"""
+        with monitor:
+            self._when_connected('setNoDelay', noDelay)
+
+    def setSocketKeepAlive(self, enable: bool = False, initialDelay: float = 0) -> None:
+        """Call `socket.setKeepAlive` once the socket is connected.
+
+        ("request.setSocketKeepAlive([enable][, initialDelay])")
+        """
+        with monitor:
+            self._when_connected('setKeepAlive', enable, initialDelay)
+
+    def _when_connected(self, method: str, *args: Any) -> None:
+        """Call a method of the socket now, or as soon as there is one that is connected."""
+        def call() -> None:
+            getattr(self.socket, method)(*args)
+
+        def assigned(socket: Any) -> None:
+            if getattr(socket, 'connecting', False):
+                socket.once('connect', call)
+            elif hasattr(socket, method):
+                call()
+
+        if self.socket is None:
+            self.once('socket', assigned)
+        else:
+            assigned(self.socket)
+
+
+class _NoSource:
+    """The source of a message without a body."""
+
+    def want_data(self) -> None:
+        """There is nothing to be read."""
+
+
+def host_header(host: str, port: Any, default_port: Any) -> str:
+    """Return the Host header: brackets around an IPv6 address, the port unless it is the default."""
+    text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
+    return text if str(port) == str(default_port) else f'{text}:{port}'
+
+
+def basic_authorization(auth: Any) -> str:
+    """Return the Authorization header for 'user:password'."""
+    if not isinstance(auth, str):
+        raise errors.invalid_arg_type('options.auth', 'of type string', auth)
+    return f'Basic {base64.b64encode(auth.encode()).decode()}'
+
+
+def destroy_soon(socket: Any) -> None:
+    """End a socket and destroy it when everything is written."""
+    if hasattr(socket, 'destroySoon'):
+        socket.destroySoon()
+    else:
+        socket.end()
+
+
+def _ignore(*_: Any) -> None:
+    """An error that was told already."""
+
+
+def request(
+    input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
+) -> ClientRequest:
+    """Begin a request: `request(options[, callback])` or `request(url[, options][, callback])`.
+
+    `url` is a str, a URL, or a result of `urllib.parse`; options win over it, keyword arguments over both.
+    `callback(response)` is a one-time 'response' listener. Returns the ClientRequest; nothing is complete
+    before its `end()` is called. Does not wait.
+
+    Options: agent, auth, createConnection, defaultPort, family, headers, hints, host, hostname,
+    insecureHTTPParser, joinDuplicateHeaders, localAddress, localPort, lookup, maxHeaderSize, method, path, port, protocol,
+    setDefaultHeaders, setHost, signal, socketPath, timeout (ms), uniqueHeaders.
+
+    Raises TypeError and ValueError for bad arguments; all that fails later is an 'error' event.
+    ("http.request(url[, options][, callback])")
+    """
+    return ClientRequest(input, options, callback, **kwargs)
+
+
+def get(
+    input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
+) -> ClientRequest:
+    """As `request`, and `end()` is called. ("http.get(url[, options][, callback])")"""
+    req = ClientRequest(input, options, callback, **kwargs)
+    req.end()
+    return req

@@ -1,0 +1,201 @@
+// Runs the cases of client_cases.py in Node: node client.js cases.json. Prints {name: [line, ...]}.
+'use strict';
+const fs = require('fs');
+const http = require('http');
+const net = require('net');
+
+const QUIET = 60; // ms without an event after which a case is over
+
+const errorText = (error) => error ? ` ${error.name} ${error.code ?? '-'} ${error.message.replace(/:\d{4,5}\b/g, ':PORT')}` : '';
+const count = (lists) => Object.values(lists).reduce((sum, list) => sum + list.length, 0);
+
+async function converse(socket, steps, heard) {
+  let received = '';
+  let wake = () => {};
+  socket.on('data', (data) => { received += data.toString('latin1'); wake(); });
+  socket.on('error', () => {});
+  const until = async (mark) => {
+    while (!received.includes(mark)) await new Promise((resolve) => { wake = resolve; });
+    received = received.slice(received.indexOf(mark) + mark.length);
+  };
+  for (const [step, argument] of steps) {
+    if (step === 'head') await until('\r\n\r\n');
+    else if (step === 'until') await until(argument);
+    else if (step === 'send') socket.write(Buffer.from(argument, 'latin1'));
+    else if (step === 'fin') socket.end();
+    else if (step === 'rst') socket.resetAndDestroy();
+    else if (step === 'heard') await heard(argument);
+    else throw new Error(`unknown step ${step}`);
+  }
+}
+
+class Run {
+  constructor(options, done) {
+    this.case = options;
+    this.done = done;
+    this.log = [];
+    this.waiting = [];
+    this.requests = {};
+    this.numbers = new Map();
+    this.peers = [];
+    const limits = options.maxSockets ? { maxSockets: options.maxSockets } : {};
+    this.agent = options.agent ? new http.Agent({ ...options.agent, ...limits }) : options.agent;
+    if (this.agent) this.agent.on('free', () => this.say('agent free'));
+    this.server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      const scripts = options.server;
+      this.peers.push(socket);
+      converse(socket, scripts[Math.min(this.peers.length, scripts.length) - 1], (text) => this.heard(text));
+    });
+    this.server.listen(0, '127.0.0.1', () => this.begin());
+  }
+
+  begin() {
+    this.port = this.server.address().port;
+    const start = () => {
+      for (const label of this.case.start ?? [Object.keys(this.case.requests)[0]]) this.start(label);
+      this.wait(150);
+    };
+    if (this.case.refused) this.server.close(start);
+    else start();
+  }
+
+  wait(milliseconds) {
+    if (this.over) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.end(), milliseconds);
+  }
+
+  end() {
+    this.over = true;
+    for (const { req } of Object.values(this.requests)) {
+      req.removeAllListeners();
+      req.on('error', () => {});
+    }
+    this.done(this.log);
+    this.peers.forEach((socket) => socket.destroy());
+    if (this.agent) this.agent.destroy();
+    this.server.close();
+  }
+
+  counts() {
+    const { sockets, freeSockets, requests, totalSocketCount } = this.agent;
+    return ` | s${count(sockets)} f${count(freeSockets)} q${count(requests)} t${totalSocketCount}`;
+  }
+
+  say(what) {
+    if (this.over) return;
+    this.log.push(what + (this.agent ? this.counts() : ''));
+    this.waiting = this.waiting.filter(({ text, resolve }) => what.startsWith(text) ? resolve() : true);
+    this.wait(this.case.quiet ?? QUIET);
+  }
+
+  heard(text) {
+    if (this.log.some((line) => line.startsWith(text))) return undefined;
+    return new Promise((resolve) => this.waiting.push({ text, resolve }));
+  }
+
+  number(socket) {
+    if (!this.numbers.has(socket)) this.numbers.set(socket, this.numbers.size + 1);
+    return this.numbers.get(socket);
+  }
+
+  // At an event: note it, and do what the case wants done.
+  at(label, event, details = '') {
+    const prefix = Object.keys(this.case.requests).length > 1 ? `${label} ` : '';
+    this.say(prefix + event + details);
+    for (const action of this.case.requests[label].do?.[event] ?? []) this.perform(label, action);
+  }
+
+  perform(label, action) {
+    const { req, res, controller, tunnel } = this.requests[label];
+    const boom = Object.assign(new Error('boom'), { code: 'BOOM' });
+    if (action.startsWith('start:')) return this.start(action.slice(6));
+    return {
+      destroy: () => req.destroy(),
+      destroyError: () => req.destroy(boom),
+      abort: () => req.abort(),
+      signal: () => controller.abort(),
+      signalReason: () => controller.abort(boom),
+      socketDestroy: () => req.socket.destroy(),
+      socketDestroyError: () => req.socket.destroy(boom),
+      socketEnd: () => req.socket.end(),
+      agentRemove: () => req.socket.emit('agentRemove'),
+      agentDestroy: () => this.agent.destroy(),
+      resDestroy: () => res.destroy(),
+      resDestroyError: () => res.destroy(boom),
+      upgradeDestroy: () => tunnel.destroy(),
+      end: () => req.end(),
+      endBody: () => req.end('body'),
+      write: () => req.write('chunk'),
+      flushHeaders: () => req.flushHeaders(),
+      setTimeout: () => req.setTimeout(20),
+    }[action]();
+  }
+
+  start(label) {
+    const spec = this.case.requests[label];
+    const state = this.requests[label] = {};
+    const options = { host: '127.0.0.1', port: this.port, ...spec.options };
+    if (this.agent !== undefined && this.agent !== null) options.agent = this.agent;
+    if (spec.signal) {
+      state.controller = new AbortController();
+      if (spec.signal === 'aborted') state.controller.abort();
+      options.signal = state.controller.signal;
+    }
+    const req = state.req = http.request(options);
+    this.listen(label, spec, state);
+    for (const action of spec.body ?? ['end']) this.perform(label, action);
+    this.at(label, 'called');
+    if (spec.do?.tick) process.nextTick(() => this.at(label, 'tick'));
+    if (spec.do?.immediate) setImmediate(() => this.at(label, 'immediate'));
+  }
+
+  listen(label, spec, state) {
+    const { req } = state;
+    const on = (emitter, kind, name, details = () => '') =>
+      emitter.on(name, (...args) => this.at(label, `${kind} ${name}`, details(...args)));
+    for (const name of ['abort', 'close', 'finish', 'prefinish', 'timeout', 'continue', 'drain']) on(req, 'req', name);
+    on(req, 'req', 'error', (error) => errorText(error) + (error.cause ? ` cause${errorText(error.cause)}` : ''));
+    on(req, 'req', 'information', (info) => ` ${info.statusCode}`);
+    req.on('socket', (socket) => {
+      if (spec.socketEvents) {
+        for (const name of ['connect', 'ready', 'end', 'timeout', 'close', 'free', 'agentRemove']) on(socket, 'sock', name);
+        on(socket, 'sock', 'error', errorText);
+      } else if (spec.do?.['sock connect']) on(socket, 'sock', 'connect');
+      this.at(label, 'req socket', ` ${this.number(socket)}${req.reusedSocket ? ' reused' : ''}`);
+    });
+    if (!spec.without) {
+      req.on('response', (res) => {
+        state.res = res;
+        on(res, 'res', 'end', () => ` complete=${res.complete}`);
+        on(res, 'res', 'close');
+        on(res, 'res', 'aborted');
+        on(res, 'res', 'data', (data) => ` ${data}`);
+        if (!spec.noResError) on(res, 'res', 'error', errorText);
+        this.at(label, 'req response', ` ${res.statusCode}`);
+      });
+    }
+    for (const name of spec.with ?? []) {
+      req.on(name, (res, socket, head) => {
+        const listeners = socket.listenerCount('data');
+        state.tunnel = socket;
+        for (const event of ['close', 'end']) on(socket, 'up', event);
+        on(socket, 'up', 'data', (data) => ` ${data}`);
+        this.at(label, `req ${name}`, ` ${res.statusCode} [${head}] listeners=${listeners} complete=${res.complete}`);
+      });
+    }
+  }
+}
+
+const cases = JSON.parse(fs.readFileSync(process.argv[2]));
+const results = {};
+let current;
+process.on('uncaughtException', (error) => { console.error('uncaught in', current, error); process.exit(1); });
+(function next(index) {
+  if (index === cases.length) {
+    process.stdout.write(JSON.stringify(results), () => process.exit());
+    return;
+  }
+  current = cases[index].name;
+  new Run(cases[index], (log) => { results[current] = log; setImmediate(next, index + 1); });
+})(0);

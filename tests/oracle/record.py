@@ -1,0 +1,69 @@
+"""Record what a local Node does with the cases beside this file: `python tests/oracle/record.py [node]`.
+
+The tests compare with what is recorded, so that they need no Node; this brings it up to date, and with `--check` only says what
+differs. Recorded with Node 25.2.1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+from typing import Any
+
+import client_cases
+import request_cases
+
+HERE = pathlib.Path(__file__).parent
+
+
+def observe(node: str, script: str, cases: list[Any]) -> Any:
+    """Return what a script prints for the cases."""
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as file:
+        json.dump(cases, file)
+        file.flush()
+        done = subprocess.run([node, HERE / script, file.name], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def observe_events(node: str) -> dict[str, Any]:
+    """Return the events of each case of client_cases.py, by its name."""
+    events: dict[str, Any] = observe(node, 'client.js', client_cases.cases())
+    return events
+
+
+def observe_requests(node: str) -> dict[str, Any]:
+    """Return the bytes and notes for each case of request_cases.py, by the case itself as JSON."""
+    cases = request_cases.cases()
+    results = observe(node, 'requests.js', cases)
+    return {json.dumps(case): result for case, result in zip(cases, results, strict=True)}
+
+
+RECORDS = {'client_events.json': observe_events, 'requests.json': observe_requests}
+
+
+def main() -> int:
+    """Record, or compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('node', nargs='?', default='node')
+    parser.add_argument('--check', action='store_true', help='only print what differs from what is recorded')
+    arguments = parser.parse_args()
+    differing = 0
+    for name, observe_all in RECORDS.items():
+        file, results = HERE / name, observe_all(arguments.node)
+        if not arguments.check:
+            lines = ',\n'.join(f'{json.dumps(case)}: {json.dumps(result)}' for case, result in results.items())
+            file.write_text(f'{{\n{lines}\n}}\n')
+            continue
+        recorded = json.loads(file.read_text())
+        for case, result in results.items():
+            if result != recorded.get(case):
+                print(case, '\n    recorded:', recorded.get(case), '\n    now:     ', result)
+                differing += 1
+    return 1 if differing else 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

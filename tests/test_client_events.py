@@ -1,0 +1,280 @@
+"""The order of events of requests, responses, sockets and agents, compared with Node's on the same programs.
+
+The programs are data (`oracle/client_cases.py`), and so is what Node 25.2.1 does with them (`oracle/client_events.json`, made by
+`oracle/record.py`). This file runs them here; `ours` says where we differ, and why.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import socket
+import sys
+import threading
+from typing import Any
+
+import pytest
+from conftest import MUST_NOT_EXPIRE, RawPeer
+
+from nodehttp import client, errors, threadpool, timers
+from nodehttp.abort import AbortController
+from nodehttp.agent import Agent
+
+ORACLE = pathlib.Path(__file__).parent / 'oracle'
+sys.path.insert(0, str(ORACLE))
+import client_cases  # noqa: E402
+
+NODE = json.loads((ORACLE / 'client_events.json').read_text())
+
+SENT_LINE = 'req finish | s1 f0 q0 t1'
+
+
+def ours(name: str) -> list[str]:
+    """Return the events that a case has here: Node's, but for what differs on purpose."""
+    events: list[str] = NODE[name]
+    if ' at sock connect' in name and SENT_LINE in events:
+        # Node says 'finish' of a request that was destroyed before a byte of it was sent.
+        return [line for line in events if line != SENT_LINE]
+    if name.startswith('signal that was aborted'):
+        # Node opens a connection for it, to close it at once.
+        return [line.replace('s1', 's0').replace('t1', 't0') for line in events if not line.startswith('agent')]
+    if name in ('longer than announced, later, keep', 'two responses, later, keep', 'an idle socket gets data'):
+        # Node leaves the connection in the pool, and takes the late bytes for the answer to the next request.
+        return [*events, 'sock close | s0 f0 q0 t0']
+    return events
+
+
+class Boom(errors.Error):
+    """The error that cases destroy things with."""
+
+    code = 'BOOM'
+
+
+def error_text(error: Any) -> str:
+    """Return an error as the runner in JavaScript shows it."""
+    if error is None:
+        return ''
+    name = 'Error' if isinstance(error, OSError) else error.name
+    return re.sub(r':\d{4,5}\b', ':PORT', f' {name} {error.code or "-"} {error.message}')
+
+
+class Run:
+    """One case, run once."""
+
+    def __init__(self, case: dict[str, Any]) -> None:
+        self.case = case
+        self.log: list[str] = []
+        self.changed = threading.Condition()
+        self.requests: dict[str, dict[str, Any]] = {}
+        self.numbers: dict[Any, int] = {}
+        self.threads: list[threading.Thread] = []
+        self.peers: list[RawPeer] = []
+        self.agent: Any = case.get('agent')
+        if self.agent is not None and self.agent is not False:
+            self.agent = Agent(self.agent, maxSockets=case.get('maxSockets'))
+            self.agent.on('free', lambda: self.say('agent free'))
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        if case.get('refused'):
+            self.listener.close()
+        else:
+            self.spawn(self.serve)
+
+    def spawn(self, function: Any, *args: Any) -> None:
+        thread = threading.Thread(target=function, args=args, name='scripted')
+        self.threads.append(thread)
+        thread.start()
+
+    def serve(self) -> None:
+        scripts = self.case['server']
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.peers.append(RawPeer(sock))
+            self.spawn(self.converse, self.peers[-1], scripts[min(len(self.peers), len(scripts)) - 1])
+
+    def converse(self, peer: RawPeer, steps: list[list[str]]) -> None:
+        try:
+            for step, *arguments in steps:
+                if step == 'head':
+                    peer.read_until(b'\r\n\r\n')
+                elif step == 'until':
+                    peer.read_until(arguments[0].encode())
+                elif step == 'send':
+                    peer.send(arguments[0].encode('latin-1'))
+                elif step == 'fin':
+                    peer.socket.shutdown(socket.SHUT_WR)
+                elif step == 'rst':
+                    peer.reset()
+                elif step == 'heard':
+                    self.wait(lambda: any(line.startswith(arguments[0]) for line in self.log))
+            peer.read_to_end()
+        except (OSError, AssertionError):
+            pass  # the client was destroyed: that is what many cases are about
+
+    def wait(self, condition: Any) -> bool:
+        with self.changed:
+            return self.changed.wait_for(condition, MUST_NOT_EXPIRE)
+
+    def events(self, count: int) -> list[str]:
+        """Run the case; return the first `count` events, and what comes soon after."""
+        timers.setImmediate(self.begin)
+        self.wait(lambda: len(self.log) >= count)
+        self.settle()
+        with self.changed:
+            return list(self.log)
+
+    def settle(self) -> None:
+        """Let the loop go around a few times."""
+        for _ in range(3):
+            waiter = threadpool.Waiter()
+            timers.setImmediate(waiter.set)
+            waiter.wait(MUST_NOT_EXPIRE)
+
+    def clean_up(self) -> None:
+        for state in self.requests.values():
+            if 'req' in state:
+                state['req'].removeAllListeners()
+                state['req'].on('error', lambda: None)
+                if state['req'].socket is not None:
+                    state['req'].socket.destroy()
+        if self.agent:
+            self.agent.destroy()
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        for thread in self.threads:
+            thread.join(MUST_NOT_EXPIRE)
+        for peer in self.peers:
+            peer.close()
+
+    def begin(self) -> None:
+        for label in self.case.get('start') or [next(iter(self.case['requests']))]:
+            self.start(label)
+
+    def counts(self) -> str:
+        lists = (self.agent.sockets, self.agent.freeSockets, self.agent.requests)
+        busy, free, queued = (sum(map(len, by_name.values())) for by_name in lists)
+        return f' | s{busy} f{free} q{queued} t{self.agent.totalSocketCount}'
+
+    def say(self, what: str) -> None:
+        with self.changed:
+            self.log.append(what + (self.counts() if self.agent else ''))
+            self.changed.notify_all()
+
+    def at(self, label: str, event: str, details: str = '') -> None:
+        prefix = f'{label} ' if len(self.case['requests']) > 1 else ''
+        self.say(prefix + event + details)
+        for action in self.case['requests'][label].get('do', {}).get(event, ()):
+            self.perform(label, action)
+
+    def perform(self, label: str, action: str) -> None:
+        state = self.requests[label]
+        req, boom = state['req'], Boom('boom')
+        if action.startswith('start:'):
+            self.start(action[6:])
+            return
+        {
+            'destroy': lambda: req.destroy(),
+            'destroyError': lambda: req.destroy(boom),
+            'abort': lambda: req.abort(),
+            'signal': lambda: state['controller'].abort(),
+            'signalReason': lambda: state['controller'].abort(boom),
+            'socketDestroy': lambda: req.socket.destroy(),
+            'socketDestroyError': lambda: req.socket.destroy(boom),
+            'socketEnd': lambda: req.socket.end(),
+            'agentRemove': lambda: req.socket.emit('agentRemove'),
+            'agentDestroy': lambda: self.agent.destroy(),
+            'resDestroy': lambda: state['res'].destroy(),
+            'resDestroyError': lambda: state['res'].destroy(boom),
+            'upgradeDestroy': lambda: state['tunnel'].destroy(),
+            'end': lambda: req.end(),
+            'endBody': lambda: req.end('body'),
+            'write': lambda: req.write('chunk'),
+            'flushHeaders': lambda: req.flushHeaders(),
+            'setTimeout': lambda: req.setTimeout(20),
+        }[action]()
+
+    def start(self, label: str) -> None:
+        spec = self.case['requests'][label]
+        state = self.requests[label] = {}
+        options = {'host': '127.0.0.1', 'port': self.port, **spec.get('options', {})}
+        if self.agent is not None:
+            options['agent'] = self.agent
+        if spec.get('signal'):
+            state['controller'] = controller = AbortController()
+            if spec['signal'] == 'aborted':
+                controller.abort()
+            options['signal'] = controller.signal
+        state['req'] = client.request(options)
+        self.listen(label, spec, state)
+        for action in spec.get('body', ['end']):
+            self.perform(label, action)
+        self.at(label, 'called')
+        if 'tick' in spec.get('do', {}):
+            timers.nextTick(self.at, label, 'tick')
+        if 'immediate' in spec.get('do', {}):
+            timers.setImmediate(self.at, label, 'immediate')
+
+    def listen(self, label: str, spec: dict[str, Any], state: dict[str, Any]) -> None:
+        req = state['req']
+
+        def on(emitter: Any, kind: str, name: str, details: Any = lambda *_: '') -> None:
+            emitter.on(name, lambda *args: self.at(label, f'{kind} {name}', details(*args)))
+
+        for name in ('abort', 'close', 'finish', 'prefinish', 'timeout', 'continue', 'drain'):
+            on(req, 'req', name)
+        on(req, 'req', 'error', lambda error: error_text(error) + (
+            ' cause' + error_text(error.cause) if getattr(error, 'cause', None) is not None else ''))
+        on(req, 'req', 'information', lambda info: f' {info.statusCode}')
+
+        def on_socket(sock: Any) -> None:
+            if spec.get('socketEvents'):
+                for name in ('connect', 'ready', 'end', 'timeout', 'close', 'free', 'agentRemove'):
+                    on(sock, 'sock', name)
+                on(sock, 'sock', 'error', error_text)
+            elif 'sock connect' in spec.get('do', {}):
+                on(sock, 'sock', 'connect')
+            number = self.numbers.setdefault(sock, len(self.numbers) + 1)
+            self.at(label, 'req socket', f' {number}{" reused" if req.reusedSocket else ""}')
+        req.on('socket', on_socket)
+
+        def on_response(res: Any) -> None:
+            state['res'] = res
+            on(res, 'res', 'end', lambda: f' complete={str(res.complete).lower()}')
+            on(res, 'res', 'close')
+            on(res, 'res', 'aborted')
+            on(res, 'res', 'data', lambda data: f' {data.decode()}')
+            if not spec.get('noResError'):
+                on(res, 'res', 'error', error_text)
+            self.at(label, 'req response', f' {res.statusCode}')
+        if not spec.get('without'):
+            req.on('response', on_response)
+
+        def on_tunnel(name: str) -> None:
+            def opened(res: Any, sock: Any, head: bytes) -> None:
+                listeners = sock.listenerCount('data')
+                state['tunnel'] = sock
+                for event in ('close', 'end'):
+                    on(sock, 'up', event)
+                on(sock, 'up', 'data', lambda data: f' {data.decode()}')
+                self.at(label, f'req {name}', f' {res.statusCode} [{head.decode()}] listeners={listeners} '
+                        f'complete={str(res.complete).lower()}')
+            req.on(name, opened)
+        for name in spec.get('with', ()):
+            on_tunnel(name)
+
+
+@pytest.mark.parametrize('case', client_cases.cases(), ids=lambda case: case['name'])
+def test_events_are_those_of_node(case: dict[str, Any]) -> None:
+    expected = ours(case['name'])
+    run = Run(case)
+    try:
+        assert run.events(len(expected)) == expected
+    finally:
+        run.clean_up()
