@@ -28,7 +28,7 @@ from nodehttp.common import has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.parser import END, Head, Parser
-from nodehttp.threadpool import call_user, next_tick, now, released, report_exception
+from nodehttp.threadpool import call_soon, call_user, next_tick, now, released, report_exception
 
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
@@ -182,6 +182,9 @@ class ServerConnection:
                 assert request is not None
                 if not request._dumped and not request.push(event):
                     self._hold(READER_IS_SLOW)
+                # As in Node, ticks come between a piece of the body and what follows it.
+                call_soon(self._advance, strand=self._strand)
+                return
             else:
                 self._request_arrived(event)  # type: ignore[arg-type]
 
@@ -254,7 +257,7 @@ class ServerConnection:
         if request.httpVersionMinor == 1 and request.httpVersionMajor == 1:
             names = [*map(str.lower, request.rawHeaders[::2])]
             if server.requireHostHeader and 'host' not in names:
-                response._answer(400)
+                response._answer(400, ('Connection', 'close'))
                 return
             if server.maxRequestsPerSocket and self._is_beyond_limit(request, response):
                 return

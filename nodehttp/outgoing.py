@@ -217,18 +217,22 @@ class OutgoingMessage(OutgoingHead):
 
     def _refuse_write(self, done: Callback | None) -> None:
         """A `write` after `end` is an 'error' too; after `destroy` only the callback hears of it."""
-        if self._phase is not OPEN:
-            self._fail_later(errors.node_error('ERR_STREAM_WRITE_AFTER_END'), done)
+        if self._phase is OPEN:
+            error = errors.node_error('ERR_STREAM_DESTROYED', 'write')
+        else:
+            error = errors.node_error('ERR_STREAM_WRITE_AFTER_END')
+        if not self.destroyed:
+            self._fail_later(error, done)
         elif done is not None:
-            next_tick(done, errors.node_error('ERR_STREAM_DESTROYED', 'write'), strand=self._strand)
+            next_tick(done, error, strand=self._strand)
 
     def _fail_later(self, error: BaseException, done: Callback | None) -> None:
-        next_tick(self._fail, error, done, self.destroyed, strand=self._strand)
+        next_tick(self._fail, error, done, strand=self._strand)
 
-    def _fail(self, error: BaseException, done: Callback | None, was_destroyed: bool) -> None:
+    def _fail(self, error: BaseException, done: Callback | None) -> None:
         if done is not None:
             done(error)
-        if not was_destroyed and not self.destroyed:
+        if not self.destroyed:
             self._fire('error', error)
 
     def _count(self, size: int, is_end: bool) -> None:
@@ -268,7 +272,9 @@ class OutgoingMessage(OutgoingHead):
         return self
 
     def _refuse_end(self, has_chunk: bool, callback: Callback | None) -> None:
-        if has_chunk:
+        if has_chunk and self.destroyed:
+            pass  # as in Node not even the callback hears of it
+        elif has_chunk:
             done = None if callback is None else user_callback(callback)
             self._fail_later(errors.node_error('ERR_STREAM_WRITE_AFTER_END'), done)
         elif callback is not None:

@@ -7,8 +7,8 @@ Listeners of 'request' and its like may block (see `threadpool.py`). An exceptio
 500 where nothing was sent yet, else the connection is destroyed.
 
 Time limits cost a request next to nothing: the server keeps the connections on which a request is arriving,
-in the order in which that began (`_receiving`), and one timer looks at the front of them. An idle connection is
-ended by the timeout of its socket.
+in the order in which that began (`_receiving`), and one timer looks at the front of them. An idle connection
+is ended by the timeout of its socket.
 """
 
 from __future__ import annotations
@@ -245,7 +245,8 @@ class ServerResponse(OutgoingMessage):
             self._connection.queue_changed(delta)
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
-        if self._phase is ENDED and (self.socket is None or self.socket.errored is None):
+        # As in Node also after an error of the socket, when nothing more can be sent.
+        if self._phase is ENDED:
             self._advance(FINISHED)
             if self._connection is not None:
                 self._connection.response_finished(self)
@@ -269,7 +270,7 @@ def _to_status(code: Any) -> int:
 
 
 def _status_line(status: int, reason: str) -> str:
-    """Return the first line of a response, remembered for the standard reasons; TypeError ERR_INVALID_CHAR."""
+    """Return the first line of a response, remembered for standard reasons; TypeError ERR_INVALID_CHAR."""
     if has_invalid_char(reason):
         raise errors.node_error('ERR_INVALID_CHAR', 'statusMessage')
     line = f'HTTP/1.1 {status} {reason}\r\n'
