@@ -47,6 +47,12 @@ class Duplex(Readable, Writable):
         if self._output == WRITING and self._life < DOOMED:
             self._begin_to_end()
 
+    def _destroy_unread(self) -> None:
+        # Without half-open streams the other side ends by itself when this one has: that is no abort.
+        ends_itself = self._input == ENDED and not self.allowHalfOpen
+        is_open = self.readable or (self.writable and not ends_itself)
+        self._destroy_once(errors.abort_error() if is_open else None)
+
 
 class Transform(Duplex):
     """Node's stream.Transform. Subclasses implement `_transform(chunk, encoding, callback)` and, for what is
