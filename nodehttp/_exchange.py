@@ -148,6 +148,8 @@ class ClientConnection:
                 self._parse_failed(error)
                 return
             if event is None:
+                if self.state is COMPLETE and not self._parser.is_between_messages():
+                    self._break()  # the beginning of more than was asked for
                 return
             if type(event) is bytes:
                 if not self.request.res.push(event):

@@ -338,6 +338,19 @@ class Socket(Duplex):
         """An ordinary stream again."""
         self._consumer = None
 
+    def _is_stale(self) -> bool:
+        """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end, an
+        error?"""
+        if self._receive is None or self._handle is None:
+            return False
+        try:
+            self._handle.recv(1, sockets.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        return True
+
     def _flow_on(self) -> None:
         """A 'data' listener waits: let others have what is buffered behind its chunk."""
         self._flow()
@@ -604,6 +617,9 @@ class Socket(Duplex):
         """Probe an idle connection, first after `initialDelay` ms (0: as before).
         ("socket.setKeepAlive([enable][, initialDelay])")"""
         with monitor:
+            if initialDelay and self._keep_alive and enable and (
+                    self._keep_alive_delay == seconds_of(initialDelay)):
+                return self  # an agent says so after every request
             self._keep_alive = bool(enable)
             if initialDelay:
                 self._keep_alive_delay = seconds_of(initialDelay)

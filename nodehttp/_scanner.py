@@ -84,6 +84,11 @@ class Scanner(StartLines):
         return self._due is not None or self._state not in (
             Scanner._between_messages, Scanner._closed, Scanner._upgraded)
 
+    def is_between_messages(self) -> bool:
+        """Is all that was fed parsed, and no message begun?"""
+        return (self._state in (Scanner._between_messages, Scanner._closed) and self._pos == self._size
+                and not self._reads and self._due is None)
+
     # Between messages.
 
     def _between_messages(self) -> None:

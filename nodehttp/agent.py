@@ -217,7 +217,7 @@ class Agent(EventEmitter):
         free = self.freeSockets.get(name)
         while free:
             socket = free[-1 if self.scheduling == 'lifo' else 0]
-            if _is_usable(socket):
+            if is_open(socket) and not is_stale(socket):
                 self._enter(self._leases[socket], BUSY)
                 return socket
             self._drop(socket)
@@ -345,7 +345,7 @@ class Agent(EventEmitter):
         lease = self._leases.get(socket)
         if lease is None or lease.state is not BUSY:
             return
-        if not _is_usable(socket):
+        if not is_open(socket) or (lease.name in self.requests and is_stale(socket)):
             socket.destroy()
             return
         req = self._next_waiting(lease.name)
@@ -370,7 +370,7 @@ class Agent(EventEmitter):
                 or free + len(self.sockets.get(name, ())) > self.maxSockets):
             return False
         # The hook may be the user's: the socket may be closed when it returns.
-        return bool(self._call(self.keepSocketAlive, socket)) and lease.state is BUSY and _is_usable(socket)
+        return bool(self._call(self.keepSocketAlive, socket)) and lease.state is BUSY and is_open(socket)
 
     @internal_hook
     def keepSocketAlive(self, socket: Any) -> bool:
@@ -483,12 +483,15 @@ class Agent(EventEmitter):
         socket.on('keylog', lambda line: self.emit('keylog', line, socket))
 
 
-def _is_usable(socket: Any) -> bool:
-    """Can a request be sent on it? The kernel is asked too: its news may not have been delivered yet."""
-    if socket.destroyed or not socket.writable:
-        return False
-    is_stale = getattr(socket, '_is_stale', None)
-    return is_stale is None or not is_stale()
+def is_open(socket: Any) -> bool:
+    """Can something be sent on it, as far as we know?"""
+    return socket.writable and not socket.destroyed
+
+
+def is_stale(socket: Any) -> bool:
+    """Does the kernel know that an idle connection is over, or out of step? Its news may be still on their way."""
+    asks = getattr(socket, '_is_stale', None)
+    return asks is not None and asks()
 
 
 def _server_name(options: Mapping[str, Any], req: Any) -> str:
