@@ -40,4 +40,5 @@ def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
 
 server = http.createServer(listener)
 server.keepAliveTimeout = KEEP_ALIVE * 1000
-server.listen(0, '127.0.0.1', BACKLOG, lambda: listening(server.address().port))
+# Of a pipe the address would be a str.
+server.listen(0, '127.0.0.1', BACKLOG, lambda: listening(server.address().port))  # type: ignore[union-attr]
