@@ -29,6 +29,7 @@ from nodehttp._stream import (
     BYTES_MARK,
     CHUNK_TYPES,
     CONSTRUCTING,
+    DESTROYING,
     DOOMED,
     GONE,
     OPEN,
@@ -595,7 +596,7 @@ class Readable(Lifecycle):
             heard_by = 0 if alone_with is None else 1
             if self.listenerCount('end') == heard_by and self.listenerCount('close') == heard_by:
                 self._emit_end()
-        return self._input == ENDED and self._errored is None
+        return self._input == ENDED and self._errored is None and self._life != DESTROYING
 
     def _iteration_left(self) -> None:
         """An iteration was left before the end, by `break` or an exception: nobody will read the rest.
