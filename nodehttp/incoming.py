@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from nodehttp import errors
 from nodehttp._finished import finished
 from nodehttp._readable import ENDED, Readable
-from nodehttp._stream import GONE
+from nodehttp._stream import DOOMED, GONE
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, monitor
@@ -112,21 +112,23 @@ class IncomingMessage(Readable):
 
     def _dump(self) -> None:
         """Nobody will read the body: throw away what there is and what comes."""
-        if self._dumped:
-            return
-        self._dumped = True
-        if self.complete and not self._events and not self._pipes:
-            self._end_unheard()
-        else:
-            self.removeAllListeners('data')
-            self.resume()
+        if not self._dumped:
+            self._dumped = True
+            if self._events or not self.complete:
+                self.removeAllListeners('data')
+                self.resume()
+
+    def _end_if_unheard(self) -> None:
+        """After `_dump`: 'end' and 'close' need no ticks if nobody hears them. Most requests end here."""
+        if self._dumped and self.complete and self._life < DOOMED:
+            if self._events:
+                self.resume()
+            else:
+                self._end_unheard()
 
     def _end_unheard(self) -> None:
-        """Go through 'end' and 'close' at once, nobody being there to hear them. Most requests without a body
-        end here."""
-        if self._life < GONE:
-            self._buffer, self._length, self._offset = (), 0, 0
-            self._input, self._life = ENDED, GONE
+        self._buffer, self._length, self._offset = (), 0, 0
+        self._input, self._life = ENDED, GONE
 
     def _skip_body(self) -> None:
         """The message has no body: it is ended before it is handed over, and emits nothing."""
@@ -215,9 +217,15 @@ class IncomingMessage(Readable):
     def __iter__(self) -> Iterator[Any]:
         return super().__iter__() if self.statusCode is not None else self._iterate_request()
 
+    def _iteration_left(self) -> None:
+        if self.req is None:
+            super()._iteration_left()
+        else:
+            self.req.abort()  # as Node: the connection is of no use any more
+
     def _iterate_request(self) -> Iterator[Any]:
         try:
-            yield from self._chunks(False)
+            yield from self.iterator(destroyOnReturn=False)
         finally:
             with monitor:
                 # If this came early: the rest is thrown away once the response is finished, or now if it is.
