@@ -590,8 +590,8 @@ class Readable(Lifecycle):
         return False
 
     def _end_at_once(self, alone_with: Any) -> bool:
-        """Has the stream ended for the iteration that asks? 'end' and 'close' need not be waited for if nobody
-        but `alone_with`, its own Finish, listens to them."""
+        """Has the stream ended for the iteration that asks? 'end' and 'close' need not be waited for if
+        nobody but `alone_with`, its own Finish, listens to them."""
         if self._input == EOF and not self._length and self._life == OPEN and self._errored is None:
             heard_by = 0 if alone_with is None else 1
             if self.listenerCount('end') == heard_by and self.listenerCount('close') == heard_by:

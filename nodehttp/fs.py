@@ -210,7 +210,8 @@ class ReadStream(_FileStream, Readable):
 
 
 def _read_chunks(fd: int, pos: int | None, size: int, left: float, count: int) -> list[bytes]:
-    """Read about `count` chunks of `size` bytes, not more than `left` in all; an empty one is the end of the file.
+    """Read about `count` chunks of `size` bytes, not more than `left` in all; an empty one is the end of the
+    file.
 
     What is no regular file (a pipe, a terminal) is read once: the next read might wait.
     """

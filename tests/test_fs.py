@@ -38,7 +38,8 @@ def content(path):
 
 
 def state(s):
-    return ','.join(map(show, (s.path, s.pending, getattr(s, 'bytesRead', None), getattr(s, 'bytesWritten', None),
+    counts = getattr(s, 'bytesRead', None), getattr(s, 'bytesWritten', None)
+    return ','.join(map(show, (s.path, s.pending, *counts,
                                s.destroyed, s.closed, 'object' if s.fd is None else 'number')))
 
 
@@ -76,8 +77,9 @@ def test_chunks_of_a_given_size(log):
 
 
 @pytest.mark.parametrize(('options', 'chunks'), [
-    ({'start': 2, 'end': 5}, ['2345']), ({'start': 2, 'end': 5, 'highWaterMark': 3}, ['234', '5']), ({'end': 3}, ['0123']),
-    ({'start': 7}, ['789']), ({'start': 70}, []), ({'start': 3, 'end': 3}, ['3']), ({'start': 4, 'end': 100}, ['456789'])])
+    ({'start': 2, 'end': 5}, ['2345']), ({'start': 2, 'end': 5, 'highWaterMark': 3}, ['234', '5']),
+    ({'end': 3}, ['0123']), ({'start': 7}, ['789']), ({'start': 70}, []), ({'start': 3, 'end': 3}, ['3']),
+    ({'start': 4, 'end': 100}, ['456789'])])
 def test_ranges(options, chunks):
     r = fs.createReadStream('f10', options)
     assert [chunk.decode() for chunk in r] == chunks
@@ -175,19 +177,26 @@ def test_close(log):
     kept(log, fs.createReadStream('f10')).close(lambda error: log('cb', error))
 
 
-@logs('ERR_INVALID_ARG_TYPE:The "start" argument must be of type number. Received type string (\'a\')',
-      'ERR_OUT_OF_RANGE:The value of "start" is out of range. It must be >= 0 && <= 9007199254740991. Received -1',
-      'ERR_OUT_OF_RANGE:The value of "start" is out of range. It must be <= "end" (here: 3). Received 5',
+@logs('ERR_INVALID_ARG_TYPE:The "start" argument must be of type number. Received type string '
+      "('a')", 'ERR_OUT_OF_RANGE:The value of "start" is out of range. It must be >= 0 && <= '
+      '9007199254740991. Received -1',
+      'ERR_OUT_OF_RANGE:The value of "start" is out of range. It must be <= "end" (here: 3). '
+      'Received 5',
       'ERR_INVALID_ARG_TYPE:The "end" argument must be of type number. Received type string (\'q\')',
-      'ERR_INVALID_ARG_TYPE:The "path" argument must be of type string or an instance of Buffer or URL. Received type number (5)',
+      'ERR_INVALID_ARG_TYPE:The "path" argument must be of type string or an instance of Buffer or '
+      'URL. Received type number (5)',
       'ERR_OUT_OF_RANGE:The value of "start" is out of range. It must be an integer. Received 1.5',
-      'ERR_INVALID_ARG_TYPE:The "options.fd" property must be of type number or an instance of FileHandle. Received type string (\'x\')',
-      'ERR_INVALID_ARG_TYPE:The "options" argument must be one of type string or object. Received type number (5)',
-      "ERR_INVALID_ARG_VALUE:The argument 'path' must be a string, Uint8Array, or URL without null bytes. Received 'a\\x00b'",
+      'ERR_INVALID_ARG_TYPE:The "options.fd" property must be of type number or an instance of '
+      "FileHandle. Received type string ('x')",
+      'ERR_INVALID_ARG_TYPE:The "options" argument must be one of type string or object. Received '
+      'type number (5)',
+      "ERR_INVALID_ARG_VALUE:The argument 'path' must be a string, Uint8Array, or URL without null "
+      "bytes. Received 'a\\x00b'",
       "event ERR_INVALID_ARG_VALUE:The argument 'flags' is invalid. Received 'zz'")
 def test_bad_options(log):
-    for path, options in (('/x', {'start': 'a'}), ('/x', {'start': -1}), ('/x', {'start': 5, 'end': 3}), ('/x', {'end': 'q'}),
-                          (5, None), ('/x', {'start': 1.5}), ('/x', {'fd': 'x'}), ('/x', 5), ('a\0b', None)):
+    for path, options in (
+            ('/x', {'start': 'a'}), ('/x', {'start': -1}), ('/x', {'start': 5, 'end': 3}),
+            ('/x', {'end': 'q'}), (5, None), ('/x', {'start': 1.5}), ('/x', {'fd': 'x'}), ('/x', 5), ('a\0b', None)):
         try:
             fs.createReadStream(path, options)
         except errors.NodeError as error:

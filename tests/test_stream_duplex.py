@@ -8,8 +8,8 @@ from nodehttp.timers import setImmediate
 
 
 def state(d):
-    return ','.join(map(show, (d.readable, d.writable, d.readableEnded, d.writableEnded, d.writableFinished, d.destroyed,
-                               d.closed, d.allowHalfOpen)))
+    return ','.join(map(show, (d.readable, d.writable, d.readableEnded, d.writableEnded, d.writableFinished,
+                               d.destroyed, d.closed, d.allowHalfOpen)))
 
 
 def duplex(log, **options):
@@ -58,7 +58,10 @@ def test_without_half_open(log):
 
 @logs('_write', 'resume', 'end', 'prefinish', 'finish', 'close')
 def test_without_half_open_a_write_is_completed(log):
-    d = duplex(log, allowHalfOpen=False, write=lambda chunk, encoding, callback: (log('_write'), setImmediate(callback)))
+    def write(chunk, encoding, callback):
+        log('_write')
+        setImmediate(callback)
+    d = duplex(log, allowHalfOpen=False, write=write)
     data(log, d)
     d.write('a')
     d.push(None)
@@ -150,8 +153,8 @@ def test_finish_after_end(log):
 @logs('True True False True True')
 def test_classes(log):
     d = Duplex()
-    log(isinstance(d, Readable), isinstance(d, Writable), isinstance(Readable(), Writable), isinstance(d, Stream),
-        isinstance(d, Stream))
+    log(isinstance(d, Readable), isinstance(d, Writable), isinstance(Readable(), Writable),
+        isinstance(d, Stream), isinstance(d, Stream))
 
 
 def transform(log, transform, **options):
@@ -198,7 +201,8 @@ def test_transform_raises(log):
 
 @logs('resume', 'error Error:f', 'close', 'cb Error:f')
 def test_flush_fails(log):
-    t = transform(log, lambda chunk, encoding, callback: callback(), flush=lambda callback: callback(Error('f')))
+    t = transform(log, lambda chunk, encoding, callback: callback(),
+                  flush=lambda callback: callback(Error('f')))
     t.end('a', lambda error: log('cb', error))
 
 
@@ -224,7 +228,8 @@ def test_a_full_readable_side_stops_the_writable_side(log):
     for chunk in ('ab', 'cd', 'ef'):
         log(t.write(chunk))
     log(t.readableLength, t.writableLength)
-    later(lambda: log('read', t.read()), lambda: (log(t.readableLength, t.writableLength), data(log, t), t.end()))
+    later(lambda: log('read', t.read()),
+          lambda: (log(t.readableLength, t.writableLength), data(log, t), t.end()))
 
 
 @logs('_transform b:a', 'True', 'True', 'True', '1 3', '_transform b:b', 'cb a', 'read b:ab',

@@ -87,7 +87,8 @@ def test_base64url(log):
 
 
 @pytest.mark.parametrize(('given', 'name', 'text'), [
-    ('latin1', 'latin1', '\xe9a'), ('binary', 'latin1', '\xe9a'), ('ascii', 'ascii', 'ia'), ('Latin1', 'latin1', '\xe9a')])
+    ('latin1', 'latin1', '\xe9a'), ('binary', 'latin1', '\xe9a'), ('ascii', 'ascii', 'ia'),
+    ('Latin1', 'latin1', '\xe9a')])
 def test_one_byte_encodings(given, name, text):
     r = silent()
     r.setEncoding(given)
@@ -129,7 +130,8 @@ def test_a_string_in_the_encoding_of_the_stream_stays_one(log):
 
 def test_encodings_of_push():
     r = silent()
-    for text, name in (('6162', 'hex'), ('YWI=', 'base64'), ('\xe9', 'latin1'), ('a', 'utf16le'), ('\u20ac', None)):
+    for text, name in (
+            ('6162', 'hex'), ('YWI=', 'base64'), ('\xe9', 'latin1'), ('a', 'utf16le'), ('\u20ac', None)):
         r.push(text, name)
     assert r.read() == bytes.fromhex('61626162e96100e282ac')
     r = silent(defaultEncoding='hex')
@@ -167,18 +169,21 @@ def test_names_of_encodings():
 
 # What Node's Writable hands to `write` for a string, in hex.
 ENCODED = [
-    ('a\xe9\u20ac', 'utf8', '61c3a9e282ac'), ('a\xe9\u20ac', 'latin1', '61e9ac'), ('a\xe9\u20ac', 'ascii', '61e9ac'),
-    ('a\xe9\u20ac', 'binary', '61e9ac'), ('6g', 'hex', ''), ('616', 'hex', '61'), ('616263', 'hex', '616263'),
-    ('YWJj', 'base64', '616263'), ('YWJ', 'base64', '6162'), ('Y W\nJj', 'base64', '616263'), ('__79', 'base64url', 'fffefd'),
-    ('__79', 'base64', 'fffefd'), ('//79', 'base64url', 'fffefd'), ('a\u20ac', 'utf16le', '6100ac20'), ('a', 'ucs2', '6100'),
-    ('a', 'ucs-2', '6100'), ('a', 'UTF-16LE', '6100'), ('\xe9', 'UTF8', 'c3a9'), ('\ud83d', 'utf8', 'efbfbd'),
+    ('a\xe9\u20ac', 'utf8', '61c3a9e282ac'), ('\xe9', 'UTF8', 'c3a9'), ('\ud83d', 'utf8', 'efbfbd'),
+    ('a\xe9\u20ac', 'latin1', '61e9ac'), ('a\xe9\u20ac', 'ascii', '61e9ac'),
+    ('a\xe9\u20ac', 'binary', '61e9ac'),
+    ('6g', 'hex', ''), ('616', 'hex', '61'), ('616263', 'hex', '616263'),
+    ('YWJj', 'base64', '616263'), ('YWJ', 'base64', '6162'), ('Y W\nJj', 'base64', '616263'),
+    ('__79', 'base64url', 'fffefd'), ('__79', 'base64', 'fffefd'), ('//79', 'base64url', 'fffefd'),
+    ('a\u20ac', 'utf16le', '6100ac20'), ('a', 'ucs2', '6100'), ('a', 'ucs-2', '6100'),
+    ('a', 'UTF-16LE', '6100'),
 ]
 
 
 @pytest.mark.parametrize(('text', 'name', 'expected'), ENCODED)
 def test_encodings_of_write(text, name, expected):
     written = []
-    w = Writable(write=lambda chunk, encoding, callback: (written.append((chunk.hex(), encoding)), callback()))
+    w = Writable(write=lambda chunk, encoding: written.append((chunk.hex(), encoding)))
     w.write(text, name)
     assert written == [(expected, 'buffer')]
 

@@ -206,7 +206,7 @@ def test_listeners_are_left_unless_asked(record):
     assert record.wait_count(1) == [[]]
 
 
-# pipeline ----------------------------------------------------------------------------------------------------------
+# pipeline
 
 
 def done(log):
@@ -304,14 +304,16 @@ def test_the_destination_was_ended(log):
 
 
 def test_arguments_of_pipeline():
-    body = ('The "body" argument must be of type function or an instance of Blob, ReadableStream, WritableStream, Stream, '
-            'Iterable, AsyncIterable, or Promise or { readable, writable } pair. Received an instance of Object')
+    body = ('The "body" argument must be of type function or an instance of Blob, ReadableStream, '
+            'WritableStream, Stream, Iterable, AsyncIterable, or Promise or { readable, writable } pair. '
+            'Received an instance of Object')
     destroyed = sink(print)
     destroyed.destroy()
     for arguments, code, message in (
             ((source(), lambda: None), 'ERR_MISSING_ARGS', 'The "streams" argument must be specified'),
             ((source(), sink(print)), 'ERR_INVALID_ARG_TYPE',
-             'The "streams[stream.length - 1]" property must be of type function. Received an instance of Writable'),
+             'The "streams[stream.length - 1]" property must be of type function. '
+             'Received an instance of Writable'),
             ((source(), {}, lambda: None), 'ERR_INVALID_ARG_TYPE', body),
             (({}, sink(print), lambda: None), 'ERR_INVALID_ARG_TYPE', body),
             ((source(), destroyed, lambda: None), 'ERR_STREAM_UNABLE_TO_PIPE',
@@ -321,7 +323,7 @@ def test_arguments_of_pipeline():
         assert (caught.value.code, caught.value.message) == (code, message)
 
 
-# Where Node feeds a destination from a function or an iterable by itself, a pipe does here: 'pipe' and 'unpipe' are new.
+# Where Node itself feeds a destination from a function or an iterable, a pipe does here, with its events.
 WITHOUT_PIPE = ('prefinish', 'finish', 'close', 'error')
 
 
@@ -383,8 +385,7 @@ def test_a_function_at_the_end_raises(log):
 @logs('r.error ABORT_ERR:The operation was aborted', 'r.close', 'cb None,got a')
 def test_a_function_at_the_end_returns_early(log):
     def first(chunks):
-        for chunk in chunks:
-            return 'got ' + chunk[:1].decode()
+        return 'got ' + next(chunks.iterator())[:1].decode()
     pipeline(watch(log, source('a', 'b'), 'r.', ('end', 'close', 'error')), first, done(log))
 
 
@@ -427,7 +428,10 @@ def test_the_source_was_destroyed(log):
 
 @logs('d.pipe', '_write b:a', 'd.unpipe', 'd.prefinish', 'd.finish', 'cb None,None', 'False')
 def test_a_duplex_at_the_end_stays_open(log):
-    d = watch(log, Duplex(read=lambda: None, write=lambda chunk, encoding, callback: (log('_write', chunk), callback())), 'd.')
+    def write(chunk, encoding, callback):
+        log('_write', chunk)
+        callback()
+    d = watch(log, Duplex(read=lambda: None, write=write), 'd.')
     pipeline(source('a'), d, done(log))
     setTimeout(lambda: log(d.destroyed), 3)
 
@@ -441,7 +445,7 @@ def test_python_files_at_both_ends(tmp_path):
     assert target.getvalue() == b'abc' * 100_000
 
 
-# promises ----------------------------------------------------------------------------------------------------------
+# promises
 
 
 def attempt(log, *arguments, **options):

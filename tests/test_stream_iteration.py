@@ -252,7 +252,8 @@ def test_from_a_list_with_none(log):
 def test_from_what_cannot_be_iterated():
     with pytest.raises(TypeError) as caught:
         Readable.from_(5)
-    assert caught.value.message == 'The "iterable" argument must be an instance of Iterable. Received type number (5)'
+    assert caught.value.message == (
+        'The "iterable" argument must be an instance of Iterable. Received type number (5)')
 
 
 @logs('resume', 'data 1', 'error Error:gen', 'close')

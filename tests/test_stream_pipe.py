@@ -1,12 +1,11 @@
 """pipe and unpipe: order, backpressure, failures; Python files as destinations; the legacy Stream."""
 
 import io
-import sys
 
-import pytest
-from stream_order import data, later, logs, show, silent, sink, source, watch
+from stream_order import data, later, logs, silent, sink, source, watch
 
 from nodehttp.errors import Error
+from nodehttp.events import once
 from nodehttp.stream import Stream, Transform, Writable
 from nodehttp.timers import nextTick, setImmediate, setTimeout
 
@@ -273,7 +272,8 @@ def test_a_readable_listener_beside_a_pipe(log):
       'w.unpipe', 'w.close')
 def test_a_chain(log):
     r, w = both(log, source('a', 'b'), sink(log))
-    t = watch(log, Transform(transform=lambda chunk, encoding, callback: callback(None, chunk.upper())), 't.')
+    upper = Transform(transform=lambda chunk, encoding, callback: callback(None, chunk.upper()))
+    t = watch(log, upper, 't.')
     r.pipe(t).pipe(w)
 
 
@@ -302,7 +302,8 @@ def test_write_of_the_destination_was_replaced(log):
 def test_listeners_are_removed():
     r, w = silent(), sink(print)
     r.pipe(w)
-    assert (r.eventNames(), sorted(w.eventNames())) == (['end', 'data'], ['close', 'error', 'finish', 'unpipe'])
+    assert r.eventNames() == ['end', 'data']
+    assert sorted(w.eventNames()) == ['close', 'error', 'finish', 'unpipe']
     r.unpipe(w)
     assert r.eventNames() == w.eventNames() == []
 
@@ -359,12 +360,11 @@ def test_legacy_error(log):
 
 
 def test_a_python_file_is_flushed_and_left_open(record, tmp_path):
-    file = open(tmp_path / 'copy', 'wb')
-    w = source(b'a' * 100_000, b'b').pipe(file)
-    w.on('finish', lambda: record('finish', (tmp_path / 'copy').read_bytes()))
-    assert record.wait_count(1) == [('finish', b'a' * 100_000 + b'b')]
-    assert not file.closed
-    file.close()
+    with open(tmp_path / 'copy', 'wb') as file:
+        w = source(b'a' * 100_000, b'b').pipe(file)
+        w.on('finish', lambda: record('finish', (tmp_path / 'copy').read_bytes()))
+        assert record.wait_count(1) == [('finish', b'a' * 100_000 + b'b')]
+        assert not file.closed
 
 
 def test_the_pipe_to_a_python_file_can_be_undone():
@@ -405,12 +405,10 @@ def test_a_python_file_fails(record):
     assert record.wait_for('close') == [('error', 28), 'close']
 
 
-def test_text_files_are_written_to_below_the_text(capfdbinary):
+def test_text_files_are_written_to_below_the_text():
     stream = io.TextIOWrapper(io.BytesIO())
     stream.write('before ')
-    done = source(b'bytes').pipe(stream)
-    from nodehttp.events import once
-    once(done, 'finish', timeout=5)
+    once(source(b'bytes').pipe(stream), 'finish', timeout=5)
     assert stream.buffer.getvalue() == b'before bytes'
 
 

@@ -2,7 +2,7 @@
 
 from stream_order import data, later, logs, show, silent, source, watch
 
-from nodehttp import errors, threadpool
+from nodehttp import errors
 from nodehttp.stream import Readable
 from nodehttp.timers import nextTick, setImmediate
 
@@ -401,18 +401,16 @@ def test_push_none_twice(log):
     data(log, r)
 
 
-@logs('False',
-      'error ERR_INVALID_ARG_TYPE:The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received type number (5)',
-      'close', 'resume')
+@logs('False', 'error ERR_INVALID_ARG_TYPE:The "chunk" argument must be of type string or an instance of '
+      'Buffer, TypedArray, or DataView. Received type number (5)', 'close', 'resume')
 def test_push_of_a_wrong_type(log):
     r = watch(log, silent())
     log(r.push(5))
     data(log, r)
 
 
-@logs('False',
-      'error ERR_INVALID_ARG_TYPE:The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received type boolean (true)',
-      'close', 'resume')
+@logs('False', 'error ERR_INVALID_ARG_TYPE:The "chunk" argument must be of type string or an instance of '
+      'Buffer, TypedArray, or DataView. Received type boolean (true)', 'close', 'resume')
 def test_push_of_a_boolean(log):
     r = watch(log, silent())
     log(r.push(True))
@@ -511,8 +509,8 @@ def test_state_on_the_way_to_the_end(log):
 
     def state():
         return ','.join(map(show, (
-            r.readable, r.readableEnded, r.readableFlowing, r.readableDidRead, r.readableAborted, r.destroyed, r.closed,
-            r.errored, r.readableLength)))
+            r.readable, r.readableEnded, r.readableFlowing, r.readableDidRead, r.readableAborted, r.destroyed,
+            r.closed, r.errored, r.readableLength)))
     log(state())
     r.on('end', lambda: log('end', state()))
     r.on('close', lambda: log('close', state()))

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from stream_order import later, logs, quick, show, sink, watch
+from stream_order import logs, quick, show, watch
 
 from nodehttp.errors import Error
 from nodehttp.stream import Writable
@@ -11,8 +11,8 @@ from nodehttp.timers import nextTick, setImmediate, setTimeout
 
 
 def state(w):
-    return ','.join(map(show, (w.writable, w.writableEnded, w.writableFinished, w.writableLength, w.writableNeedDrain,
-                               w.writableCorked, w.destroyed, w.closed, w.errored)))
+    return ','.join(map(show, (w.writable, w.writableEnded, w.writableFinished, w.writableLength,
+                               w.writableNeedDrain, w.writableCorked, w.destroyed, w.closed, w.errored)))
 
 
 def slow(log, **options):
@@ -289,12 +289,14 @@ def test_calling_back_twice(log):
 
 @logs('True', 'cb a None', 'error ERR_MULTIPLE_CALLBACK:Callback called multiple times', 'close')
 def test_calling_back_twice_later(log):
-    w = watch(log, Writable(write=lambda chunk, encoding, callback: setImmediate(lambda: (callback(), callback()))))
+    def write(chunk, encoding, callback):
+        setImmediate(lambda: (callback(), callback()))
+    w = watch(log, Writable(write=write))
     log(w.write('a', noted(log, 'cb a')))
 
 
-@logs('False', 'cb a Error:w', 'error Error:w', 'False,False,False,0,False,0,False,False,Error:w', 'False', 'cb b Error:w',
-      'end cb Error:w')
+@logs('False', 'cb a Error:w', 'error Error:w', 'False,False,False,0,False,0,False,False,Error:w', 'False',
+      'cb b Error:w', 'end cb Error:w')
 def test_a_failed_write_without_auto_destroy(log):
     # Node never calls the second callback.
     w = watch(log, Writable(autoDestroy=False, write=lambda chunk, encoding, callback: callback(Error('w'))))
@@ -480,7 +482,8 @@ def test_final_fails(log):
 
 @logs('_final', 'sync', 'end cb Error:f', 'error Error:f', 'close')
 def test_final_fails_later(log):
-    finalizing(log, lambda callback: (log('_final'), setImmediate(callback, Error('f')))).end(noted(log, 'end cb'))
+    w = finalizing(log, lambda callback: (log('_final'), setImmediate(callback, Error('f'))))
+    w.end(noted(log, 'end cb'))
     log('sync')
 
 
@@ -804,7 +807,8 @@ def test_a_hook_may_call_back_from_any_thread(record):
 
     def in_thread(callback):
         threading.Thread(target=lambda: (has_returned.wait(), callback()), name='mine').start()
-    w = Writable(write=lambda chunk, encoding, callback: in_thread(callback), highWaterMark=1, final=in_thread)
+    w = Writable(highWaterMark=1, final=in_thread,
+                 write=lambda chunk, encoding, callback: in_thread(callback))
     w.on('drain', lambda: (record('drain', threading.current_thread().name), w.end('x')))
     w.on('finish', lambda: record('finish', threading.current_thread().name))
     w.write('x', lambda: record('cb', threading.current_thread().name))
