@@ -337,7 +337,10 @@ class ServerConnection:
         if not request._consumed and not request._resume_scheduled:
             request._dump()
         response._detach()
-        next_tick(response._emit_close, strand=self._strand)
+        if response._events or request._events:
+            next_tick(self._close_exchange, response, strand=self._strand)
+        else:
+            self._close_exchange(response)
         if response._last:
             destroy_soon = getattr(socket, 'destroySoon', socket.end)
             destroy_soon()
@@ -351,6 +354,11 @@ class ServerConnection:
             if idle:
                 socket.setTimeout(idle + server.keepAliveTimeoutBuffer)
                 self._is_idle_timed = True
+
+    def _close_exchange(self, response: ServerResponse) -> None:
+        """The last of a response, after the listeners of its 'finish'."""
+        response._emit_close()
+        response.req._end_if_unheard()
 
     def queue_changed(self, delta: int) -> None:
         """More (or fewer) bytes of responses wait for their turn."""
