@@ -13,24 +13,28 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
+from nodehttp import agent as _agent
 from nodehttp import errors, lifetime
-from nodehttp import timers as timers
-from nodehttp import url as url
 from nodehttp.abort import AbortController, AbortSignal
+from nodehttp.agent import Agent
+from nodehttp.client import ClientRequest, get, request
 from nodehttp.common import MAX_HEADER_SIZE, METHODS, STATUS_CODES, validateHeaderName, validateHeaderValue
 from nodehttp.events import once
 from nodehttp.headers import Headers
 from nodehttp.incoming import IncomingMessage
 from nodehttp.outgoing import OutgoingMessage
+from nodehttp.server import Server, ServerResponse, createServer
+from nodehttp.server import _connectionListener as _connectionListener
 from nodehttp.threadpool import blocking, configure, run
 
 __all__ = [
-    'METHODS', 'STATUS_CODES', 'AbortController', 'AbortSignal', 'Headers', 'IncomingMessage',
-    'OutgoingMessage',
-    'blocking', 'configure', 'maxHeaderSize', 'once', 'run', 'setMaxIdleHTTPParsers', 'validateHeaderName',
-    'validateHeaderValue',
+    'METHODS', 'STATUS_CODES', 'AbortController', 'AbortSignal', 'Agent', 'ClientRequest', 'Headers',
+    'IncomingMessage', 'OutgoingMessage', 'Server', 'ServerResponse', 'blocking', 'configure', 'createServer',
+    'get', 'globalAgent', 'maxHeaderSize', 'once', 'request', 'run', 'setMaxIdleHTTPParsers',
+    'validateHeaderName', 'validateHeaderValue',
 ]
 
+globalAgent: Agent
 maxHeaderSize: int
 
 
@@ -48,7 +52,16 @@ def setMaxIdleHTTPParsers(max: int) -> None:
 
 
 class _Face(ModuleType):
-    """This module: one of its names is no plain variable."""
+    """This module: two of its names are no plain variables."""
+
+    @property
+    def globalAgent(self) -> Agent:
+        """The Agent of requests that name none; may be replaced. ("http.globalAgent")"""
+        return _agent.globalAgent
+
+    @globalAgent.setter
+    def globalAgent(self, agent: Agent) -> None:
+        _agent.globalAgent = agent
 
     @property
     def maxHeaderSize(self) -> int:
