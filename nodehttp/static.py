@@ -105,9 +105,13 @@ class Folder:
             res.destroy()
             (self.log or report)(f'{printable(name)}: {problem}')
 
+        def ended() -> None:
+            if file.bytesRead < response.length:
+                fail('the file has become shorter')
+
         file.on('error', fail)
-        file.on('end', lambda: file.bytesRead < response.length and fail('the file has become shorter'))
-        res.on('close', lambda: file.destroy())  # the client may leave at any time
+        file.on('end', ended)
+        res.on('close', file.destroy)  # the client may leave at any time
         file.pipe(res)
         return file
 
