@@ -1,0 +1,176 @@
+"""README.rst tells the truth: its programs run and print what it shows, its table of correspondences and its
+defaults hold."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nodehttp
+from nodehttp import events
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / 'README.rst').read_text(encoding='utf-8')
+MUST_NOT_EXPIRE = 20.0  # s
+
+_PROGRAM = re.compile(
+    r'\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)\.\. code-block:: text\n\n((?: {4}.*\n)+)')
+PROGRAMS = [(textwrap.dedent(code), textwrap.dedent(output)) for code, output in _PROGRAM.findall(README)]
+
+
+def start(code: str) -> subprocess.Popen[str]:
+    """Start a program, which is killed after a while."""
+    return subprocess.Popen(
+        [sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'error'},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(code: str) -> tuple[str, str, int]:
+    """Return what a program printed on stdout and stderr, and its status."""
+    with start(code) as process:
+        try:
+            out, err = process.communicate(timeout=MUST_NOT_EXPIRE)
+        finally:
+            process.kill()
+    return out, err, process.returncode
+
+
+@pytest.fixture(scope='module')
+def port() -> Iterator[int]:
+    """The first program of README.rst runs; on this port instead of 8000."""
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        number = int(free.getsockname()[1])
+    code, output = PROGRAMS[0]
+    with start(code.replace('8000', str(number))) as process:
+        deadline = threading.Timer(MUST_NOT_EXPIRE, process.kill)
+        deadline.start()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == output
+            yield number
+            process.send_signal(signal.SIGINT)
+            assert process.communicate() == ('', '')
+            assert process.returncode == 130
+        finally:
+            process.kill()
+            deadline.cancel()
+            deadline.join()
+
+
+def test_all_programs_are_found() -> None:
+    assert len(PROGRAMS) == README.count('.. code-block:: python') == 4
+
+
+@pytest.mark.parametrize('index', range(1, len(PROGRAMS)))
+def test_the_programs_print_what_is_shown(index: int, port: int) -> None:
+    code, output = PROGRAMS[index]
+    assert run(code.replace('8000', str(port))) == (output, '', 0)
+
+
+# The table of correspondences
+
+
+def rows(first_heading: str) -> list[list[str]]:
+    """Return the rows of the table that has `first_heading`, each a list of its cells."""
+    table = README.split(f'   * - {first_heading}\n', 1)[1].split('\n\n', 1)[0]
+    cells = [re.split(r'\n     - ', row) for row in re.split(r'\n   \* - ', table)[1:]]
+    return [[re.sub(r'\s+', ' ', cell) for cell in row] for row in cells]
+
+
+def examples() -> list[str]:
+    """Return the Python of the table that is more than a name."""
+    found = [text for row in rows('Node') for text in re.findall(r'``(.+?)``', row[1])]
+    return [text for text in found if not re.fullmatch(r"[\w.]+|'\w+'", text)]
+
+
+def completed(example: str) -> str:
+    """Return the example as a whole statement."""
+    if example.startswith('@'):
+        return example + '\ndef listener(*args): pass'
+    return example + ' pass' if example.endswith(':') else example
+
+
+def test_the_table_has_examples() -> None:
+    assert len(examples()) > 20
+
+
+@pytest.mark.parametrize('example', examples())
+def test_the_examples_of_the_table_run_in_a_handler(
+        example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodehttp, 'globalAgent', nodehttp.globalAgent)  # put back what an example replaces
+    (tmp_path / 'file').write_bytes(b'file')
+    raised: list[BaseException] = []
+    other = nodehttp.createServer()
+    names: dict[str, Any] = {
+        'http': nodehttp, 'sys': sys, 'server': other, 'agent': nodehttp.Agent(),
+        'path': str(tmp_path / 'file'), 'file': io.BytesIO(),
+        'listener': lambda req, res: res.end(), 'save': lambda chunk=None: None, 'done': lambda: None}
+    exec('from nodehttp import net, events, fs, stream, timers, url', names)
+
+    @nodehttp.createServer
+    def server(req: Any, res: Any) -> None:
+        names.update(req=req, res=res)
+        try:
+            other.listen(0)
+            exec(completed(example), names)
+        except SystemExit as end:
+            assert (example, end.code) == ('sys.exit(3)', 3)
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            if not re.search(r'\bres\b', example):
+                res.end()
+
+    server.listen(0, '127.0.0.1')
+    events.once(server, 'listening', 10)
+    try:
+        connection = http.client.HTTPConnection('127.0.0.1', server.address().port, timeout=10)
+        connection.request('POST', '/?q=1', b'body', {'X-Id': '1'})
+        assert connection.getresponse().read() == (b'file' if 'pipe(res)' in example else b'')
+        connection.close()
+        assert not raised
+    finally:
+        server.close()
+        other.close()
+        for thing in names.values():
+            if isinstance(thing, nodehttp.Agent):
+                thing.destroy()
+
+
+# Defaults, and the form
+
+
+def test_the_default_timeouts_are_those_of_the_table() -> None:
+    holders = {'createServer': nodehttp.createServer(), 'Agent': nodehttp.Agent()}
+    seen = 0
+    for option, _, default in rows('option'):
+        found = re.match(r'``(\w+)\((\w+)=\)``', option)
+        if found is not None and found[1] in holders:
+            seen += 1
+            assert getattr(holders[found[1]], found[2]) == int(default.replace(',', '')), option
+    assert seen >= 7
+    assert nodehttp.globalAgent.options.timeout == 5000
+
+
+def test_the_commands_stand_there() -> None:
+    assert 'python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python -m nodehttp\n' in README
+    assert "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest\n" in README
+
+
+def test_it_is_valid_restructuredtext() -> None:
+    core = pytest.importorskip('docutils.core')
+    pytest.importorskip('pygments')
+    core.publish_string(README, writer_name='null', settings_overrides={'halt_level': 2, 'report_level': 5})
