@@ -43,7 +43,7 @@ def parameters(function: Function) -> tuple[int, float]:
         return max(0, code.co_argcount - len(plain.__defaults__ or ()) - bound), most
     owner: Any = getattr(plain, '__self__', None)
     if type(plain) is BuiltinMethodType and not isinstance(owner, (type, ModuleType)):
-        return _parameters_of_builtin(type(owner), plain.__name__)
+        return _parameters_of_builtin(owner.__class__, plain.__name__)
     return _parameters_by_signature(function)
 
 
