@@ -200,6 +200,6 @@ def test_a_huge_file_for_slow_clients_costs_neither_memory_nor_threads(
             peer.read_exactly(500_000)
     assert get(host, port)[0] == 200  # nobody waits for them
     memory_now, threads = figures(command)
-    assert memory_now - memory < len(peers) * 500_000  # of each a buffer or two, not the file
+    assert memory_now - memory < len(peers) * 1_000_000  # of each some buffers, not the file
     assert threads < len(peers)
     assert command.interrupt()[0] == 130

@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 import nodehttp
-from nodehttp import events
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
@@ -135,7 +134,6 @@ def test_the_examples_of_the_table_run_in_a_handler(
                 res.end()
 
     server.listen(0, '127.0.0.1')
-    events.once(server, 'listening', 10)
     try:
         connection = http.client.HTTPConnection('127.0.0.1', server.address().port, timeout=10)
         connection.request('POST', '/?q=1', b'body', {'X-Id': '1'})

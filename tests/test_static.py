@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 import pytest
 
 import nodehttp
-from nodehttp import events, static
+from nodehttp import fs, static
 
 DATE = 1_700_000_000  # Tue, 14 Nov 2023 22:13:20 GMT
 HTTP_DATE = 'Tue, 14 Nov 2023 22:13:20 GMT'
@@ -67,7 +67,6 @@ def serve(root: Path, record: Any) -> Iterator[Callable[..., Site]]:
         server = nodehttp.createServer(static.Folder(root, log=record, **options))
         servers.append(server)
         server.listen(0, '127.0.0.1')
-        events.once(server, 'listening', 10)
         sites.append(Site(server))
         return sites[-1]
 
@@ -455,19 +454,28 @@ def test_control_characters_do_not_reach_the_log() -> None:
 
 @needs_proc
 def test_a_client_that_leaves_closes_the_file(
-        site: Site, big: Path, record: Any, dial: Callable[..., Any]) -> None:
+        site: Site, big: Path, record: Any, dial: Callable[..., Any],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    create = fs.createReadStream
+
+    def observed(*args: Any, **kwargs: Any) -> Any:
+        file = create(*args, **kwargs)
+        record.on(file, 'close', prefix='file')
+        return file
+
+    monkeypatch.setattr(fs, 'createReadStream', observed)
     peer = dial(site.port)
     peer.send(b'GET /big HTTP/1.1\r\nHost: x\r\n\r\n')
     peer.read_until(b'\r\n\r\n')
     peer.read_exactly(1000)
     assert is_open(big)
     peer.reset()
-    [line] = record.wait_count(1)
+    line, closed = record.wait_count(2)
+    assert closed == 'file close'
+    assert not is_open(big)
     request, status, size = logged(line).rsplit(' ', 2)
     assert (request, status) == ('"GET /big HTTP/1.1"', '200')
     assert 1000 <= int(size) < BIG
-    site.status('/text.txt')  # closing takes a turn of the loop and a thread of the pool
-    assert not is_open(big)
 
 
 def test_a_file_that_becomes_shorter_ends_the_connection(
