@@ -1,8 +1,7 @@
 """`for chunk in readable`: the callback or thread that iterates waits for each chunk, nobody else does.
 
-A wait costs two thread switches and some listeners, so it is avoided where the rest is there already: the body of
-a small request is iterated over without either.
-"""
+A wait costs two thread switches and some listeners, so it is avoided where the rest is there already: the
+body of a small request is iterated over without either. """
 
 from __future__ import annotations
 
@@ -93,9 +92,8 @@ class _Turn:
     def end(self, is_complete: bool, destroy_on_return: bool) -> None:
         """The loop is over."""
         stream = self._stream
-        if is_complete and (stream._life >= DOOMED or not stream._auto_destroy):
-            self._leave()
-        elif not destroy_on_return:
+        has_ended_alone = is_complete and (stream._life >= DOOMED or not stream._auto_destroy)
+        if has_ended_alone or not destroy_on_return:
             self._leave()
         elif is_complete:
             # As in Node: reading all of a Duplex destroys also the side that is still open.

@@ -23,7 +23,7 @@ from nodehttp._finished import (
     is_writable_stream,
 )
 from nodehttp._pipe import sink_of
-from nodehttp._readable import MORE, Readable
+from nodehttp._readable import Readable
 from nodehttp._stream import merged, user_callback
 from nodehttp.threadpool import Waiter, monitor, next_tick, released
 
@@ -173,7 +173,7 @@ class _Link:
     """A pipe from one stream to the next."""
 
     def __init__(self, pipeline: _Pipeline, source: Any, destination: Any, end: bool) -> None:
-        self._pipeline, self._source, self._destination = pipeline, source, destination
+        self._pipeline, self._destination = pipeline, destination
         self._has_ended = False
         destination.on('close', self._on_destination_close)
         source.pipe(destination, {'end': False})
@@ -184,7 +184,8 @@ class _Link:
                 next_tick(user_callback(self._end), strand=getattr(source, '_strand', None))
         else:
             source.once('end', self._end)
-        Finish(source, self._on_source_finish, readable=True, writable=False)
+        # Node goes on waiting for 'end' where the source was destroyed with its end in sight; it never comes.
+        Finish(source, pipeline.report, readable=True, writable=False)
         Finish(destination, pipeline.report, readable=False, writable=True)
 
     def _end(self) -> None:
@@ -194,15 +195,6 @@ class _Link:
     def _on_destination_close(self) -> None:
         if not self._has_ended:
             self._pipeline.fail(errors.node_error('ERR_STREAM_PREMATURE_CLOSE'))
-
-    def _on_source_finish(self, error: Any = None) -> None:
-        source = self._source
-        if _is_premature_close(error) and getattr(source, '_input', MORE) != MORE and source.errored is None:
-            # It has closed, but the rest of its data is still on the way.
-            source.once('end', self._pipeline.report)
-            source.once('error', self._pipeline.report)
-        else:
-            self._pipeline.report(error)
 
 
 def _is_premature_close(error: Any) -> bool:

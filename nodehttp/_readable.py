@@ -403,7 +403,7 @@ class Readable(Lifecycle):
 
     def _emit_end(self) -> None:
         self._end_scheduled = False
-        if self._errored is None and self._life != GONE and self._input != ENDED and not self._length:
+        if self._errored is None and self._life != GONE and self._input == EOF and not self._length:
             self._move(ENDED)
             self._fire('end')
             self._after_end()
@@ -435,6 +435,7 @@ class Readable(Lifecycle):
     def _schedule_resume(self) -> None:
         if not self._resume_scheduled:
             self._resume_scheduled = True
+            self._hold_events()
             self._tick(self._resume)
 
     def _resume(self) -> None:
@@ -477,6 +478,7 @@ class Readable(Lifecycle):
         self._has_readable_listener = self._need_readable = True
         self._flowing = False
         self._emitted_readable = False
+        self._hold_events()
         if self._length:
             self._announce()
         elif not self._reading:

@@ -247,6 +247,7 @@ class Lifecycle(Stream):
         Writes that are still queued are not made. `callback(error)` is called when the hook `_destroy` is
         done. Later calls do nothing. ("readable.destroy([error])", "writable.destroy([error])") """
         with monitor:
+            self._hold_events()
             self._destroy_once(error, None if callback is None else user_callback(callback))
         return self
 
@@ -338,12 +339,14 @@ class Lifecycle(Stream):
         next_tick(function, *args, strand=self._strand or self._own_strand())
 
     def _own_strand(self) -> threadpool.Strand:
-        """Make a strand for a stream that nobody gave one; a foreign thread has a moment to add its
-        listeners.
-        """
+        """Make a strand for a stream that nobody gave one."""
         self._strand = strand = threadpool.Strand()
         threadpool.hold(strand)
         return strand
+
+    def _hold_events(self) -> None:
+        """Something is about to start: a thread that is not of the pool has a moment to add its listeners."""
+        threadpool.hold(self._strand or self._own_strand())
 
     # State
 

@@ -378,6 +378,7 @@ class Writable(Lifecycle):
         if callback is not None:
             callback = user_callback(callback)
         with monitor:
+            self._hold_events()
             error = self._write_last(chunk, encoding)
             if self._corked:
                 self._corked = 1

@@ -196,7 +196,8 @@ def test_close(log):
 def test_bad_options(log):
     for path, options in (
             ('/x', {'start': 'a'}), ('/x', {'start': -1}), ('/x', {'start': 5, 'end': 3}),
-            ('/x', {'end': 'q'}), (5, None), ('/x', {'start': 1.5}), ('/x', {'fd': 'x'}), ('/x', 5), ('a\0b', None)):
+            ('/x', {'end': 'q'}), (5, None), ('/x', {'start': 1.5}), ('/x', {'fd': 'x'}), ('/x', 5),
+            ('a\0b', None)):
         try:
             fs.createReadStream(path, options)
         except errors.NodeError as error:

@@ -259,6 +259,16 @@ def test_the_source_closes_early(log):
     r.destroy()
 
 
+@logs('cb ERR_STREAM_PREMATURE_CLOSE:Premature close,None')
+def test_the_source_closes_with_its_end_in_sight(log):
+    # In Node this pipeline never comes to an end.
+    r = silent()
+    r.push('x')
+    r.push(None)
+    pipeline(r, Writable(write=lambda chunk, encoding, callback: callback()), done(log))
+    r.destroy()
+
+
 @logs('t.pipe', 'w.pipe', 'r.resume', 'r.pause', 't.resume', 't.unpipe', 't.error Error:t', 't.close',
       'r.error Error:t', 'r.close', 't.pause', 'w.unpipe', 'w.error Error:t', 'w.close', 'cb Error:t,None')
 def test_the_middle_fails(log):
