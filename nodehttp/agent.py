@@ -39,7 +39,7 @@ from typing import Any, Self
 from nodehttp import errors, net
 from nodehttp.events import EventEmitter, adapt, internal
 from nodehttp.record import Record
-from nodehttp.threadpool import internal_hook, monitor, released
+from nodehttp.threadpool import internal_hook, monitor, released, report_exception
 
 Function = Callable[..., Any]
 Options = Mapping[str, Any] | None
@@ -52,7 +52,7 @@ TIMEOUT_BUFFER = 1000
 BUSY, FREE, GONE = 'busy', 'free', 'gone'
 _MOVES = {BUSY: (FREE, GONE), FREE: (BUSY, GONE), GONE: ()}
 
-_timeout_hint = re.compile(r'^timeout=(\d+)', re.ASCII).match
+_is_timeout = re.compile(r'timeout=(\d+)', re.ASCII).match
 
 
 class _Lease:
@@ -255,9 +255,7 @@ class Agent(EventEmitter):
 
     def _assign(self, req: Any, socket: Any) -> None:
         """Give a socket to a request, with that request's timeout and no other."""
-        timeout = req.timeout if req.timeout is not None else self.options.get('timeout') or 0
-        if getattr(socket, 'timeout', timeout) != timeout and not (timeout == 0 and not socket.timeout):
-            socket.setTimeout(timeout)
+        set_timeout(socket, self.options.get('timeout') or 0 if req.timeout is None else req.timeout)
         req.onSocket(socket)
 
     # Opening
@@ -369,8 +367,13 @@ class Agent(EventEmitter):
         if (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets
                 or free + len(self.sockets.get(name, ())) > self.maxSockets):
             return False
+        try:
+            keeps = self._call(self.keepSocketAlive, socket)
+        except Exception as error:
+            report_exception(error)
+            return False
         # The hook may be the user's: the socket may be closed when it returns.
-        return bool(self._call(self.keepSocketAlive, socket)) and lease.state is BUSY and is_open(socket)
+        return bool(keeps) and lease.state is BUSY and is_open(socket)
 
     @internal_hook
     def keepSocketAlive(self, socket: Any) -> bool:
@@ -384,17 +387,13 @@ class Agent(EventEmitter):
             socket.setKeepAlive(True, self.keepAliveMsecs)
             socket.unref()
             limit: float = self.options.get('timeout') or 0
-            message = getattr(socket, '_httpMessage', None)
-            response = message.res if message is not None else None
-            hint = response.headers.get('keep-alive') if response is not None else None
-            found = _timeout_hint(hint) if hint else None
-            if found is not None:
-                remaining = int(found[1]) * 1000 - self.agentKeepAliveTimeoutBuffer
+            hint = _timeout_hint(socket)
+            if hint is not None:
+                remaining = hint - self.agentKeepAliveTimeoutBuffer
                 if remaining <= 0:
                     return False
                 limit = min(limit, remaining) if limit else remaining
-            if (socket.timeout or 0) != limit:
-                socket.setTimeout(limit)
+            set_timeout(socket, limit)
             return True
 
     @internal_hook
@@ -492,6 +491,23 @@ def is_stale(socket: Any) -> bool:
     """Does the kernel know that an idle connection is over, or out of step? Its news may be still on their way."""
     asks = getattr(socket, '_is_stale', None)
     return asks is not None and asks()
+
+
+def set_timeout(socket: Any, timeout: float) -> None:
+    """Set the idle timeout (ms) of a socket, if it is another one and the socket can have one."""
+    if (getattr(socket, 'timeout', timeout) or 0) != timeout:
+        socket.setTimeout(timeout)
+
+
+def _timeout_hint(socket: Any) -> float | None:
+    """Return what the last response said about how long (ms) the server keeps the connection, None if nothing."""
+    message = getattr(socket, '_httpMessage', None)
+    raw = message.res.rawHeaders if message is not None and message.res is not None else ()
+    for index in range(0, len(raw), 2):
+        if len(raw[index]) == 10 and raw[index].lower() == 'keep-alive':
+            found = _is_timeout(raw[index + 1])
+            return int(found[1]) * 1000 if found else None
+    return None
 
 
 def _server_name(options: Mapping[str, Any], req: Any) -> str:

@@ -32,7 +32,7 @@ from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._head import header_pairs
 from nodehttp._request_options import checked_method, checked_path, read_arguments, timer_duration
 from nodehttp.common import MAX_HEADER_SIZE
-from nodehttp.events import adapt, internal
+from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OutgoingMessage
 from nodehttp.record import Record
@@ -318,7 +318,6 @@ class ClientRequest(OutgoingMessage):
         if not head.shouldKeepAlive:
             self.shouldKeepAlive = False
         response = self._receive(head, connection)
-        response.on('end', internal(self._response_ended))
         if self.aborted or not self._fire('response', response):
             response._dump()
 
@@ -339,7 +338,7 @@ class ClientRequest(OutgoingMessage):
         return True
 
     def _response_ended(self) -> None:
-        """The response was read to its end."""
+        """The response was read to its end, and is about to emit 'end'."""
         self._response_over = True
         if not self.shouldKeepAlive:
             if self.socket.writable:

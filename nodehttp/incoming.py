@@ -110,6 +110,11 @@ class IncomingMessage(Readable):
         if self._source is not None:
             self._source.want_data()
 
+    def _move(self, input_state: int) -> None:
+        super()._move(input_state)
+        if input_state == ENDED and self.req is not None:
+            self.req._response_ended()  # before the listeners for 'end': its ticks come before theirs
+
     def _dump(self) -> None:
         """Nobody will read the body: throw away what there is and what comes."""
         if not self._dumped:

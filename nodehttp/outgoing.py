@@ -413,10 +413,12 @@ class OutgoingMessage(OutgoingHead):
         queue, self._queue = self._queue or (), None
         size, self._queue_size = self._queue_size, 0
         written = True
-        socket.cork()
+        if len(queue) > 1:
+            socket.cork()
         for data, callback in queue:
             written = socket._write_internal(data, callback)
-        socket.uncork()
+        if len(queue) > 1:
+            socket.uncork()
         if size:
             self._queue_changed(-size)
         return written
