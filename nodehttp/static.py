@@ -80,9 +80,10 @@ class Folder:
 
     def __call__(self, req: Any, res: Any) -> None:
         """Answer one request."""
-        sent = _Sent()
-        if self.log is not None:
-            res.on('close', _Logger(self.log, req, res, sent))
+        entry = _Entry(req, res)
+        log = self.log
+        if log is not None:
+            res.on('close', lambda: log(entry.line()))
         with blocking():
             response = self.answer(req.method, req.url, req.headers)
         if response.file is not None and res.closed:  # the client went away meanwhile
@@ -90,10 +91,10 @@ class Folder:
             return
         res.writeHead(response.status, response.headers)
         if response.file is None:
-            sent.body = 0 if req.method == 'HEAD' else len(response.body)
+            entry.body = 0 if req.method == 'HEAD' else len(response.body)
             res.end(response.body)
         else:
-            sent.file = self._stream(response, res, req.url)
+            entry.file = self._stream(response, res, req.url)
 
     def _stream(self, response: Response, res: Any, name: str) -> Any:
         """Pipe the file into the response. The client waits for `length` bytes: if there are fewer, only the
@@ -140,7 +141,10 @@ class Folder:
             return refusal(403)
         mode = os.stat(place).st_mode
         if not stat.S_ISDIR(mode):
-            return refusal(404) if is_folder else self._file(place, names[-1], method, headers)
+            # Neither a pipe, which would never end, nor a device, which may do anything.
+            if is_folder or not stat.S_ISREG(mode):
+                return refusal(404)
+            return file_response(place, names[-1], method, headers)
         if not is_folder:
             # Made of the names, not of what was asked for: `//host` or `/\host` would lead elsewhere.
             location = ''.join('/' + quote_name(name) for name in names) + '/'
@@ -149,7 +153,7 @@ class Folder:
         for index in INDEX_FILES:
             place_of_index = self._resolve(os.path.join(place, index))
             if place_of_index is not None and os.path.isfile(place_of_index):
-                return self._file(place_of_index, index, method, headers)
+                return file_response(place_of_index, index, method, headers)
         return listing('/' + ''.join(name + '/' for name in names), place)
 
     def _resolve(self, path: str) -> str | None:
@@ -159,42 +163,22 @@ class Folder:
             return place
         return None
 
-    def _file(self, place: str, name: str, method: str, headers: Mapping[str, str]) -> Response:
-        if not stat.S_ISREG(os.stat(place).st_mode):
-            return refusal(404)  # a pipe would never end, a device may do anything
-        # A pipe may have taken the file's place since: opening it must not wait for its other end.
-        file = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        response = None
-        try:
-            response = file_response(file, content_type(name), method, headers)
-        finally:
-            if response is None or response.file is None:
-                os.close(file)
-        return response
 
-
-class _Sent:
-    """How much of a body was sent: all of one in memory, or what was read of a file."""
+class _Entry:
+    """An entry of the log: a request, and how much was sent for it."""
 
     body = 0
-    file: Any = None
+    file: Any = None  # what was read of it counts
 
-    @property
-    def size(self) -> int:
-        return self.body if self.file is None else self.file.bytesRead
+    def __init__(self, req: Any, res: Any) -> None:
+        self.req, self.res = req, res
+        self.address = req.socket.remoteAddress  # at the end there is none any more
 
-
-class _Logger:
-    """Writes the log line when a response is over. The address is asked for while there is one."""
-
-    def __init__(self, log: Log, req: Any, res: Any, sent: _Sent) -> None:
-        self.log, self.req, self.res, self.sent = log, req, res, sent
-        self.address = req.socket.remoteAddress
-
-    def __call__(self) -> None:
+    def line(self) -> str:
         req, res = self.req, self.res
         request = f'{req.method} {req.url} HTTP/{req.httpVersion}'
-        self.log(log_line(self.address, request, res.statusCode if res.headersSent else None, self.sent.size))
+        size = self.body if self.file is None else self.file.bytesRead
+        return log_line(self.address, request, res.statusCode if res.headersSent else None, size)
 
 
 # Paths -----------------------------------------------------------------------------------------------------
@@ -242,8 +226,21 @@ def refusal(status: int, headers: Mapping[str, str] | None = None) -> Response:
         **(headers or {}), 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': len(body)}, body)
 
 
-def file_response(file: int, kind: str, method: str, asked: Mapping[str, str]) -> Response:
-    """Return the response for an open file: 200, 206, 304 or 416. It has the file if it needs it."""
+def file_response(place: str, name: str, method: str, asked: Mapping[str, str]) -> Response:
+    """Return the response for a regular file: 200, 206, 304 or 416. What it says is true of the file that it
+    has opened, if it needs it."""
+    # If a pipe takes the file's place right now: opening it must not wait for its other end.
+    file = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    response = None
+    try:
+        response = _open_file_response(file, name, method, asked)
+    finally:
+        if response is None or response.file is None:
+            os.close(file)
+    return response
+
+
+def _open_file_response(file: int, name: str, method: str, asked: Mapping[str, str]) -> Response:
     info = os.fstat(file)
     size = info.st_size
     modified = int(info.st_mtime)
@@ -257,7 +254,7 @@ def file_response(file: int, kind: str, method: str, asked: Mapping[str, str]) -
         return Response(304, headers)
     status, start, length = 200, 0, size
     # Of HEAD a range makes no sense, and an empty file has no part that is not the whole.
-    if method == 'GET' and size and asked.get('range') and is_same(etag, headers['Last-Modified'], asked):
+    if method == 'GET' and size and 'range' in asked and is_same(etag, headers['Last-Modified'], asked):
         part = read_range(asked['range'], size)
         if part is not None:
             start, length = part
@@ -265,7 +262,7 @@ def file_response(file: int, kind: str, method: str, asked: Mapping[str, str]) -
                 return refusal(416, {'Content-Range': f'bytes */{size}', 'Accept-Ranges': 'bytes'})
             status = 206
             headers['Content-Range'] = f'bytes {start}-{start + length - 1}/{size}'
-    headers.update({'Content-Type': kind, 'Content-Length': length})
+    headers.update({'Content-Type': content_type(name), 'Content-Length': length})
     return Response(status, headers, b'', file if length and method == 'GET' else None, start, length)
 
 
