@@ -171,4 +171,4 @@ def test_the_commands_stand_there() -> None:
 def test_it_is_valid_restructuredtext() -> None:
     core = pytest.importorskip('docutils.core')
     pytest.importorskip('pygments')
-    core.publish_string(README, writer_name='null', settings_overrides={'halt_level': 2, 'report_level': 5})
+    core.publish_doctree(README, settings_overrides={'halt_level': 2, 'report_level': 5})
