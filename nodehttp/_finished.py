@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nodehttp import errors
-from nodehttp._stream import Stream, merged, user_callback
+from nodehttp._stream import Lifecycle, Stream, merged, user_callback
 from nodehttp.threadpool import monitor, next_tick
 
 Callback = Callable[..., Any]
@@ -21,9 +21,10 @@ def is_readable_stream(stream: Any) -> bool:
     """Can it be read from, now or earlier?"""
     if not hasattr(stream, 'on'):
         return False
-    if hasattr(stream, 'readableEnded'):
-        return getattr(stream, '_is_readable', True) is not False
-    return not hasattr(stream, 'writableEnded') and hasattr(stream, 'pipe')
+    if isinstance(stream, Lifecycle):
+        return getattr(stream, '_is_readable', False)
+    # As in Node an outgoing message of http, which has a `pipe`, counts: so 'close' ends it, not 'finish'.
+    return hasattr(stream, 'pipe')
 
 
 def is_writable_stream(stream: Any) -> bool:
@@ -163,8 +164,8 @@ class Finish:
     def _on_close(self) -> None:
         stream = self.stream
         error = getattr(stream, 'errored', None)
-        unread = (self.readable and not self._read_to_end and is_readable_stream(stream)
-                  and not is_readable_finished(stream))
+        unread = (self.readable and not self._read_to_end and not is_readable_finished(stream)
+                  and is_readable_stream(stream) and hasattr(stream, 'pause') and hasattr(stream, 'resume'))
         unwritten = self.writable and not self._written and not is_writable_finished(stream)
         if error is None and (unread or unwritten):
             error = errors.node_error('ERR_STREAM_PREMATURE_CLOSE')
