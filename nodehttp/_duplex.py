@@ -19,7 +19,8 @@ class Duplex(Readable, Writable):
 
     Options: those of Readable and Writable; readableHighWaterMark, writableHighWaterMark, readableObjectMode,
     writableObjectMode; readable, writable (False: not this side); allowHalfOpen (False: end() is called after
-    'end'). ("new stream.Duplex(options)") """
+    'end'). ("new stream.Duplex(options)")
+    """
 
     allowHalfOpen = True
 

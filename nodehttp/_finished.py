@@ -1,7 +1,8 @@
 """`finished`: when is a stream over, whatever its kind?
 
 Streams of this library, messages of http (which are no Writable) and old-style emitters are asked by the
-names of Node's public properties only, so that a stream of the user's own works as well. """
+names of Node's public properties only, so that a stream of the user's own works as well.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ class Finish:
     """The listeners of one `finished`: they call `callback(error)` once, without the monitor, when they know.
 
     `readable`, `writable`: does this side matter? None: if there is one. `error` False: 'error' does not
-    count. """
+    count.
+    """
 
     def __init__(self, stream: Any, callback: Callback, *, readable: bool | None = None,
                  writable: bool | None = None, error: bool = True) -> None:
@@ -224,7 +226,8 @@ def finished(
     Options: readable, writable (False: this side does not matter), error (False: errors do not count), signal
     (an AbortSignal that ends the wait with an AbortError), cleanup (True: remove the listeners when called).
     Returns a function that removes the listeners. Raises TypeError ERR_INVALID_ARG_TYPE.
-    ("stream.finished(stream[, options], callback)") """
+    ("stream.finished(stream[, options], callback)")
+    """
     if callback is None and callable(options):
         options, callback = None, options
     if not callable(callback):

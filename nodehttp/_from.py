@@ -33,7 +33,8 @@ class IteratorSource(Readable):
 
     One that may block is asked in a tick that does not belong to the strand: the events of this stream go on
     meanwhile. One thread at a time asks it, `_busy`. Who finds it busy leaves a note (`_asked_again`,
-    `_closing`) that the other one reads, with the monitor, before it stops. """
+    `_closing`) that the other one reads, with the monitor, before it stops.
+    """
 
     def __init__(self, iterator: Iterator[Any], options: dict[str, Any], may_block: bool) -> None:
         super().__init__(options)

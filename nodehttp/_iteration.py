@@ -1,7 +1,8 @@
 """`for chunk in readable`: the callback or thread that iterates waits for each chunk, nobody else does.
 
 A wait costs two thread switches and some listeners, so it is avoided where the rest is there already: the
-body of a small request is iterated over without either. """
+body of a small request is iterated over without either.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 They are ordinary listeners, called without the monitor: the destination may be anything with `on`, `write`
 and `end`, and its `write` may be the user's. "readable.pipe" says what they do; the order in which Node does
-it is kept. """
+it is kept.
+"""
 
 from __future__ import annotations
 

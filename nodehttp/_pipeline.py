@@ -5,7 +5,8 @@ reports twice, when its source and when its destination is done. After the last 
 
 Functions among the streams are given the stream before them to iterate over, and what a function in the
 middle returns is iterated over in turn: as in Node, but where an async function awaits, a function here
-waits. """
+waits.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def pipeline(*streams: Any) -> Any:
     one; a function at the end takes one and returns the value for the callback. Functions and iterables may
     block. Returns the last stream. Raises TypeError ERR_INVALID_ARG_TYPE, ERR_MISSING_ARGS,
     ERR_STREAM_UNABLE_TO_PIPE for a destroyed destination. ("stream.pipeline(source[, ...transforms],
-    destination, callback)") """
+    destination, callback)")
+    """
     parts = list(streams)
     callback = parts.pop() if parts else None
     if not callable(callback) or is_stream(callback):

@@ -13,7 +13,8 @@ listeners), None (nobody has asked yet).
 
 Two short paths carry the load: `push` with a 'data' listener and nothing buffered hands the chunk on as it
 is, and a read of whole chunks copies nothing. `_offset` counts what is already read of the first chunk, so
-that reading a large chunk in small parts copies each byte once. """
+that reading a large chunk in small parts copies each byte once.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ from nodehttp.events import adapt
 from nodehttp.threadpool import internal_hook, may_deliver, monitor
 
 MORE, EOF, ENDED = range(3)
-_MOVES = {MORE: (EOF, ENDED), EOF: (ENDED,), ENDED: ()}
+_MOVES = {MORE: (EOF,), EOF: (ENDED,), ENDED: ()}
 
 LARGEST_READ = 0x40000000  # bytes; Node's limit for read(n)
 
@@ -53,7 +54,8 @@ class Readable(Lifecycle):
     """Node's stream.Readable. Subclasses implement `_read(size)` and call `push`; or give the option `read`.
 
     Options: highWaterMark (bytes, or objects), encoding, defaultEncoding, objectMode, emitClose, autoDestroy,
-    signal, and the hooks read, destroy, construct. ("new stream.Readable([options])") """
+    signal, and the hooks read, destroy, construct. ("new stream.Readable([options])")
+    """
 
     _input = MORE
     _is_readable = True  # False: a Duplex without this side
@@ -119,7 +121,8 @@ class Readable(Lifecycle):
         next `_read`.
 
         `chunk` is bytes-like or str (in `encoding`); in object mode anything. A wrong type, and data after
-        the end, destroy the stream with an error. ("readable.push(chunk[, encoding])") """
+        the end, destroy the stream with an error. ("readable.push(chunk[, encoding])")
+        """
         with monitor:
             if chunk is None:
                 self._end_of_input()
@@ -152,10 +155,7 @@ class Readable(Lifecycle):
                 self._read_more()
                 return
             self._need_readable = True  # another thread pushed: the listeners have their turn
-        if self._buffer == ():
-            self._buffer = deque()
-        self._buffer.append(chunk)
-        self._length += 1 if self._read_objects else len(chunk)
+        self._append(chunk)
         if self._need_readable:
             self._announce()
         self._read_more()
@@ -230,7 +230,7 @@ class Readable(Lifecycle):
         if self._decoder is not None:
             rest = self._decoder.decode(b'', True)
             if rest:
-                self._deliver_last(rest)
+                self._append(rest)
         self._move(EOF)
         if self._asking or not may_deliver(self._strand or self._own_strand()):
             self._announce()
@@ -239,11 +239,11 @@ class Readable(Lifecycle):
             self._emitted_readable = True
             self._announce_now()
 
-    def _deliver_last(self, rest: str) -> None:
+    def _append(self, chunk: Any) -> None:
         if self._buffer == ():
             self._buffer = deque()
-        self._buffer.append(rest)
-        self._length += 1 if self._read_objects else len(rest)
+        self._buffer.append(chunk)
+        self._length += 1 if self._read_objects else len(chunk)
 
     def _move(self, input_state: int) -> None:
         assert input_state in _MOVES[self._input], (self, self._input, input_state)
@@ -288,7 +288,8 @@ class Readable(Lifecycle):
         wait.
 
         At the end of the stream what is left is returned even if it is less. In object mode: the next object.
-        Whatever is returned is emitted as 'data' too. ("readable.read([size])") """
+        Whatever is returned is emitted as 'data' too. ("readable.read([size])")
+        """
         if size is not None and size > LARGEST_READ:
             raise errors.node_error('ERR_OUT_OF_RANGE', 'size', '<= 1GiB', size)
         with monitor:
@@ -394,12 +395,9 @@ class Readable(Lifecycle):
 
     def _end(self) -> None:
         """Everything was taken: 'end' in the next tick."""
-        if self._input != ENDED:
-            if self._input == MORE:
-                self._move(EOF)
-            if not self._end_scheduled:
-                self._end_scheduled = True
-                self._tick(self._emit_end)
+        if self._input == EOF and not self._end_scheduled:
+            self._end_scheduled = True
+            self._tick(self._emit_end)
 
     def _emit_end(self) -> None:
         self._end_scheduled = False
@@ -507,7 +505,8 @@ class Readable(Lifecycle):
 
         `destination` is a Writable, or a Python binary file: that is flushed at the end and left open.
         Returns `destination`, for a file the Writable that writes to it. Errors are not passed on: see
-        `pipeline`. ("readable.pipe(destination[, options])") """
+        `pipeline`. ("readable.pipe(destination[, options])")
+        """
         sink = sink_of(destination)
         with monitor:
             pipe = Pipe(self, sink, destination, merged(options, kwargs).get('end', True))
@@ -573,7 +572,8 @@ class Readable(Lifecycle):
         """Iterate over the chunks, waiting for each: this callback or thread waits, nobody else.
 
         Raises what the stream is destroyed with, and ERR_STREAM_PREMATURE_CLOSE if it closes before its end.
-        Leaving the loop early destroys the stream. ("readable[Symbol.asyncIterator]()") """
+        Leaving the loop early destroys the stream. ("readable[Symbol.asyncIterator]()")
+        """
         return iterate(self, True)
 
     def iterator(self, options: Options = None, **kwargs: Any) -> Iterator[Any]:
@@ -683,7 +683,8 @@ class Readable(Lifecycle):
         a binary file.
 
         The iterable may block. It is closed when the stream is destroyed, a file is not. TypeError
-        ERR_INVALID_ARG_TYPE for what cannot be iterated. ("stream.Readable.from(iterable[, options])") """
+        ERR_INVALID_ARG_TYPE for what cannot be iterated. ("stream.Readable.from(iterable[, options])")
+        """
         from nodehttp._from import from_
         return from_(iterable, merged(options, kwargs))
 

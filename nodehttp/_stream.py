@@ -18,7 +18,8 @@ Rules for the stream modules:
 - Every tick goes out on the stream's strand, so that the events of one stream stay in order and do not
   overlap even when a listener blocks. A stream that nobody gave a strand (sockets and messages have theirs)
   makes one when it first needs it.
-- State has class-level defaults: constructing a stream stores only what differs from them. """
+- State has class-level defaults: constructing a stream stores only what differs from them.
+"""
 
 from __future__ import annotations
 
@@ -245,7 +246,8 @@ class Lifecycle(Stream):
         tick. Returns the stream.
 
         Writes that are still queued are not made. `callback(error)` is called when the hook `_destroy` is
-        done. Later calls do nothing. ("readable.destroy([error])", "writable.destroy([error])") """
+        done. Later calls do nothing. ("readable.destroy([error])", "writable.destroy([error])")
+        """
         with monitor:
             self._hold_events()
             self._destroy_once(error, None if callback is None else user_callback(callback))

@@ -14,7 +14,8 @@ back in a tick, what completes later calls back at once; 'drain' before the writ
 from a tick.
 
 The short path: a write that completes at once, with nothing queued, without callback, leaves nothing behind,
-no tick either. """
+no tick either.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ from nodehttp.threadpool import internal_hook, may_deliver, monitor
 
 WRITING, ENDING, FINALIZING, FLUSHED, FINISHED = range(5)
 _MOVES = {
-    WRITING: (ENDING, FINISHED),  # FINISHED: a Duplex without this side
+    WRITING: (ENDING,),
     ENDING: (FINALIZING, FLUSHED),
     FINALIZING: (FLUSHED,),
     FLUSHED: (FINISHED,),
@@ -64,7 +65,8 @@ class Writable(Lifecycle):
 
     Options: highWaterMark (bytes, or objects), decodeStrings, defaultEncoding, objectMode, emitClose,
     autoDestroy, signal, and the hooks write, writev, final, destroy, construct. ("new
-    stream.Writable([options])") """
+    stream.Writable([options])")
+    """
 
     _output = WRITING
     _is_writable = True  # False: a Duplex without this side
@@ -141,7 +143,8 @@ class Writable(Lifecycle):
         Returns False when `highWaterMark` is reached: wait for 'drain' before writing more. `callback(error)`
         is called when the chunk has been handled. Raises TypeError ERR_STREAM_NULL_VALUES,
         ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_ENCODING; a write after end() or destroy() is an error given to
-        `callback` and, after end(), to 'error'. ("writable.write(chunk[, encoding][, callback])") """
+        `callback` and, after end(), to 'error'. ("writable.write(chunk[, encoding][, callback])")
+        """
         if callback is None and callable(encoding):
             encoding, callback = None, encoding
         if callback is not None:

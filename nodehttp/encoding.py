@@ -1,7 +1,8 @@
 """Strings to bytes and back under Node's names of encodings ("Buffers and character encodings").
 
 As lenient as Node: what cannot be encoded is replaced or cut off, never refused. A `Decoder` keeps what is
-incomplete at the end of a chunk (half a character, a third of a base64 group) for the next one. """
+incomplete at the end of a chunk (half a character, a third of a base64 group) for the next one.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ system")
 Every call that can wait for a disk runs on a thread of its own (`threadpool.submit`), one at a time for each
 stream, so that a descriptor is never closed while it is being read from. To save thread switches, a job reads
 up to `READ_AHEAD` chunks of a regular file; what the stream does not want yet waits in `_ahead`, and no more
-is read until it is gone. """
+is read until it is gone.
+"""
 
 from __future__ import annotations
 
@@ -343,7 +344,8 @@ def createReadStream(path: Any, options: Any = None, **kwargs: Any) -> ReadStrea
     Options: start, end (bytes from the beginning, both inclusive), highWaterMark (bytes, 65536), encoding,
     flags ('r'), mode, fd (an open descriptor, `path` is then ignored), autoClose (False: the descriptor stays
     open at the end), emitClose, signal. A str is the encoding. Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE.
-    ("fs.createReadStream(path[, options])") """
+    ("fs.createReadStream(path[, options])")
+    """
     return ReadStream(path, options, **kwargs)
 
 
@@ -353,7 +355,8 @@ def createWriteStream(path: Any, options: Any = None, **kwargs: Any) -> WriteStr
     Options: flags ('w'; 'a' appends, 'r+' with `start` overwrites), mode (0o666), start (bytes from the
     beginning), encoding, fd, autoClose, emitClose, flush (True: fsync before 'finish'), highWaterMark,
     signal. A str is the encoding. Raises ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE.
-    ("fs.createWriteStream(path[, options])") """
+    ("fs.createWriteStream(path[, options])")
+    """
     return WriteStream(path, options, **kwargs)
 
 

@@ -4,7 +4,8 @@ One file for each: `_stream` (what all have in common), `_readable`, `_writable`
 `_finished`, `_pipeline`.
 
 Left out: the experimental array-like methods of Readable (`map`, `filter`, ...; iterate instead), `compose`,
-web streams. """
+web streams.
+"""
 
 from nodehttp._duplex import (
     Duplex,
