@@ -29,8 +29,8 @@ from nodehttp._pipe import Pipe, sink_of
 from nodehttp._stream import (
     BYTES_MARK,
     CHUNK_TYPES,
+    CLOSED,
     CONSTRUCTING,
-    DESTROYING,
     DOOMED,
     GONE,
     OPEN,
@@ -598,7 +598,9 @@ class Readable(Lifecycle):
             heard_by = 0 if alone_with is None else 1
             if self.listenerCount('end') == heard_by and self.listenerCount('close') == heard_by:
                 self._emit_end()
-        return self._input == ENDED and self._errored is None and self._life != DESTROYING
+        if self._input != ENDED or self._errored is not None:
+            return False
+        return self._life >= CLOSED or not (self._auto_destroy and self._is_over())
 
     def _iteration_left(self) -> None:
         """An iteration was left before the end, by `break` or an exception: nobody will read the rest.
