@@ -38,6 +38,7 @@ from contextlib import nullcontext
 from typing import Any, Protocol
 
 from nodehttp import errors
+from nodehttp.holds import Holds
 from nodehttp.loop import Function, Item, Loop, Strand, monotonic
 from nodehttp.monitor import monitor, owns_monitor, release_monitor, released, retake_monitor
 from nodehttp.worker import Onlooker, Source, Worker, look_period
@@ -46,8 +47,6 @@ HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (ab
 MAX_THREADS = 128
 IDLE_LINGER = 2  # s before a surplus idle thread ends
 QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until there is some
-HOLD = 5  # ms that the first event of what a foreign thread started is held back
-ERROR_PATIENCE = 100  # ms that an 'error' of such a thing waits for a listener
 
 RESERVED = Worker()  # holds the baton while somebody is about to leave `run`: no callback begins any more
 
@@ -82,7 +81,7 @@ class Pool(Loop):
         self._detached = 0  # callbacks that run without the baton
         self._jobs: deque[tuple[Function, Function, Strand | None]] = deque()
         self._working = 0  # threads that do a job
-        self._holds: dict[int, list[Strand]] = {}  # by identity of the foreign thread
+        self.holds = Holds(self, self.release_strand)
         self.on_exit: Callable[[BaseException], None] | None = None  # told of a SystemExit outside of `run`
         self.on_stuck_exit: Callable[[BaseException], Any] | None = None  # the same, if `run` cannot see it
         self.let_go = False  # `run` was left by SystemExit: nothing is waited for at the end of the process
@@ -269,6 +268,7 @@ class Pool(Loop):
                 self.man()
         else:
             self.appoint_watcher()
+        self.tell_if_idle()
 
     def _successor(self) -> Worker | None:
         """Choose who gets the baton: an idle thread, the watcher, a new one."""
@@ -313,26 +313,29 @@ class Pool(Loop):
         last = monotonic() * 1000
         while (self._watcher is worker and self.handoff_after is not None
                and not (self._may_leave(worker) if worker.is_runner else self._lacks_helper())):
-            period = look_period(self.handoff_after)
-            passed = monotonic() * 1000 - last
-            if passed >= period:  # else it was woken up to see whether it is needed elsewhere
-                last += passed
-                holder, turn = self.holder, self._turn
-                quiet = 0 if self._busy or turn != onlooker.turn else quiet + 1
-                if not self._busy or holder is None:
-                    onlooker.rest(turn)
-                elif turn != onlooker.turn or onlooker.is_resting:
-                    onlooker.begin(turn, holder)
-                elif onlooker.is_enough(holder, passed, passed - period):
-                    self._take_baton(worker, holder)
-                    return
-                passed = 0.0
             if quiet > QUIET_LOOKS:
                 self._watcher_asleep = True
                 self._park(worker)
-                quiet = 0
-            else:
-                self._park(worker, (period - passed) / 1000)
+                quiet, last = 0, monotonic() * 1000
+                continue
+            period = look_period(self.handoff_after)
+            state = release_monitor()
+            try:
+                worker.gate.wait(max(0, last + period - monotonic() * 1000) / 1000)
+                passed = monotonic() * 1000 - last
+                if passed < period:
+                    continue  # woken up to see whether it is needed elsewhere
+                holder, turn, seen = self.holder, self._turn, onlooker.turn
+                running = holder if self._busy else None
+                onlooker.look(turn, running.clocks if running else None, passed, passed - period)
+            finally:
+                retake_monitor(state)
+            last += passed
+            quiet = 0 if running or turn != seen else quiet + 1
+            if (onlooker.is_enough and running and running is self.holder
+                    and self._busy and self._turn == turn):
+                self._take_baton(worker, running)
+                return
         if self._watcher is worker:  # strict mode now, or a job that nobody else can do
             self._watcher = None
             self._watcher_asleep = False
@@ -379,9 +382,8 @@ class Pool(Loop):
     def _defer(self, strand: Strand, item: Item, is_tick: bool) -> None:
         strand.backlog.append((is_tick, item))
         self._deferred += 1
-        if strand.held_until:
-            remaining = max(0.0, strand.held_until - monotonic() * 1000)
-            self.start_timer(remaining, self._end_hold, strand, ref=False)
+        if strand.hold is not None:
+            self.holds.check_later(strand)
 
     def pass_on(self) -> bool:
         """The calling thread, in a callback, gives the baton away and keeps its strand; False if nobody can
@@ -408,6 +410,7 @@ class Pool(Loop):
             successor = self._successor()
             if successor is None:
                 return False
+            worker.was_polling = not self._busy
             self._give(successor)
         else:
             worker.detached = False
@@ -445,7 +448,10 @@ class Pool(Loop):
                 # that stands still, 3. and takes the baton from a thread that has not even woken up.
                 self._returning = False
                 self._turn += 1
-                self._busy = True
+                self._busy = not worker.was_polling
+                if worker.was_polling:  # a signal handler has waited, on top of a poll that will go on
+                    worker.was_polling = False
+                    self.wake()
 
     def wait(self, worker: Worker, awaited: Awaited) -> None:
         """Wait, in a callback, until `awaited` is done."""
@@ -494,46 +500,14 @@ class Pool(Loop):
     def hold(self, strand: Strand) -> None:
         """What the calling thread has just started keeps its first events for a while, if that thread is not
         of the pool."""
-        identity = threading.get_ident()
-        if identity in self._workers:
-            return
-        now = monotonic() * 1000
-        strand.patient_until = now + ERROR_PATIENCE
-        if not strand.held_until:
-            strand.busy += 1
-            self._remember_hold(identity, strand)
-        strand.held_until = now + HOLD
-
-    def _remember_hold(self, identity: int, strand: Strand) -> None:
-        if len(self._holds) > 64:  # threads that have ended: forget those whose holds are over
-            self._holds = {key: held for key, held in self._holds.items()
-                           if any(strand.held_until for strand in held)}
-        held = self._holds.setdefault(identity, [])
-        if len(held) > 64:  # a thread that never waits
-            held[:] = [strand for strand in held if strand.held_until]
-        held.append(strand)
-
-    def _end_hold(self, strand: Strand) -> None:
-        if strand.held_until:
-            remaining = strand.held_until - monotonic() * 1000
-            if remaining > 0:
-                self.start_timer(remaining, self._end_hold, strand, ref=False)
-                return
-            strand.held_until = 0.0
-            self.release_strand(strand)
-
-    def end_holds(self) -> None:
-        """The calling foreign thread begins to wait: it has said all it wanted."""
-        for strand in self._holds.pop(threading.get_ident(), ()):
-            if strand.held_until:
-                strand.held_until = 0.0
-                self.release_strand(strand)
+        if threading.get_ident() not in self._workers:
+            self.holds.begin(strand)
 
     def end_holds_of_caller(self) -> None:
         """For what waits by other means than ours: let go what the calling thread has started. Takes the
         monitor itself."""
         with monitor:
-            self.end_holds()
+            self.holds.end()
 
     # The calling thread as a member
 
@@ -543,7 +517,7 @@ class Pool(Loop):
             identity = threading.get_ident()
             if identity in self._workers:
                 raise errors.Error('run() was called from a callback')
-            self.end_holds()
+            self.holds.end()
             self.begin_life()
             worker = Worker(is_runner=True)
             worker.begin()

@@ -17,10 +17,13 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nodehttp.monitor import release_monitor, retake_monitor
 from nodehttp.poller import READ, WRITE, make_poller
+
+if TYPE_CHECKING:
+    from nodehttp.holds import Hold
 
 Function = Callable[..., Any]
 
@@ -31,18 +34,17 @@ monotonic = time.monotonic
 class Strand:
     """The events of one connection, in order and never two at once. Used with the monitor held.
 
-    `busy` counts who keeps its items waiting (a detached callback, a foreign thread's hold). `resume`, if
-    set, is scheduled when a callback of the strand begins to wait in the middle of a delivery: go on reading
-    or parsing.
+    `busy` counts who keeps its items waiting (a detached callback, a hold). `resume`, if set, is scheduled
+    when a callback of the strand begins to wait in the middle of a delivery: go on reading or parsing.
     """
 
-    __slots__ = ('backlog', 'busy', 'held_until', 'patient_until', 'resume')
+    __slots__ = ('backlog', 'busy', 'hold', 'patient_until', 'resume')
 
     def __init__(self) -> None:
         self.busy = 0
         self.backlog: list[tuple[bool, Item]] = []  # (was it a tick, item)
-        self.held_until = 0.0
-        self.patient_until = 0.0
+        self.hold: Hold | None = None
+        self.patient_until = 0.0  # ms; so long an 'error' waits for a listener
         self.resume: Callable[[], Any] | None = None
 
     def __repr__(self) -> str:
@@ -333,6 +335,12 @@ class Loop:
         """Is anything referenced open, or left to be run?"""
         return bool(self.references > 0 or self.ticks or self.ready or self._closing or self._deferred)
 
+    def tell_if_idle(self) -> None:
+        """Tell who wants to know that nothing is left to be done, if that is so."""
+        if self.on_idle and not self.is_alive():
+            for tell in self.on_idle:
+                tell()
+
     def describe_open(self) -> list[str]:
         """Say what is open, for those who want to be sure that nothing is."""
         timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
@@ -377,9 +385,7 @@ class Loop:
         if self._immediates or self._closing:
             timeout = 0
         else:
-            if self.on_idle and not self.is_alive():
-                for tell in self.on_idle:
-                    tell()
+            self.tell_if_idle()
             self._polling_until = float('inf')
             timers = self._timers
             while timers and not timers[0][2].is_due(timers[0][1]):
@@ -387,13 +393,14 @@ class Loop:
             if timers:
                 self._polling_until = timers[0][0]
                 timeout = max(0, self._polling_until / 1000 - monotonic())
-        poller = self.poller
+        poller, holder = self.poller, self.holder
         state = release_monitor()
         try:
             events = poller.poll(timeout)
         finally:
             retake_monitor(state)
-            self._polling_until = None
+            if self.holder is holder:
+                self._polling_until = None
         self.now = monotonic() * 1000
         watches = self.watches
         for fd, mask in events:
@@ -401,20 +408,33 @@ class Loop:
             if watch is not None:
                 watch.polled(mask)
             elif self._wake_fds is not None and fd == self._wake_fds[0]:
-                os.read(fd, 64)
+                self._clear_wake()
+        if self.holder is not holder:
+            self.notify()  # somebody else polls by now, and knows nothing of these events
 
     def notify(self) -> None:
         """Something is to be done: see to it that somebody notices."""
         if self._polling_until is not None:
             self._polling_until = None  # once is enough
-            if self._wake_fds is None:
-                self._wake_fds = self._open_wake_fds()
-            os.write(self._wake_fds[1], b'\1\0\0\0\0\0\0\0')
+            self.wake()
         elif self.holder is None:
             self.man()
 
+    def wake(self) -> None:
+        """Let the poll of the holder end, or the next one."""
+        if self._wake_fds is None:
+            self._wake_fds = self._open_wake_fds()
+        os.write(self._wake_fds[1], b'\1\0\0\0\0\0\0\0')
+
     def man(self) -> None:
         """Nobody runs the loop and somebody should: overridden by the pool."""
+
+    def _clear_wake(self) -> None:
+        assert self._wake_fds is not None
+        try:
+            os.read(self._wake_fds[0], 64)
+        except BlockingIOError:  # two threads were woken up, of which one has lost the baton meanwhile
+            pass
 
     def _open_wake_fds(self) -> tuple[int, int]:
         if hasattr(os, 'eventfd'):

@@ -73,7 +73,7 @@ class Waiter:
         return self._value
 
     def _wait_foreign(self, timeout: float | None) -> None:
-        pool.end_holds()
+        pool.holds.end()
         self._gate = gate = Gate()
         deadline = None if timeout is None else monotonic() + timeout
         while not self.done:
@@ -105,7 +105,7 @@ def blocking() -> Iterator[None]:
     with monitor:
         worker = pool.current()
         if worker is None:
-            pool.end_holds()
+            pool.holds.end()
         elif not pool.leave(worker):
             worker = None  # nobody can take the baton: simply block
         else:

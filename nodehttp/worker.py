@@ -47,51 +47,26 @@ class Source:
             self.blocky, self.prompt = False, 0
 
 
-class Worker:
-    """A thread of the pool.
+class Clocks:
+    """What one thread has used, for others to read. Made by that thread."""
 
-    The callback that it runs is *attached* while it has the baton, *detached* while it goes on without, and
-    *away* while it waits on purpose.
-    """
+    __slots__ = ('_clock', '_schedstat', '_task')
 
-    __slots__ = ('_clock', '_schedstat', '_task', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand',
-                 'source', 'strand', 'waits')
-
-    def __init__(self, is_runner: bool = False) -> None:
-        self.gate = Gate()
-        self.is_runner = is_runner  # the thread of somebody who has called `run`
-        self.detached = False
-        self.waits = 0  # counts the waits that are over
-        self.strand: Strand | None = None  # of the item that runs, or ran last
-        self.kept_strand: Strand | None = None  # the one that it keeps busy while detached
-        self.source: Source | None = None
-        self.exit: BaseException | None = None  # what `run` has to raise
-        self._clock: int | None = None
-        self._schedstat: int | None = None
-        self._task = ''
-
-    def begin(self) -> None:
-        """Find the clocks of the calling thread."""
+    def __init__(self) -> None:
         self._task = f'/proc/self/task/{threading.get_native_id()}/'
-        if hasattr(time, 'pthread_getcpuclockid'):
-            self._clock = time.pthread_getcpuclockid(threading.get_ident())
-        try:
-            self._schedstat = os.open(self._task + 'schedstat', os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self._schedstat = None
+        self._clock = time.pthread_getcpuclockid(threading.get_ident()) if _HAS_CLOCK else None
+        self._schedstat: int | None = None
 
-    def finish(self) -> None:
-        """Close what `begin` opened."""
-        if self._schedstat is not None:
-            os.close(self._schedstat)
-            self._schedstat = None
+    def processor_time(self) -> float:
+        """Return the processor time in ms; without such a clock, the time. OSError: the thread has ended."""
+        return (monotonic() if self._clock is None else time.clock_gettime(self._clock)) * 1000
 
     def sample(self) -> tuple[float, bytes]:
-        """Return the processor time in ms (without such a clock, the time), and `schedstat`. One of them
-        changes whenever the thread runs, has waited for a processor, or wakes up."""
-        clock = self._clock
-        return ((monotonic() if clock is None else time.clock_gettime(clock)) * 1000,
-                b'' if self._schedstat is None else os.pread(self._schedstat, 80, 0))
+        """Return the processor time and `schedstat`: one of them changes whenever the thread runs, has waited
+        for a processor, or wakes up. OSError: the thread has ended."""
+        if self._schedstat is None and _HAS_SCHEDSTAT:
+            self._schedstat = os.open(self._task + 'schedstat', os.O_RDONLY | os.O_CLOEXEC)
+        return self.processor_time(), b'' if self._schedstat is None else os.pread(self._schedstat, 80, 0)
 
     def is_runnable(self) -> bool:
         """Does it run, or want a processor right now? (False where nobody knows.)"""
@@ -100,6 +75,48 @@ class Worker:
                 return file.read().rpartition(b')')[2].split()[0] == b'R'
         except OSError:
             return False
+
+    def close(self) -> None:
+        """Give back what `sample` keeps open."""
+        if self._schedstat is not None:
+            os.close(self._schedstat)
+            self._schedstat = None
+
+
+_HAS_CLOCK = hasattr(time, 'pthread_getcpuclockid')
+_HAS_SCHEDSTAT = os.path.exists('/proc/self/schedstat')
+
+
+class Worker:
+    """A thread of the pool.
+
+    The callback that it runs is *attached* while it has the baton, *detached* while it goes on without, and
+    *away* while it waits on purpose.
+    """
+
+    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand', 'source', 'strand',
+                 'waits', 'was_polling')
+
+    def __init__(self, is_runner: bool = False) -> None:
+        self.gate = Gate()
+        self.is_runner = is_runner  # the thread of somebody who has called `run`
+        self.clocks: Clocks | None = None  # None: it has not begun yet
+        self.detached = False
+        self.waits = 0  # counts the waits that are over
+        self.was_polling = False  # what waits is a signal handler
+        self.strand: Strand | None = None  # of the item that runs, or ran last
+        self.kept_strand: Strand | None = None  # the one that it keeps busy while detached
+        self.source: Source | None = None
+        self.exit: BaseException | None = None  # what `run` has to raise
+
+    def begin(self) -> None:
+        """The calling thread is the one."""
+        self.clocks = Clocks()
+
+    def finish(self) -> None:
+        """The thread leaves the pool."""
+        if self.clocks is not None:
+            self.clocks.close()
 
 
 def _processor_wait(schedstat: bytes) -> float:
@@ -113,39 +130,46 @@ def look_period(handoff_after: float) -> float:
 
 
 class Onlooker:
-    """What the watcher has seen of the callback that is running. Nothing in it is shared."""
+    """What the watcher has seen of the callback that is running.
+
+    It looks without the monitor, but must have it for a moment between two looks: should the other one wait
+    for just that, it wakes up.
+    """
 
     def __init__(self) -> None:
         self.turn = -1  # the dispatch that was seen last
-        self.is_resting = True  # nothing was running
+        self.is_enough = False  # it has had the baton for long enough
+        self._is_resting = True  # nothing was running
         self._began = 0.0  # processor time when it was first seen
         self._last: tuple[float, bytes] = (0.0, b'')
         self._still = 0.0  # ms for which it stood still
         self._window: tuple[float, tuple[float, bytes]] | None = None  # where looks in time began
         self._looks = 0
 
-    def rest(self, turn: int) -> None:
-        """Nothing is running, and `turn` was the last dispatch."""
-        self.turn, self.is_resting = turn, True
-
-    def begin(self, turn: int, worker: Worker) -> None:
-        """A dispatch is seen for the first time."""
-        self.turn, self.is_resting, self._still, self._window = turn, False, 0.0, None
-        self._last = worker.sample()
-        self._began = self._last[0]
-
-    def is_enough(self, worker: Worker, passed: float, late: float) -> bool:
-        """Look again, `passed` ms after the last look, which is `late` ms later than was meant: has the
-        callback had the baton for long enough?"""
-        last, self._last = self._last, worker.sample()
-        if self._last[0] - self._began >= COMPUTE_LIMIT:
-            return True
-        if self._last == last:
+    def look(self, turn: int, clocks: Clocks | None, passed: float, late: float) -> None:
+        """Look at what runs now: dispatch `turn` on the thread of `clocks` (None: nothing), `passed` ms after
+        the last look, which is `late` ms later than was meant."""
+        is_new, self.turn = turn != self.turn or self._is_resting, turn
+        self._is_resting = True
+        self.is_enough = False
+        if clocks is None:
+            return
+        try:
+            last, self._last = self._last, clocks.sample()
+        except OSError:  # the thread has just left the pool
+            return
+        self._is_resting = False
+        if is_new:
+            self._began, self._still, self._window = self._last[0], 0.0, None
+        elif self._last[0] - self._began >= COMPUTE_LIMIT:
+            self.is_enough = True
+        elif self._last == last:
             self._still += passed
             patience = (2.5 if late > LATE else 1.1) * sys.getswitchinterval() * 1000
-            return self._still > patience and not worker.is_runnable()
-        self._still = 0.0
-        return self._is_chatty(late) and not worker.is_runnable()
+            self.is_enough = self._still > patience and not clocks.is_runnable()
+        else:
+            self._still = 0.0
+            self.is_enough = self._is_chatty(late) and not clocks.is_runnable()
 
     def _is_chatty(self, late: float) -> bool:
         """Does it wait most of the time, but wake up all the time? A hundred small queries, one after the

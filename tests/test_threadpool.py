@@ -1,0 +1,1152 @@
+"""The baton. The sections are the rules of the design: what the pool promises about threads."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, Recorder
+from pool_tools import (
+    Echo,
+    Latency,
+    Witness,
+    from_source,
+    hogs_as_processes,
+    hogs_as_threads,
+    run_program,
+    soon,
+)
+
+from nodehttp import baton, events, holds, threadpool, timers
+from nodehttp.threadpool import (
+    Source,
+    Strand,
+    Waiter,
+    blocking,
+    call_closing,
+    call_soon,
+    call_user,
+    configure,
+    monitor,
+    next_tick,
+    pool,
+    run,
+    set_immediate,
+    start_timer,
+    submit,
+)
+
+
+@pytest.fixture(autouse=True)
+def defaults() -> Iterator[None]:
+    """The pool is as it was before."""
+    yield
+    configure()
+
+
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> Callable[[], type[BaseException]]:
+    """reported() -> the class of the next exception that escaped from a callback."""
+    caught = queue.Queue[type[BaseException]]()
+    monkeypatch.setattr(threading, 'excepthook', lambda args: caught.put(args.exc_type))
+    return lambda: caught.get(timeout=MUST_NOT_EXPIRE)
+
+
+def drain() -> None:
+    """Wait until every item that is queued now has run."""
+    waiter = Waiter()
+    soon(waiter.set)
+    waiter.wait(MUST_NOT_EXPIRE)
+
+
+def shrink_pool(threads: int = 2) -> None:
+    """Let the idle threads of earlier tests end."""
+    linger, baton.IDLE_LINGER = baton.IDLE_LINGER, 0.001
+    try:
+        deadline = time.monotonic() + MUST_NOT_EXPIRE
+        with monitor:
+            for worker in pool._idle:
+                worker.gate.open()  # to look at the new time
+        while len(pool._workers) > threads and time.monotonic() < deadline:
+            time.sleep(0.001)
+    finally:
+        baton.IDLE_LINGER = linger
+    assert len(pool._workers) <= threads, pool
+
+
+# Order: what the holder does next
+
+
+def test_order_of_ticks_immediates_closing_and_timers(record: Recorder) -> None:
+    # As Node does it in the callback of fs.readFile.
+    def event() -> None:
+        timers.setTimeout(lambda: record('timeout'), 0)
+        timers.setImmediate(first)
+        timers.setImmediate(lambda: record('immediate 2'))
+        timers.nextTick(lambda: (record('tick 1'), timers.nextTick(lambda: record('nested tick'))))
+        timers.nextTick(lambda: record('tick 2'))
+        with monitor:
+            call_closing(record, 'closing')
+        time.sleep(0.002)
+        record('sync')
+
+    def first() -> None:
+        record('immediate 1')
+        timers.setImmediate(lambda: record('nested immediate'))
+        timers.nextTick(lambda: record('tick in immediate'))
+
+    echo = Echo(lambda data: (event(), data)[1])
+    try:
+        echo.ask(b'x')
+        assert record.wait_count(10) == [
+            'sync', 'tick 1', 'tick 2', 'nested tick', 'immediate 1', 'tick in immediate', 'immediate 2',
+            'closing', 'timeout', 'nested immediate']
+    finally:
+        echo.close()
+
+
+def test_items_are_run_in_the_order_of_any_thread(record: Recorder) -> None:
+    for number in range(100):
+        soon(record, number)
+    assert record.wait_count(100) == list(range(100))
+
+
+# Rule 1: callbacks that do not block never overlap
+
+
+def busy_loop(witness: Witness, seconds: float, sockets: int = 100) -> None:
+    """Sockets, timers, immediates and ticks as fast as they go; each looks whether it is alone."""
+    end = time.monotonic() + seconds
+    running = True
+
+    @witness
+    def answer(data: bytes) -> bytes:
+        sum(range(50))
+        timers.nextTick(witness(lambda: sum(range(50))))
+        return data
+
+    @witness
+    def again() -> None:
+        if running:
+            timers.setTimeout(again, 1)
+            timers.setImmediate(witness(lambda: None))
+
+    echoes = [Echo(answer, Strand()) for _ in range(sockets)]
+    try:
+        for _ in range(10):
+            timers.setTimeout(again, 1)
+        while time.monotonic() < end:
+            for echo in echoes:
+                echo.client.send(b'x')
+            for echo in echoes:
+                assert echo.client.recv(1) == b'x'
+    finally:
+        running = False
+        for echo in echoes:
+            echo.close()
+
+
+def test_prompt_callbacks_never_overlap() -> None:
+    witness = Witness()
+    busy_loop(witness, 0.3)
+    assert witness.overlaps == 0
+    assert witness.calls > 1000
+
+
+def test_prompt_callbacks_never_overlap_beside_hogs_in_other_processes() -> None:
+    witness = Witness()
+    with hogs_as_processes():
+        busy_loop(witness, 1.5)
+    assert witness.overlaps == 0
+    assert witness.calls > 500
+
+
+def test_prompt_callbacks_never_overlap_beside_hogs_in_this_process() -> None:
+    witness = Witness()
+    with hogs_as_threads():
+        busy_loop(witness, 1.5, sockets=3)  # every system call waits 20 ms for the interpreter's lock
+    assert witness.overlaps == 0
+    assert witness.calls > 20
+
+
+def test_prompt_callbacks_never_overlap_when_threads_switch_all_the_time() -> None:
+    witness = Witness()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        busy_loop(witness, 0.3)
+    finally:
+        sys.setswitchinterval(interval)
+    assert witness.overlaps == 0
+
+
+def test_a_garbage_collection_is_no_blocking() -> None:
+    import gc
+    witness = Witness()
+    rubbish: Any = [[[] for _ in range(100)] for _ in range(2000)]
+    done = Waiter()
+
+    def collect() -> None:
+        gc.collect()
+        gc.collect()
+        done.set()
+
+    for _ in range(3):
+        done = Waiter()
+        soon(witness(collect))
+        for _ in range(10):
+            soon(witness(lambda: None))
+        done.wait(MUST_NOT_EXPIRE)
+    drain()
+    assert witness.overlaps == 0
+    assert rubbish
+
+
+# Rule 2: a callback that waits, or computes for long, does not stop the others
+
+
+def delay_beside(callback: Callable[[], Any], limit: float) -> float:
+    """How long (ms) the others wait beside a callback, at worst. A busy machine deserves a second try."""
+    worst = []
+    while len(worst) < 3 and min(worst, default=limit) >= limit:
+        latency = Latency()
+        done = Waiter()
+        soon(lambda done=done: (callback(), done.set()))
+        done.wait(MUST_NOT_EXPIRE)
+        worst.append(latency.stop())
+    return min(worst)
+
+
+def compute(seconds: float) -> None:
+    """Use the processor."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_a_callback_that_sleeps_does_not_delay_the_others() -> None:
+    assert delay_beside(lambda: time.sleep(1), 50) < 50
+
+
+def test_a_callback_that_computes_does_not_delay_the_others_for_long() -> None:
+    assert delay_beside(lambda: compute(1), 250) < 250
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs schedstat')
+def test_a_callback_that_waits_a_little_again_and_again_does_not_delay_the_others() -> None:
+    def query_a_lot() -> None:
+        for _ in range(200):
+            time.sleep(0.002)
+
+    assert delay_beside(query_a_lot, 80) < 80
+
+
+def test_a_callback_that_blocks_goes_on_where_it_was(record: Recorder) -> None:
+    release = threading.Event()
+
+    def blocked() -> None:
+        thread = threading.get_ident()
+        release.wait(MUST_NOT_EXPIRE)
+        record('blocked callback', threading.get_ident() == thread)
+
+    soon(blocked)
+    soon(record, 'another')
+    soon(release.set)
+    assert record.wait_count(2) == ['another', ('blocked callback', True)]
+
+
+def test_many_callbacks_that_block_one_after_the_other() -> None:
+    release = threading.Event()
+    reached = queue.Queue[int]()
+    for number in range(20):
+        soon(lambda number=number: (reached.put(number), release.wait(MUST_NOT_EXPIRE)))
+    assert [reached.get(timeout=MUST_NOT_EXPIRE) for _ in range(20)] == list(range(20))
+    release.set()
+
+
+# Rule 3: sources whose callbacks block
+
+
+def test_64_callbacks_of_one_source_that_sleep_run_at_once() -> None:
+    source = Source()
+    done = queue.Queue[float]()
+    began = time.monotonic()
+    with monitor:
+        for _ in range(64):
+            call_soon(from_source, source, lambda: (time.sleep(0.1), done.put(time.monotonic())),
+                      strand=Strand())
+    last = max(done.get(timeout=MUST_NOT_EXPIRE) for _ in range(64))
+    assert last - began < 0.4
+
+
+def test_a_source_is_trusted_again_when_its_callbacks_are_prompt() -> None:
+    source = Source()
+    done = Waiter()
+    with monitor:
+        call_soon(from_source, source, lambda: (time.sleep(0.05), done.set()))
+    done.wait(MUST_NOT_EXPIRE)
+    assert source.blocky
+    for _ in range(200):
+        done = Waiter()
+        with monitor:
+            call_soon(from_source, source, done.set)
+        done.wait(MUST_NOT_EXPIRE)
+        if not source.blocky:
+            break
+    assert not source.blocky
+
+
+# Rule 4: the events of one connection stay in order
+
+
+def test_a_strand_keeps_its_order_while_its_callback_is_detached(record: Recorder) -> None:
+    strand, release = Strand(), threading.Event()
+
+    def blocked() -> None:
+        release.wait(MUST_NOT_EXPIRE)
+        record(0)
+
+    soon(blocked, strand=strand)
+    for number in range(1, 20):
+        soon(record, number, strand=strand)
+    soon(record, 'another connection')
+    record.wait_for('another connection')
+    assert record.events == ['another connection']
+    release.set()
+    assert record.wait_count(21) == ['another connection', *range(20)]
+
+
+def test_a_connection_is_not_read_while_its_callback_is_detached(record: Recorder) -> None:
+    release = threading.Event()
+    witness = Witness()
+
+    @witness
+    def answer(data: bytes) -> bytes:
+        record(data)
+        if data == b'1':
+            release.wait(MUST_NOT_EXPIRE)
+        return data
+
+    echo = Echo(answer, Strand())
+    try:
+        for data in (b'1', b'2', b'3'):
+            echo.client.send(data)
+            record.wait_for(b'1')
+        drain()
+        time.sleep(0.02)  # long enough for the baton to be taken
+        drain()
+        assert record.events == [b'1']
+        release.set()
+        assert record.wait_count(2)[:2] == [b'1', b'23']
+        echo.client.recv(1)
+        echo.client.recv(2)
+        assert witness.overlaps == 0
+    finally:
+        echo.close()
+
+
+def test_ticks_of_a_detached_callback_come_before_the_events_behind_it(record: Recorder) -> None:
+    strand, release = Strand(), threading.Event()
+
+    def blocked() -> None:
+        with monitor:
+            next_tick(record, 'tick', strand=strand)
+        release.wait(MUST_NOT_EXPIRE)
+        with monitor:
+            next_tick(record, 'later tick', strand=strand)
+        record('end')
+
+    soon(blocked, strand=strand)
+    soon(record, 'event', strand=strand)
+    soon(record, 'another connection')
+    record.wait_for('another connection')
+    release.set()
+    assert record.wait_for('event')[1:] == ['end', 'tick', 'later tick', 'event']
+
+
+def test_strands_keep_their_order_under_load() -> None:
+    strands = [Strand() for _ in range(8)]
+    seen: list[list[int]] = [[] for _ in strands]
+    witnesses = [Witness() for _ in strands]
+    count = 60
+
+    def callback(index: int, number: int) -> None:
+        seen[index].append(number)
+        if (index + number) % 29 == 0:
+            time.sleep(0.012)
+        elif (index + number) % 13 == 0:
+            with blocking():
+                pass
+
+    def feed() -> None:
+        for number in range(count):
+            for index, strand in enumerate(strands):
+                soon(witnesses[index](callback), index, number, strand=strand)
+
+    feed()
+    deadline = time.monotonic() + MUST_NOT_EXPIRE
+    while any(len(numbers) < count for numbers in seen) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    # A callback that waits leaves its strand free, so that only the order of their beginnings is sure.
+    assert seen == [list(range(count))] * len(strands)
+
+
+# Rule 5: the monitor
+
+
+def test_the_monitor_is_free_while_a_callback_runs() -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def callback() -> None:
+        asked.set()
+        assert answered.wait(MUST_NOT_EXPIRE)
+
+    soon(callback)
+    asked.wait(MUST_NOT_EXPIRE)
+    timer = timers.setTimeout(lambda: None, 1000)
+    timer.close()
+    answered.set()
+    drain()
+
+
+def test_another_thread_gets_the_monitor_beside_a_saturated_loop() -> None:
+    running = True
+
+    def item() -> None:
+        call_user(sum, range(200))
+        if running:
+            call_soon(item)
+
+    with monitor:
+        call_soon(item)
+    try:
+        waits = []
+        for _ in range(30):
+            began = time.monotonic()
+            with monitor:
+                pass
+            waits.append(time.monotonic() - began)
+            time.sleep(0.001)
+    finally:
+        running = False
+    assert sorted(waits)[len(waits) // 2] < 0.01
+    assert max(waits) < 0.1
+    drain()
+
+
+# Rule 6: waiting
+
+
+def test_callbacks_that_wait_take_turns() -> None:
+    witness = Witness()
+    emitter = events.EventEmitter()
+    emitter.setMaxListeners(0)
+    done = queue.Queue[int]()
+
+    def go_away(wait: Callable[[], Any]) -> None:
+        witness.leave()
+        wait()
+        witness.enter()
+
+    def callback(number: int) -> None:
+        def block() -> None:
+            with blocking():
+                time.sleep(0.001)
+        for _ in range(5):
+            go_away(lambda: timers.sleep(1))
+            sum(range(100))
+            go_away(block)
+            go_away(lambda: events.once(emitter, 'beat'))
+        done.put(number)
+
+    beat = timers.setInterval(lambda: emitter.emit('beat'), 2)
+    for number in range(30):
+        soon(witness(callback), number)
+    try:
+        assert sorted(done.get(timeout=MUST_NOT_EXPIRE) for _ in range(30)) == list(range(30))
+    finally:
+        beat.close()
+    drain()
+    assert witness.overlaps == 0
+
+
+def test_a_callback_that_waits_leaves_its_strand(record: Recorder) -> None:
+    strand, waiter = Strand(), Waiter()
+
+    def callback() -> None:
+        record('waits')
+        record(waiter.wait())
+
+    soon(callback, strand=strand)
+    soon(record, 'next of the strand', strand=strand)
+    soon(lambda: waiter.set('goes on'), strand=strand)
+    assert record.wait_count(3) == ['waits', 'next of the strand', 'goes on']
+
+
+def test_a_detached_callback_that_waits_leaves_its_strand_too(record: Recorder) -> None:
+    strand, waiter, release = Strand(), Waiter(), threading.Event()
+
+    def callback() -> None:
+        release.wait(MUST_NOT_EXPIRE)
+        record(waiter.wait())
+
+    soon(callback, strand=strand)
+    soon(release.set)  # comes only if the callback was detached
+    soon(lambda: waiter.set('goes on'), strand=strand)
+    assert record.wait_count(1) == ['goes on']
+
+
+def test_the_strand_is_told_that_its_callback_waits(record: Recorder) -> None:
+    strand, waiter = Strand(), Waiter()
+    strand.resume = lambda: (record('resume'), waiter.set())
+    soon(lambda: (waiter.wait(), record('goes on')), strand=strand)
+    assert record.wait_count(2) == ['resume', 'goes on']
+
+
+def test_a_wait_ends_with_the_error_it_was_given() -> None:
+    waiter = Waiter()
+    soon(lambda: waiter.fail(KeyError('x')))
+    with pytest.raises(KeyError):
+        waiter.wait(MUST_NOT_EXPIRE)
+
+
+def test_the_first_result_counts() -> None:
+    waiter = Waiter()
+    waiter.set(1)
+    waiter.set(2)
+    waiter.fail(KeyError())
+    assert waiter.wait() == 1
+
+
+@pytest.mark.parametrize('in_callback', [False, True])
+def test_a_wait_has_a_deadline(in_callback: bool) -> None:
+    caught = queue.Queue[BaseException]()
+
+    def wait() -> None:
+        try:
+            Waiter().wait(0.01)
+        except TimeoutError as error:
+            caught.put(error)
+
+    if in_callback:
+        soon(wait)
+    else:
+        wait()
+    assert str(caught.get(timeout=MUST_NOT_EXPIRE)) == 'timed out'
+
+
+def test_blocking_outside_of_callbacks_does_nothing() -> None:
+    with blocking():
+        pass
+
+
+def test_an_exception_passes_through_blocking(reported: Callable[[], type]) -> None:
+    witness = Witness()
+
+    @witness
+    def callback() -> None:
+        witness.leave()
+        try:
+            with blocking():
+                raise KeyError('x')
+        finally:
+            witness.enter()
+
+    soon(callback)
+    assert reported() is KeyError
+    assert witness.overlaps == 0
+
+
+def test_waits_within_waits() -> None:
+    done = queue.Queue[int]()
+
+    def callback(depth: int) -> None:
+        waiter = Waiter()
+        if depth:
+            soon(lambda: (callback(depth - 1), waiter.set()))
+            waiter.wait(MUST_NOT_EXPIRE)
+        done.put(depth)
+
+    soon(callback, 10)
+    assert [done.get(timeout=MUST_NOT_EXPIRE) for _ in range(11)] == list(range(11))
+
+
+# Rule 7: what other threads start
+
+
+def in_thread(function: Callable[[], None]) -> None:
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join(MUST_NOT_EXPIRE)
+    assert not thread.is_alive()
+
+
+class Started(events.EventEmitter):
+    """Something whose first event is ready at once."""
+
+    def __init__(self, event: str, *args: Any) -> None:
+        self._strand = Strand()
+        with monitor:
+            threadpool.hold(self._strand)
+            next_tick(self._fire, event, *args, strand=self._strand)
+
+
+def test_the_first_event_waits_for_the_listener_of_the_next_line(record: Recorder) -> None:
+    for number in range(1000):
+        Started('ready').on('ready', lambda number=number: record(number))
+    record.wait_count(1000)
+    assert sorted(record.events) == list(range(1000))
+
+
+def test_an_error_waits_longer_for_its_listener(escaped: list[BaseException], record: Recorder) -> None:
+    started = Started('error', KeyError('x'))
+    time.sleep(0.03)  # much longer than the first event is held back
+    started.on('error', lambda error: record(type(error)))
+    assert record.wait_count(1) == [KeyError]
+    assert escaped == []
+
+
+def test_an_error_that_waits_for_its_listener_stops_nobody(escaped: list[BaseException],
+                                                           record: Recorder) -> None:
+    witness = Witness()
+    latency = Latency()
+    started = Started('error', KeyError('x'))
+    with monitor:
+        next_tick(call_user, record, 'close', strand=started._strand)
+    time.sleep(0.03)
+    started.on('error', witness(lambda error: record('error')))
+    assert record.wait_count(2) == ['error', 'close']
+    assert latency.stop() < 25
+    assert escaped == []
+
+
+def test_an_error_without_listener_is_reported(reported: Callable[[], type]) -> None:
+    Started('error', KeyError('x'))
+    assert reported() is KeyError
+
+
+def test_the_first_event_comes_when_the_thread_waits(
+        record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody waits for the 5 ms: with a hold of an hour all of this would hang.
+    monkeypatch.setattr(holds, 'HOLD', 3_600_000)
+    monkeypatch.setattr(holds, 'PATIENCE', 3_600_000)
+
+    def start_and_wait(wait: Callable[[Started], Any]) -> None:
+        started = Started('ready')
+        started.on('ready', lambda: record('ready'))
+        wait(started)
+    in_thread(lambda: start_and_wait(lambda started: events.once(started, 'ready')))
+    in_thread(lambda: start_and_wait(lambda started: timers.sleep(1)))
+    in_thread(lambda: start_and_wait(lambda started: blocking().__enter__()))
+    record.wait_count(3)
+
+
+def test_the_first_event_comes_anyhow_after_a_while(record: Recorder) -> None:
+    began = time.monotonic()
+    started = Started('ready')
+    started.on('ready', lambda: record('ready'))
+    with record._changed:  # the thread waits by means of its own
+        assert record._changed.wait_for(lambda: record.events, MUST_NOT_EXPIRE)
+    assert time.monotonic() - began >= 0.004
+
+
+def test_what_a_callback_starts_is_not_held_back(record: Recorder) -> None:
+    def callback() -> None:
+        Started('ready').on('ready', lambda: record('ready'))
+        timers.nextTick(record, 'tick')
+
+    soon(callback)
+    assert record.wait_count(2) == ['ready', 'tick']
+
+
+def test_threads_that_start_things_leave_nothing_behind() -> None:
+    for _ in range(100):
+        in_thread(lambda: Started('ready') and None)
+    assert len(pool.holds._guests) <= 66
+
+
+# Rule 8: strict mode, and few threads
+
+
+def test_strict_mode_never_takes_the_baton() -> None:
+    configure(handoffAfter=None)
+    witness = Witness()
+    done = queue.Queue[int]()
+    source = Source()
+    source.blocky = True
+    for number in range(5):
+        soon(witness(lambda number=number: (time.sleep(0.03), done.put(number))), strand=Strand())
+    with monitor:
+        call_soon(from_source, source, witness(lambda: (time.sleep(0.03), done.put(5))))
+        call_soon(from_source, source, witness(lambda: (time.sleep(0.03), done.put(6))))
+    assert [done.get(timeout=MUST_NOT_EXPIRE) for _ in range(7)] == list(range(7))
+    assert witness.overlaps == 0
+
+
+def test_waits_let_go_of_the_baton_in_strict_mode_too(record: Recorder) -> None:
+    configure(handoffAfter=None)
+    waiter = Waiter()
+    soon(lambda: record(waiter.wait()))
+    soon(waiter.set, 'set')
+    assert record.wait_count(1) == ['set']
+
+
+def test_strict_mode_can_be_left(record: Recorder) -> None:
+    configure(handoffAfter=None)
+    release = threading.Event()
+    soon(release.wait, MUST_NOT_EXPIRE)
+    soon(release.set)
+    time.sleep(MUST_EXPIRE / 4)
+    assert not release.is_set()
+    configure()
+    assert release.wait(MUST_NOT_EXPIRE)
+    drain()
+
+
+def test_arguments_of_configure() -> None:
+    def failure(**options: Any) -> tuple[type, str]:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            configure(**options)
+        return type(caught.value).__mro__[2], str(caught.value)
+
+    assert failure(handoffAfter='5') == (
+        TypeError, "The \"handoffAfter\" argument must be of type number. Received type string ('5')")
+    for value, shown in ((0, '0'), (-1, '-1'), (float('nan'), 'NaN'), (float('inf'), 'Infinity')):
+        assert failure(handoffAfter=value) == (
+            ValueError, 'The value of "handoffAfter" is out of range. It must be > 0 && <= 2147483647. '
+            f'Received {shown}')
+    assert failure(maxThreads=0) == (
+        ValueError, 'The value of "maxThreads" is out of range. It must be >= 1. Received 0')
+    assert failure(maxThreads=1.5) == (
+        TypeError, 'The "maxThreads" argument must be of type number. Received type number (1.5)')
+    assert failure(maxThreads=None) == (
+        TypeError, 'The "maxThreads" argument must be of type number. Received undefined')
+
+
+EXERCISE = """
+    import queue, sys, threading, time
+    import nodehttp
+    from nodehttp import timers
+    from nodehttp.threadpool import (
+        Source, Strand, Waiter, blocking, call_soon, call_user, configure, monitor, pool, run, submit)
+    threads, with_run = int(sys.argv[1]), sys.argv[2] == 'run'
+    configure(maxThreads=threads)
+    done = queue.Queue()
+    waiters = [Waiter() for _ in range(10)]
+
+    def soon(function, *args, strand=None):
+        with monitor:
+            call_soon(call_user, function, *args, strand=strand)
+
+    def callback(number):
+        kind = number % 6
+        if kind == 0:
+            time.sleep(0.008)
+        elif kind == 1:
+            with blocking():
+                time.sleep(0.002)
+        elif kind == 2:
+            timers.sleep(2)
+        elif kind == 3:
+            waiters[number // 6 % 10].wait(5)
+        elif kind == 4:
+            waiters[number // 6 % 10].set()
+        else:
+            waiter = Waiter()
+            threading.Timer(0.003, waiter.set).start()
+            waiter.wait(5)
+        done.put(number)
+
+    def main():
+        for number in range(120):
+            soon(callback, number, strand=Strand())
+        for number in range(30):
+            with monitor:
+                submit(lambda: time.sleep(0.001), lambda error, result, number=number: done.put(number))
+
+    if with_run:
+        run(main)
+    else:
+        main()
+    assert sorted(done.get(timeout=8) for _ in range(150)) == sorted([*range(120), *range(30)])
+    assert len(pool._workers) <= threads + with_run, pool
+    print('done')
+"""
+
+
+@pytest.mark.parametrize('how', ['run', 'alone'])
+@pytest.mark.parametrize('threads', [1, 2, 3])
+def test_few_threads_lose_nothing(threads: int, how: str) -> None:
+    assert run_program(EXERCISE, str(threads), how) == (0, 'done\n', '')
+
+
+def test_when_all_threads_are_blocked_new_events_wait() -> None:
+    shrink_pool()
+    configure(maxThreads=3)
+    release = threading.Event()
+    done = queue.Queue[int]()
+    for number in range(10):
+        soon(lambda number=number: (release.wait(MUST_NOT_EXPIRE), done.put(number)))
+    with pytest.raises(queue.Empty):
+        done.get(timeout=MUST_EXPIRE / 4)
+    assert len(pool._workers) <= 3
+    release.set()
+    assert sorted(done.get(timeout=MUST_NOT_EXPIRE) for _ in range(10)) == list(range(10))
+
+
+# Jobs
+
+
+def test_a_job_runs_beside_the_callbacks(record: Recorder) -> None:
+    release = threading.Event()
+
+    def job() -> str:
+        assert release.wait(MUST_NOT_EXPIRE)
+        return 'result'
+
+    with monitor:
+        submit(job, record)
+    soon(record, 'event')
+    record.wait_count(1)
+    release.set()
+    assert record.wait_count(2) == ['event', (None, 'result')]
+
+
+def test_a_job_that_raises(record: Recorder) -> None:
+    with monitor:
+        submit(lambda: 1 / 0, lambda error, result: record(type(error), result))
+    assert record.wait_count(1) == [(ZeroDivisionError, None)]
+
+
+def test_more_jobs_than_threads(record: Recorder) -> None:
+    shrink_pool()
+    configure(maxThreads=4)
+    release = threading.Event()
+    began = queue.Queue[int]()
+
+    def job() -> None:
+        began.put(1)
+        release.wait(MUST_NOT_EXPIRE)
+
+    latency = Latency()
+    with monitor:
+        for number in range(20):
+            submit(job, lambda error, result, number=number: record(number))
+    for _ in range(3):  # all but the holder
+        began.get(timeout=MUST_NOT_EXPIRE)
+    assert latency.stop() < 50
+    release.set()
+    assert sorted(record.wait_count(20)) == list(range(20))
+
+
+def test_a_job_is_done_though_all_other_threads_are_blocked(record: Recorder) -> None:
+    shrink_pool()
+    configure(maxThreads=2)
+    release = threading.Event()
+    soon(release.wait, MUST_NOT_EXPIRE)
+    soon(record, 'the other thread has the baton')
+    record.wait_count(1)
+    with monitor:
+        submit(lambda: 'job', record)
+    assert record.wait_count(2)[1] == (None, 'job')
+    release.set()
+
+
+def test_a_job_that_waits_is_like_any_other_thread(record: Recorder) -> None:
+    waiter = Waiter()
+    with monitor:
+        submit(lambda: waiter.wait(MUST_NOT_EXPIRE), record)
+    soon(waiter.set, 'set')
+    assert record.wait_count(1) == [(None, 'set')]
+
+
+# Rule 9: exceptions
+
+
+def test_an_exception_ends_nothing(escaped: list[BaseException], record: Recorder) -> None:
+    def fail(error: BaseException) -> None:
+        raise error
+
+    errors = [KeyError('x'), MemoryError(), GeneratorExit()]
+    for error in errors:
+        soon(fail, error)
+    with monitor:
+        call_soon(fail, ZeroDivisionError())  # a fault of the library's own
+    soon(record, 'next')
+    record.wait_count(1)
+    assert [type(error) for error in escaped] == [KeyError, MemoryError, GeneratorExit, ZeroDivisionError]
+
+
+def test_a_hook_for_exceptions_that_fails(monkeypatch: pytest.MonkeyPatch, record: Recorder) -> None:
+    printed: list[type] = []
+    monkeypatch.setattr(threading, 'excepthook', lambda args: 1 / 0)
+    monkeypatch.setattr(sys, '__excepthook__', lambda kind, error, trace: printed.append(kind))
+    soon(lambda: {}['x'])
+    soon(record, 'next')
+    record.wait_count(1)
+    assert printed == [ZeroDivisionError]
+
+
+def test_an_exception_of_a_detached_callback(reported: Callable[[], type]) -> None:
+    release = threading.Event()
+
+    def fail() -> None:
+        release.wait(MUST_NOT_EXPIRE)
+        raise KeyError('x')
+
+    soon(fail)
+    soon(release.set)
+    assert reported() is KeyError
+
+
+# The threads
+
+
+def test_the_pool_shrinks_after_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baton, 'IDLE_LINGER', 0.05)
+    release = threading.Event()
+    reached = queue.Queue[int]()
+    for _ in range(40):
+        soon(lambda: (reached.put(1), release.wait(MUST_NOT_EXPIRE)))
+    for _ in range(40):
+        reached.get(timeout=MUST_NOT_EXPIRE)
+    assert len(pool._workers) >= 40
+    release.set()
+    deadline = time.monotonic() + MUST_NOT_EXPIRE
+    while len(pool._workers) > 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert len(pool._workers) == 2  # the holder and the watcher
+
+
+def test_threads_close_what_they_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink_pool()
+
+    def descriptors() -> int:
+        return len(list(Path('/proc/self/fd').iterdir()))
+
+    before = descriptors()
+    test_the_pool_shrinks_after_a_burst(monkeypatch)
+    drain()
+    assert descriptors() <= before + 1
+
+
+# run()
+
+
+def test_run_runs_on_the_calling_thread(record: Recorder) -> None:
+    def main(*args: Any) -> None:
+        record(args, threading.current_thread() is threading.main_thread())
+        timers.setTimeout(lambda: record('timer'), 5)
+        timers.nextTick(lambda: record('tick'))
+
+    run(main, 1, 2)
+    assert record.events == [((1, 2), True), 'tick', 'timer']
+
+
+def test_run_raises_what_main_raises() -> None:
+    timer = timers.setTimeout(lambda: None, 100_000)
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 / 0)
+    timer.close()
+
+
+def test_run_inside_a_callback() -> None:
+    def main() -> None:
+        with pytest.raises(Exception, match=r'run\(\) was called from a callback'):
+            run(lambda: None)
+
+    run(main)
+
+
+def test_run_ends_with_sys_exit_in_any_callback(record: Recorder) -> None:
+    def main() -> None:
+        timers.setTimeout(record, 5, 'never')
+        timers.setImmediate(sys.exit, 3)
+        timers.setImmediate(record, 'never')
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == 3
+    assert record.events == []
+    record.wait_count(2)  # whoever catches it goes on
+
+
+def test_run_ends_with_sys_exit_although_main_waits(record: Recorder) -> None:
+    def main() -> None:
+        timers.setTimeout(sys.exit, 5, 4)
+        try:
+            Waiter().wait()
+        finally:
+            record('main unwound')
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == 4
+    assert record.events == ['main unwound']
+
+
+def test_run_ends_with_sys_exit_although_main_blocks() -> None:
+    def main() -> None:
+        timers.setTimeout(sys.exit, 20, 5)
+        time.sleep(MUST_NOT_EXPIRE)
+
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == 5
+    assert time.monotonic() - began < MUST_NOT_EXPIRE / 2
+
+
+def test_run_waits_for_detached_callbacks(record: Recorder) -> None:
+    def main() -> None:
+        timers.setTimeout(lambda: (time.sleep(0.05), record('end')), 1)
+        timers.setTimeout(lambda: (time.sleep(0.03), record('earlier end')), 1)
+
+    run(main)
+    assert record.events == ['earlier end', 'end']
+
+
+def test_run_does_not_wait_for_what_is_not_referenced(record: Recorder) -> None:
+    def main() -> None:
+        timer.append(timers.setTimeout(record, 100_000, 'never').unref())
+
+    timer: list[timers.Timeout] = []
+    run(main)
+    timer[0].close()
+    assert record.events == []
+
+
+def test_run_in_other_threads_at_the_same_time() -> None:
+    done = queue.Queue[int]()
+
+    def program() -> None:
+        thread = threading.get_ident()
+        def main() -> None:
+            assert threading.get_ident() == thread
+            timers.setTimeout(done.put, 5, 1)
+        run(main)
+
+    threads = [threading.Thread(target=program) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(MUST_NOT_EXPIRE)
+        assert not thread.is_alive()
+    assert done.qsize() == 4
+
+
+def test_the_thread_of_run_takes_part_in_the_pool() -> None:
+    # With two threads, each blocked in turn, the other one must go on: also the one that called run.
+    witness: list[int] = []
+
+    def main() -> None:
+        for number in range(6):
+            timers.setTimeout(lambda number=number: (time.sleep(0.02), witness.append(number)), 1)
+
+    shrink_pool()
+    configure(maxThreads=3)
+    run(main)
+    assert sorted(witness) == list(range(6))
+
+
+def test_signal_handlers_run_meanwhile(record: Recorder) -> None:
+    import signal
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: (record('signal'), timer.close()))
+    timer: Any = None
+
+    def main() -> None:
+        nonlocal timer
+        timer = timers.setTimeout(record, 100_000, 'never')
+        with monitor:
+            submit(lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1),
+                   lambda error, result: None)
+
+    try:
+        run(main)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert record.events == ['signal']
+
+
+# Watching descriptors
+
+
+def test_a_watch_says_what_is_of_interest(record: Recorder) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with monitor:
+            watch = threadpool.watch(ours, lambda: (record('readable'), watch.want(False, False)),
+                                     lambda: (record('writable'), watch.want(True, False)))
+            watch.want(False, True)
+        record.wait_for('writable')
+        theirs.send(b'x')
+        assert record.wait_count(2) == ['writable', 'readable']
+        with monitor:
+            watch.want(True, False)
+        record.wait_count(3)
+        with monitor:
+            watch.close()
+
+
+def test_a_watched_descriptor_that_was_closed_before(record: Recorder) -> None:
+    ours, theirs = socket.socketpair()
+    with monitor:
+        watch = threadpool.watch(ours, lambda: record('readable'), lambda: None)
+        watch.want(True, False)
+    ours.close()
+    again, other = socket.socketpair()
+    with monitor:
+        watch.close()
+    with theirs, again, other:
+        drain()
+    assert record.events == []
+
+
+def test_callbacks_of_a_watch_that_is_closed_meanwhile_do_not_come(record: Recorder) -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    watches: list[Any] = []
+
+    def on_readable() -> None:
+        record('readable')
+        for watch in watches:
+            watch.close()
+
+    with monitor:
+        for ours, theirs in pairs:
+            theirs.send(b'x')
+            watches.append(threadpool.watch(ours, on_readable, lambda: None))
+        for watch in watches:
+            watch.want(True, False)
+    record.wait_count(1)
+    drain()
+    assert record.events == ['readable']
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+
+
+def test_timers_wake_the_poll_of_another_thread(record: Recorder) -> None:
+    drain()
+    for delay in (200_000, 20, 5):
+        with monitor:
+            start_timer(delay, record, delay, ref=False)
+    assert record.wait_count(2) == [5, 20]
+    with monitor:
+        for _, _, timer in pool._timers:
+            timer.cancel()
+
+
+def test_immediates_wake_the_poll_of_another_thread(record: Recorder) -> None:
+    for number in range(50):
+        with monitor:
+            set_immediate(record, number)
+        record.wait_count(number + 1)
+    assert record.events == list(range(50))
