@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno as errno_module
 import functools
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -127,8 +128,11 @@ def show(value: Any) -> str:
         return 'undefined'
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return 'NaN' if value != value else 'Infinity' if value > 0 else '-Infinity'
+        if value.is_integer() and abs(value) < 1e21:
+            return str(int(value))
     if isinstance(value, dict) and not value:
         return '{}'
     return str(value) if isinstance(value, NodeError) else repr(value)
