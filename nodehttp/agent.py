@@ -204,13 +204,21 @@ class Agent(EventEmitter):
             name = self._call(self.getName, merged)
             socket = self._take_free(name)
             if socket is not None:
-                self._call(self.reuseSocket, socket, req)
-                self._assign(req, socket)
+                self._reuse(socket, req)
             elif self._may_open(name):
                 _Opening(self, name, req, False).start(merged)
             else:
                 self._queued_options[req] = merged
                 self.requests.setdefault(name, []).append(req)
+
+    def _reuse(self, socket: Any, req: Any) -> None:
+        try:
+            self._call(self.reuseSocket, socket, req)
+        except Exception as error:
+            socket.destroy()
+            req.onSocket(None, error)
+        else:
+            self._assign(req, socket)
 
     def _take_free(self, name: str) -> Any:
         """Take an idle socket that can be used, or None; those that cannot are dropped."""

@@ -74,6 +74,7 @@ class ClientRequest(OutgoingMessage):
     maxHeadersCount: int | None = None
     res: IncomingMessage | None = None
     shouldKeepAlive: bool
+    _strand: Strand  # one of its own until it has a socket, then the socket's
 
     _state = QUEUED
     _had_error = False
@@ -193,6 +194,9 @@ class ClientRequest(OutgoingMessage):
 
     def _start(self, options: Record[Any]) -> None:
         """Ask the agent, or the user's `createConnection`, for a socket."""
+        # First of all: where hooks are the user's, another thread may go on with this request at once.
+        self._strand = Strand()
+        hold(self._strand)
         if self.destroyed:  # by a signal that was aborted already: no need for a connection
             self.onSocket(None)
         elif self.agent is not None:
@@ -205,13 +209,6 @@ class ClientRequest(OutgoingMessage):
         else:
             self._last = True
             self._create_connection(options)
-        if self._strand is None:  # queued: events of its own come before there is a socket
-            self._own_strand()
-
-    def _own_strand(self) -> Strand:
-        self._strand = strand = Strand()
-        hold(strand)
-        return strand
 
     def _create_connection(self, options: Record[Any]) -> None:
         """The option `createConnection`: it returns a socket or passes one to its callback; the first
@@ -235,13 +232,7 @@ class ClientRequest(OutgoingMessage):
             if self._state is not QUEUED:
                 return
             self._enter(ASSIGNED)
-            if socket is None:
-                if self._strand is None:
-                    self._own_strand()
-            elif self._strand is None:
-                self._strand = socket._strand or socket._own_strand()
-                hold(self._strand)
-            elif not self._strand.busy:
+            if socket is not None and not self._strand.busy:
                 self._change_strand(socket)
             next_tick(self._begin, socket, err, strand=self._strand)
 
@@ -253,7 +244,7 @@ class ClientRequest(OutgoingMessage):
 
     def _begin(self, socket: Any, error: BaseException | None) -> None:
         if socket is not None and socket._strand is not self._strand:
-            # It was queued, and its own events were held back until now.
+            # Its own events were held back until now.
             self._change_strand(socket)
             next_tick(self._take_socket, socket, error, strand=self._strand)
         else:
