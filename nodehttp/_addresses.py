@@ -17,7 +17,7 @@ from nodehttp import errors, hostname
 from nodehttp.record import Record
 
 # What dns.lookup takes as `hints`: the flags of getaddrinfo.
-HINTS = socket.AI_ADDRCONFIG | getattr(socket, 'AI_V4MAPPED', 0) | getattr(socket, 'AI_ALL', 0)
+HINTS = int(socket.AI_ADDRCONFIG | getattr(socket, 'AI_V4MAPPED', 0) | getattr(socket, 'AI_ALL', 0))
 FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
 _ZONE = re.compile('[0-9a-zA-Z.:-]+')

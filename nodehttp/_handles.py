@@ -47,7 +47,8 @@ class Handle(socket.socket):
     one is held by the poller, and the user has let go of it."""
 
     def __del__(self) -> None:
-        super().close()
+        # Not the `close` of Python's socket: one whose constructor has failed lacks what that looks at.
+        super(socket.socket, self).close()
 
 
 class Listener:

@@ -11,7 +11,7 @@ from typing import Any
 from nodehttp import errors, threadpool
 from nodehttp._addresses import FAMILIES, HINTS, isIP, port_number, to_number
 from nodehttp._handles import BACKLOG
-from nodehttp._stream import Function, chosen_mark, merged
+from nodehttp._stream import Function, merged
 from nodehttp.events import EventEmitter
 
 Listener = Function | None
@@ -158,14 +158,12 @@ def check_duration(value: Any, name: str) -> None:
         raise errors.node_error('ERR_OUT_OF_RANGE', name, 'a non-negative finite number', value)
 
 
-def server_mark(options: Mapping[str, Any]) -> int | None:
+def server_mark(options: Mapping[str, Any], default: int) -> int:
     """The option highWaterMark; as in Node a negative one counts as none."""
     mark = options.get('highWaterMark')
-    if mark is None:
-        return None
-    if isinstance(mark, bool) or not isinstance(mark, (int, float)):
+    if mark is not None and (isinstance(mark, bool) or not isinstance(mark, (int, float))):
         raise errors.invalid_arg_type('options.highWaterMark', 'of type number', mark)
-    return None if mark < 0 else chosen_mark({'highWaterMark': mark}, 'highWaterMark')
+    return default if mark is None or mark < 0 else int(mark)
 
 
 def listen_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Listener]:

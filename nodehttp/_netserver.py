@@ -80,7 +80,7 @@ class Server(EventEmitter):
         self.noDelay = bool(given.get('noDelay'))
         self.keepAlive = bool(given.get('keepAlive'))
         self.keepAliveInitialDelay = seconds_of(given.get('keepAliveInitialDelay'))  # s, as Node keeps it
-        self.highWaterMark = server_mark(given)
+        self.highWaterMark = server_mark(given, Socket._read_mark)
         self._strand = Strand()
         self._connection_source = Source()
         self._sockets: set[Socket] = set()
@@ -133,7 +133,7 @@ class Server(EventEmitter):
 
     def _listen_on_port(self, options: dict[str, Any], backlog: int, call: object) -> None:
         port, host = options['port'], options.get('host')
-        if not host:
+        if host is None or host == '':
             self._bind(call, partial(listen_on_port, None, port, 0, backlog, options))
         elif not isinstance(host, str):
             raise errors.invalid_arg_type('hostname', 'of type string', host)
@@ -263,7 +263,7 @@ class Server(EventEmitter):
         socket = Socket()
         if self.allowHalfOpen:
             socket.allowHalfOpen = True
-        if self.highWaterMark is not None:
+        if self.highWaterMark != socket._read_mark:
             socket._read_mark = socket._write_mark = self.highWaterMark
         socket._no_delay = self.noDelay
         socket._keep_alive, socket._keep_alive_delay = self.keepAlive, self.keepAliveInitialDelay

@@ -339,8 +339,8 @@ class Socket(Duplex):
         self._consumer = None
 
     def _is_stale(self) -> bool:
-        """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end, an
-        error?"""
+        """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
+        an error?"""
         if self._receive is None or self._handle is None:
             return False
         try:
@@ -661,9 +661,8 @@ class Socket(Duplex):
     @property
     def bytesWritten(self) -> int:
         """Bytes sent, including those that wait to be. ("socket.bytesWritten")"""
-        if self._life >= DOOMED:
-            return self._dispatched
-        return self._dispatched + self._write_length - (self._size if self._write_callback is not None else 0)
+        waiting = self._first_write[0] if self._first_write is not None else ()
+        return self._dispatched + sum(map(len, waiting)) + sum(len(item.chunk) for item in self._queue)
 
     @property
     def bufferSize(self) -> int | None:
