@@ -169,13 +169,15 @@ class OutgoingHead(Stream):
             raise errors.invalid_arg_type('headers', 'an instance of Headers or Map', headers)
         # Headers gives each cookie as an entry of its own, and a second setHeader would replace the first.
         cookies: list[Any] = []
+        spelling = ''
         for name, value in headers.items() if hasattr(headers, 'items') else headers:
             if name.lower() == 'set-cookie':
+                spelling = spelling or name
                 cookies.extend(value if isinstance(value, (list, tuple)) else (value,))
             else:
                 self.setHeader(name, value)
         if cookies:
-            self.setHeader('set-cookie', cookies)
+            self.setHeader(spelling, cookies)
         return self
 
     def getHeader(self, name: str) -> Any:

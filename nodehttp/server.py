@@ -67,9 +67,9 @@ class ServerResponse(OutgoingMessage):
         self.req = req
         if req.method == 'HEAD':
             self._has_body = False
-        if req.httpVersionMinor < 1 or req.httpVersionMajor < 1:
-            # No chunks for HTTP/1.0, unless it says that it knows them; 2.0 without HTTP/2 counts as such.
-            self.useChunkedEncodingByDefault = has_chunked(to_string(req.headers['te'] or '')) is not None
+        if req.httpVersionMinor == 0 or req.httpVersionMajor == 0:
+            # No chunks for HTTP/1.0, unless it says that it knows them; 0.9 and 2.0 count as such.
+            self.useChunkedEncodingByDefault = has_chunked(req.headers['te'] or '') is not None
             self.shouldKeepAlive = False
 
     # Head
@@ -265,7 +265,7 @@ def _to_status(code: Any) -> int:
     except (TypeError, ValueError, OverflowError):
         status = 0
     if not 100 <= status <= 999:
-        raise errors.node_error('ERR_HTTP_INVALID_STATUS_CODE', errors.show(code) if code is None else code)
+        raise errors.node_error('ERR_HTTP_INVALID_STATUS_CODE', code if isinstance(code, str) else errors.show(code))
     return status
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import client_cases
 import request_cases
+import server_cases
 
 HERE = pathlib.Path(__file__).parent
 
@@ -41,7 +42,15 @@ def observe_requests(node: str) -> dict[str, Any]:
     return {json.dumps(case): result for case, result in zip(cases, results, strict=True)}
 
 
-RECORDS = {'client_events.json': observe_events, 'requests.json': observe_requests}
+def observe_server(node: str) -> dict[str, Any]:
+    """Return what each case of server_cases.py comes to, by its name."""
+    results: dict[str, Any] = observe(node, 'server.js', server_cases.cases())
+    return results
+
+
+RECORDS = {
+    'client_events.json': observe_events, 'requests.json': observe_requests, 'server.json': observe_server,
+}
 
 
 def main() -> int:

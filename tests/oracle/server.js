@@ -1,0 +1,160 @@
+// Runs the cases of server_cases.py in Node: node server.js cases.json. Prints {name: {log, wire, closed}}.
+'use strict';
+const fs = require('fs');
+const http = require('http');
+const net = require('net');
+
+const QUIET = 60; // ms without an event or a byte after which a case is over
+
+const errorText = (error) => `${error.name} ${error.code ?? '-'} ${error.message}`;
+const show = (value) => JSON.stringify(value ?? null);
+const shorten = (wire) => wire
+  .replace(/([a-z])\1{60,}/g, (run, letter) => `${letter}{${run.length}}`)
+  .replace(/Date: [^\r]*GMT/g, 'Date: now');
+
+class Run {
+  constructor(spec, done) {
+    Object.assign(this, { spec, done, log: [], wire: [], closed: false, waiting: [], names: new Map() });
+    const options = { ...spec.options };
+    if ('upgrades' in spec) options.shouldUpgradeCallback = () => spec.upgrades;
+    this.server = http.createServer(options);
+    Object.assign(this.server, spec.set);
+    this.context = { server: this.server };
+    for (const [name, actions] of Object.entries(spec.on)) this.listen(name, actions);
+    this.watch('server', this.server, '');
+    this.server.listen(0, '127.0.0.1', () => this.dial());
+  }
+
+  async dial() {
+    const { port } = this.server.address();
+    const client = this.client = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    client.on('data', (data) => { this.wire.push(data); this.happened(); });
+    client.on('end', () => { this.closed = true; this.happened(); });
+    client.on('error', () => { this.closed = true; this.happened(); });
+    for (const [step, argument] of this.spec.client) {
+      if (step === 'send') client.write(Buffer.from(argument, 'latin1'));
+      else if (step === 'fin') client.end();
+      else if (step === 'rst') { client.resetAndDestroy(); this.closed = true; }
+      else if (step === 'heard') await this.heard(() => this.log.some((line) => line.startsWith(argument)));
+      else if (step === 'until') await this.heard(() => this.received().includes(argument));
+      else throw new Error(`unknown step ${step}`);
+    }
+    this.happened(150);
+  }
+
+  received() { return Buffer.concat(this.wire).toString('latin1'); }
+
+  heard(condition) {
+    if (condition()) return undefined;
+    return new Promise((resolve) => this.waiting.push([condition, resolve]));
+  }
+
+  happened(milliseconds = QUIET) {
+    if (this.over) return;
+    this.waiting = this.waiting.filter(([condition, resolve]) => condition() ? resolve() : true);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.end(), Math.max(milliseconds, this.spec.quiet ?? 0));
+  }
+
+  end() {
+    this.over = true;
+    this.done({ log: this.log, wire: shorten(this.received()), closed: this.closed });
+    this.client.destroy();
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  note(line) {
+    if (this.over) return;
+    this.log.push(line);
+    this.happened();
+  }
+
+  watch(kind, emitter, prefix) {
+    for (const name of this.spec.watch?.[kind] ?? []) {
+      emitter.on(name, (value) => {
+        const detail = value instanceof Error ? ` ${errorText(value)}` : name === 'data' ? ` ${value}` : '';
+        this.note(`${prefix}${kind} ${name}${detail}`);
+      });
+    }
+  }
+
+  listen(name, actions) {
+    const [event, url] = name.split(' ');
+    this.server.on(event, (first, second, third) => {
+      let context;
+      if (event === 'clientError') context = { error: first, sock: second };
+      else if (event === 'connection' || event === 'timeout') context = { sock: first };
+      else if (event === 'upgrade' || event === 'connect') context = { req: first, sock: second, head: String(third) };
+      else if (event === 'dropRequest') context = { req: first, sock: second };
+      else context = { req: first, res: second, sock: first.socket };
+      if (url && context.req.url !== url) return;
+      context = { ...this.context, ...context };
+      const prefix = context.req && context.req.url !== '/' ? `${context.req.url} ` : '';
+      if (event !== 'clientError' && event !== 'timeout') {
+        for (const kind of ['req', 'res', 'sock']) if (context[kind]) this.watch(kind, context[kind], prefix);
+      }
+      this.perform(actions, context, prefix);
+    });
+  }
+
+  perform(actions, context, prefix) {
+    for (const action of actions) {
+      try {
+        this.act(action, context, prefix);
+      } catch (error) {
+        this.note(`${prefix}${action[0].replace('?', '')} threw ${errorText(error)}`);
+      }
+    }
+  }
+
+  act([what, ...args], context, prefix) {
+    const go = (actions) => () => this.perform(actions, context, prefix);
+    if (what === 'note') this.note(prefix + args[0]);
+    else if (what === 'tick') process.nextTick(go(args[0]));
+    else if (what === 'immediate') setImmediate(go(args[0]));
+    else if (what === 'after') setTimeout(go(args[1]), args[0]);
+    else if (what === 'count') this.note(`${prefix}${args.join('.')} ${Object.keys(context[args[0]][args[1]]).length}`);
+    else if (what === 'on') context[args[0]].on(args[1], go(args[2]));
+    else if (what === 'once') context[args[0]].once(args[1], go(args[2]));
+    else this.use(what, args, context, prefix);
+  }
+
+  // 'res.statusCode=', 'res.end', '?res.write': set, call, call or read and note what it gives.
+  use(what, args, context, prefix) {
+    const noted = what.startsWith('?');
+    const [target, name] = what.replace(/[?=]/g, '').split('.');
+    const object = context[target];
+    if (name === undefined) return this.note(`${prefix}${target} ${show(object)}`);
+    if (what.endsWith('=')) { object[name] = args[0]; return; }
+    const value = typeof object[name] === 'function'
+      ? object[name](...args.map((argument) => this.argument(argument, context, prefix))) : object[name];
+    if (noted) this.note(`${prefix}${target}.${name} ${show(value)}`);
+  }
+
+  argument(value, context, prefix) {
+    if (value === null || typeof value !== 'object') return value;
+    if (Object.hasOwn(value, 'kind')) return context[value.kind];
+    if (Object.hasOwn(value, 'callback')) {
+      return (error) => this.note(`${prefix}${value.callback}${error instanceof Error ? ` ${errorText(error)}` : ''}`);
+    }
+    if (Object.hasOwn(value, 'repeat')) return value.repeat[0].repeat(value.repeat[1]);
+    if (Object.hasOwn(value, 'latin1')) return Buffer.from(value.latin1, 'latin1');
+    if (Object.hasOwn(value, 'error')) return new Error(value.error);
+    if (Object.hasOwn(value, 'map')) return new Map(Object.entries(value.map));
+    return value;
+  }
+}
+
+const cases = JSON.parse(fs.readFileSync(process.argv[2]));
+const results = {};
+let current;
+process.on('uncaughtException', (error) => { console.error('uncaught in', current, error); process.exit(1); });
+(function next(index) {
+  if (index === cases.length) {
+    process.stdout.write(JSON.stringify(results), () => process.exit());
+    return;
+  }
+  current = cases[index].name;
+  new Run(cases[index], (result) => { results[current] = result; setImmediate(next, index + 1); });
+}(0));
