@@ -11,7 +11,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodehttp import errors
@@ -46,9 +46,10 @@ class Handle(socket.socket):
     """A socket of the library's own. One that is collected is closed in silence: it was paused, as an open
     one is held by the poller, and the user has let go of it."""
 
-    def __del__(self) -> None:
-        # Not the `close` of Python's socket: one whose constructor has failed lacks what that looks at.
-        super(socket.socket, self).close()
+    def __del__(self, close: Callable[[Handle], None] = socket.SocketType.close) -> None:
+        # Not the `close` of Python's socket: one whose constructor has failed lacks what that looks at. And an
+        # argument, because at the end of the interpreter there are no globals any more.
+        close(self)
 
 
 class Listener:

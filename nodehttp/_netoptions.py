@@ -36,10 +36,12 @@ class Target:
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Check `options`; raises TypeError and ValueError with Node's codes. ("socket.connect(options[,
         connectListener])")"""
-        self.path: str | None = options.get('path') or None
+        path = options.get('path') or None
+        self.path: str | None = os.fspath(path) if isinstance(path, os.PathLike) else path
         self.host, self.port = 'localhost', 0
         if self.path is not None:
-            _check_type(options, 'path', str, 'of type string')
+            if not isinstance(self.path, str):
+                raise errors.invalid_arg_type('options.path', 'of type string', path)
         else:
             self._take_internet_options(options)
 

@@ -311,7 +311,7 @@ class Server(EventEmitter):
             if self._state != CLOSED:
                 self._enter(CLOSED)
             self._stop_listening()
-            self._close_if_over(called=True)
+            self._close_if_over()
         return self
 
     def _stop_listening(self) -> None:
@@ -324,7 +324,7 @@ class Server(EventEmitter):
             self._watch = None
             listener.close()
 
-    def _close_if_over(self, called: bool = False) -> None:
+    def _close_if_over(self) -> None:
         """'close', if it does not listen and nothing is open."""
         if self._state == CLOSED and not self._sockets:
             self._closings += 1
