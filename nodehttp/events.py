@@ -314,14 +314,15 @@ class EventEmitter:
         raised)."""
         if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__:
             return False, None
-        with threadpool.from_source(source):
-            state = release_monitor()
-            try:
-                return self.emit(name, *args), None
-            except BaseException as error:
-                return True, error
-            finally:
-                retake_monitor(state)
+        worker, began = threadpool.begin_callback(source)
+        state = release_monitor()
+        try:
+            return self.emit(name, *args), None
+        except BaseException as error:
+            return True, error
+        finally:
+            retake_monitor(state)
+            threadpool.end_callback(source, worker, began)
 
     def listenerCount(self, eventName: str, listener: Function | None = None) -> int:
         """Return the number of listeners of an event, or how often `listener` is among them."""

@@ -89,7 +89,7 @@ class Holds:
         guest = self._guests.get(threading.get_native_id()) or self._welcome()
         strand.hold = Hold(guest.clocks)
         strand.patient_until = strand.hold.limit
-        strand.busy += 1
+        self._loop.occupy(strand)
         if len(guest.strands) > 64:  # a thread that never waits
             guest.strands = [strand for strand in guest.strands if strand.hold is not None]
         guest.strands.append(strand)

@@ -38,7 +38,7 @@ class Strand:
     when a callback of the strand begins to wait in the middle of a delivery: go on reading or parsing.
     """
 
-    __slots__ = ('backlog', 'busy', 'hold', 'patient_until', 'resume')
+    __slots__ = ('backlog', 'busy', 'hold', 'patient_until', 'resume', 'watch')
 
     def __init__(self) -> None:
         self.busy = 0
@@ -46,6 +46,7 @@ class Strand:
         self.hold: Hold | None = None
         self.patient_until = 0.0  # ms; so long an 'error' waits for a listener
         self.resume: Callable[[], Any] | None = None
+        self.watch: Watch | None = None  # of the connection's descriptor
 
     def __repr__(self) -> str:
         return f'<Strand busy={self.busy} waiting={len(self.backlog)}>'
@@ -181,6 +182,8 @@ class Watch(Handle):
         self._on_readable, self._on_writable = on_readable, on_writable
         self._mask = self._armed = 0  # wanted by the owner; known to the poller
         self._queued = False  # an event of it is waiting to be delivered
+        if strand is not None:
+            strand.watch = self
         self.activate()
 
     def want(self, readable: bool, writable: bool) -> None:
@@ -206,7 +209,27 @@ class Watch(Handle):
         else:
             poller.register(self.fd, mask)
             self._loop.watches[self.fd] = self
-            self._loop.notify()
+            if self._loop.holder is None or not poller.is_live:
+                self._loop.notify()
+
+    def borrow(self) -> bool:
+        """Let the calling thread wait for input by itself: the poller looks away. False if there is more to
+        it than that. `want_back` ends it."""
+        if self._mask != READ or self._queued:
+            return False
+        if self._armed:
+            self._arm(0)
+        return True
+
+    def want_back(self) -> None:
+        """The poller looks at it again."""
+        if self._armed != self._mask and not self._queued:
+            self._arm(self._mask)
+
+    def read(self) -> None:
+        """There is input: deliver it."""
+        if self._mask & READ:
+            self._on_readable()
 
     def polled(self, events: int) -> None:
         """Queue the delivery of a readiness. A second one while the first waits for a busy strand disarms the
@@ -241,14 +264,16 @@ class Loop:
     generation = 0  # counts the forks
 
     def __init__(self) -> None:
+        self.ticks: deque[Item] = deque()
+        self.ready: deque[Item] = deque()
         self.reset()
 
     def reset(self) -> None:
         """Begin with nothing; after a fork too."""
         self.generation += 1
         self.holder: Any = None
-        self.ticks: deque[Item] = deque()
-        self.ready: deque[Item] = deque()
+        self.ticks.clear()  # the same ones: a thread may be on its way round the loop
+        self.ready.clear()
         self._immediates: list[Item] = []
         self._closing: list[Item] = []
         self._timers: list[tuple[float, int, Timer]] = []
@@ -269,6 +294,10 @@ class Loop:
 
     def next_tick(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
         """Run after the current dispatch and before any other event."""
+        if strand is not None and strand.busy:
+            # It would be put there by the holder, who need not be woken up for that.
+            self.defer(strand, (strand, function, args), True)
+            return
         self.ticks.append((strand, function, args))
         if self._polling_until is not None or self.holder is None:
             self.notify()
@@ -290,6 +319,24 @@ class Loop:
         """Run in the closing phase: last in this turn of the loop."""
         self._closing.append((strand, function, args))
         self.notify()
+
+    def defer(self, strand: Strand, item: Item, is_tick: bool) -> None:
+        """An item has to wait for its strand."""
+        strand.backlog.append((is_tick, item))
+        self._deferred += 1
+
+    def occupy(self, strand: Strand) -> None:
+        """One reason more for the strand to be busy. Its ticks wait in the backlog from now on, also those
+        that are queued already: none may overtake another."""
+        strand.busy += 1
+        if strand.busy == 1 and self.ticks:
+            ticks = list(self.ticks)
+            self.ticks.clear()
+            for item in ticks:
+                if item[0] is strand:
+                    self.defer(strand, item, True)
+                else:
+                    self.ticks.append(item)
 
     def start_timer(self, delay: float, function: Function, *args: Any, strand: Strand | None = None,
                     ref: bool = True, repeat: float | None = None) -> Timer:

@@ -16,6 +16,8 @@ WRITE = 4
 class EpollPoller:
     """Linux. The bits of epoll are READ and WRITE themselves; an error or hang-up shows as both."""
 
+    is_live = True  # what is registered while it polls counts at once
+
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self.register = self._epoll.register
@@ -31,6 +33,8 @@ class EpollPoller:
 
 class SelectorPoller:
     """Everywhere else."""
+
+    is_live = False
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -59,6 +63,15 @@ class SelectorPoller:
              | (WRITE if events & selectors.EVENT_WRITE else 0))
             for key, events in self._selector.select(timeout)
         ]
+
+
+def wait_readable(fd: int, milliseconds: float) -> bool:
+    """Wait until there is something to be read from `fd`, or it is over; False: nothing happened in time."""
+    if not hasattr(select, 'poll'):
+        return False
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(milliseconds))
 
 
 def make_poller() -> EpollPoller | SelectorPoller:

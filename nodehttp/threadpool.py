@@ -4,13 +4,12 @@ baton.py."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from nodehttp import errors
 from nodehttp.baton import HANDOFF_AFTER, MAX_THREADS, pool
-from nodehttp.loop import TIMEOUT_MAX, Function, Immediate, Strand, Timer, Watch, monotonic
+from nodehttp.loop import TIMEOUT_MAX, Function, Immediate, Strand, Timer, Watch
 from nodehttp.monitor import (
     Gate,
     internal_hook,
@@ -35,13 +34,14 @@ __all__ = [
     'Watch',
     'add_ref',
     'await_listener',
+    'begin_callback',
     'blocking',
     'call_closing',
     'call_soon',
     'call_user',
     'configure',
     'drop_ref',
-    'from_source',
+    'end_callback',
     'has_baton',
     'hold',
     'internal_hook',
@@ -71,6 +71,8 @@ call_closing = pool.call_closing
 start_timer = pool.start_timer
 submit = pool.submit
 hold = pool.hold
+begin_callback = pool.begin_callback
+end_callback = pool.end_callback
 may_deliver = pool.may_deliver
 report_exception = pool.report
 add_ref = pool.add_ref
@@ -106,20 +108,6 @@ def call_user(function: Function, *args: Any) -> Any:
         return None
     finally:
         retake_monitor(state)
-
-
-@contextmanager
-def from_source(source: Source) -> Iterator[None]:
-    """Around the call of a callback that may block. With the monitor held."""
-    worker = pool.begin_callback(source)
-    began = monotonic() if source.blocky else 0.0
-    try:
-        yield
-    finally:
-        if worker is not None:
-            worker.source = None
-        if began and source.blocky:
-            source.ran((monotonic() - began) * 1000)
 
 
 def run(main: Function, *args: Any) -> None:

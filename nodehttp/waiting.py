@@ -135,7 +135,7 @@ def await_listener(strand: Strand, is_there: Callable[[], bool]) -> bool:
 
     # Nothing announces a listener, and it is likely to come soon.
     timer = pool.start_timer(1, look, repeat=1)
-    strand.busy += 1  # no other event may overtake the 'error'
+    pool.occupy(strand)  # no other event may overtake the 'error'
     try:
         pool.wait(worker, waiter)
     finally:

@@ -31,18 +31,19 @@ class Source:
     """Where callbacks come from that may turn out to block (a server's 'request').
 
     When one was caught blocking, the next ones pass the baton on before they run, until PROMPT_RUN in a row
-    were prompt.
+    were prompt, with none beside them that was still at it.
     """
 
-    __slots__ = ('blocky', 'prompt')
+    __slots__ = ('blocky', 'prompt', 'running')
 
     def __init__(self) -> None:
         self.blocky = False
         self.prompt = 0
+        self.running = 0  # callbacks that began while it was blocky
 
     def ran(self, milliseconds: float) -> None:
         """Take note of how long a callback of a blocky source took."""
-        self.prompt = self.prompt + 1 if milliseconds < PROMPT else 0
+        self.prompt = self.prompt + 1 if milliseconds < PROMPT and not self.running else 0
         if self.prompt >= PROMPT_RUN:
             self.blocky, self.prompt = False, 0
 
@@ -94,8 +95,8 @@ class Worker:
     *away* while it waits on purpose.
     """
 
-    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand', 'source', 'strand',
-                 'waits', 'was_polling')
+    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand', 'source', 'stays_for',
+                 'strand', 'waits', 'was_polling')
 
     def __init__(self, is_runner: bool = False) -> None:
         self.gate = Gate()
@@ -107,6 +108,7 @@ class Worker:
         self.strand: Strand | None = None  # of the item that runs, or ran last
         self.kept_strand: Strand | None = None  # the one that it keeps busy while detached
         self.source: Source | None = None
+        self.stays_for: Source | None = None  # a blocky one: see Pool._stay
         self.exit: BaseException | None = None  # what `run` has to raise
 
     def begin(self) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from conftest import MUST_NOT_EXPIRE
 
 from nodehttp import threadpool
+from nodehttp.events import EventEmitter
 from nodehttp.threadpool import call_soon, call_user, monitor
 
 ROOT = Path(__file__).parent.parent
@@ -61,8 +62,9 @@ def soon(function: Callable[..., Any], *args: Any, strand: threadpool.Strand | N
 
 def from_source(source: threadpool.Source, function: Callable[..., Any], *args: Any) -> None:
     """Internal callback: call a function that may turn out to block."""
-    with threadpool.from_source(source):
-        call_user(function, *args)
+    emitter = EventEmitter()
+    emitter.on('callback', function)
+    emitter._fire_from(source, 'callback', *args)
 
 
 class Latency:
@@ -156,7 +158,7 @@ def hogs_as_threads(count: int = 4) -> Iterator[None]:
 
 
 class Program:
-    """A script in a process of its own. `wait` returns its status, output and errors."""
+    """A script in a process of its own; a context, at whose end it is over."""
 
     def __init__(self, script: str, *args: str) -> None:
         self.process = subprocess.Popen(
@@ -173,17 +175,32 @@ class Program:
         """Press Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
 
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
     def wait(self) -> tuple[int, str, str]:
-        """Wait for its end."""
+        """Wait for its end; return status, output and errors."""
         try:
             out, err = self.process.communicate(timeout=MUST_NOT_EXPIRE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             out, err = self.process.communicate()
-            raise AssertionError(f'did not end; printed {out!r} and {err!r}') from None
+            raise AssertionError(f'did not end: {self.process.args}, printed {out!r} and {err!r}') from None
         return self.process.returncode, out, err
 
 
 def run_program(script: str, *args: str) -> tuple[int, str, str]:
     """Run a script to its end."""
-    return Program(script, *args).wait()
+    with Program(script, *args) as program:
+        return program.wait()
+
+
+@contextlib.contextmanager
+def programs(*scripts: str) -> Iterator[list[Program]]:
+    """Several scripts that run at the same time."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Program(script)) for script in scripts]
