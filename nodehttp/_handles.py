@@ -47,8 +47,8 @@ class Handle(socket.socket):
     one is held by the poller, and the user has let go of it."""
 
     def __del__(self, close: Callable[[Handle], None] = socket.SocketType.close) -> None:
-        # Not the `close` of Python's socket: one whose constructor has failed lacks what that looks at. And an
-        # argument, because at the end of the interpreter there are no globals any more.
+        # Not the `close` of Python's socket: one whose constructor has failed lacks what that looks at. And
+        # an argument, because at the end of the interpreter there are no globals any more.
         close(self)
 
 

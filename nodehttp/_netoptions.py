@@ -10,7 +10,7 @@ from typing import Any
 
 from nodehttp import errors, threadpool
 from nodehttp._addresses import FAMILIES, HINTS, isIP, port_number, to_number
-from nodehttp._handles import BACKLOG
+from nodehttp._handles import BACKLOG, adopted_handle
 from nodehttp._stream import Function, merged
 from nodehttp.events import EventEmitter
 
@@ -223,3 +223,17 @@ def backlog_of(options: Mapping[str, Any]) -> int:
     return int(number) if 0 < number < 2**31 else BACKLOG
 
 
+def given_handle(options: dict[str, Any]) -> sockets.socket:
+    """The connection that the user has opened."""
+    handle = options.get('handle')
+    if isinstance(handle, sockets.socket):
+        return adopted_handle(handle)
+    fd = options.get('fd', handle)
+    if isinstance(fd, bool) or not isinstance(fd, int):
+        raise errors.invalid_arg_type('fd', 'of type number', fd)
+    if not 0 <= fd <= 0x7FFFFFFF:
+        raise errors.node_error('ERR_OUT_OF_RANGE', 'fd', '>= 0 && <= 2147483647', fd)
+    try:
+        return adopted_handle(fd)
+    except OSError as error:
+        raise errors.node_error('ERR_INVALID_FD_TYPE', 'UNKNOWN') from error

@@ -19,25 +19,29 @@ from time import monotonic
 from typing import Any, Self
 
 from nodehttp import errors, threadpool
-from nodehttp._addresses import address_record
 from nodehttp._connecting import Connecting
-from nodehttp._duplex import Duplex
 from nodehttp._handles import (
     CHUNKS_AT_ONCE,
     SEND_FLAGS,
-    adopted_handle,
     close_with_reset,
     is_unix,
     set_keep_alive,
     set_no_delay,
 )
-from nodehttp._netoptions import Target, check_duration, check_signal, connect_arguments, seconds_of
+from nodehttp._netends import Ends
+from nodehttp._netoptions import (
+    Target,
+    check_duration,
+    check_signal,
+    connect_arguments,
+    given_handle,
+    seconds_of,
+)
 from nodehttp._readable import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
-from nodehttp.record import Record
 from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_soon, hold, start_timer, watch
 
 READ_SIZE = 65536  # bytes of one recv, as in Node
@@ -48,17 +52,18 @@ NOT_TRIED = -1
 _STREAM_OPTIONS = (
     'highWaterMark', 'readableHighWaterMark', 'writableHighWaterMark', 'readable', 'writable', 'signal')
 
-# What a stream's life has left behind when its socket is connected anew.
+# What a stream's life has left behind when its socket is connected anew. To be kept up with the attributes of
+# Lifecycle, Readable and Writable that change during a life.
 _USED_UP = frozenset((
     '_life', '_errored', '_error_emitted', '_destroy_callback', '_input', '_buffer', '_offset', '_length',
     '_reading', '_asking', '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_output',
     '_queue', '_write_length', '_writing', '_calling', '_flushing', '_size', '_callback', '_pending',
     '_need_drain', '_calling_final', '_finish_scheduled', '_finish_callbacks', 'bytesRead', '_dispatched',
-    '_peer', '_peer_name', '_receiving', '_is_reset', '_destroys_soon', '_has_failed', '_own_name',
+    '_peer', '_peer_name', '_receiving', '_is_reset', '_destroys_soon', '_own_name',
 ))
 
 
-class Socket(Duplex):
+class Socket(Ends):
     """A connection. ("Class: net.Socket")
 
     Options: handle (an open Python socket, which is the Socket's from then on) or fd, allowHalfOpen,
@@ -69,7 +74,6 @@ class Socket(Duplex):
     """
 
     allowHalfOpen = False
-    connecting = False  # connect() was called and has come to no end
     timeout: float | None = None  # ms, as set by setTimeout()
     bytesRead = 0
     server: Any = None  # of an accepted connection
@@ -81,7 +85,6 @@ class Socket(Duplex):
     _reading_more = True
 
     _server: Any = None  # to be told of the end
-    _handle: sockets.socket | None = None
     _watch: threadpool.Watch | None = None
     _connecting: Connecting | None = None
     _receiving = False  # the handle is to be read
@@ -89,7 +92,6 @@ class Socket(Duplex):
     _referenced = True
     _is_reset = False  # end with RST
     _destroys_soon = False
-    _has_failed = False
 
     # Methods of the handle; None while there is no connection.
     _send: Callable[..., int] | None = None
@@ -111,10 +113,6 @@ class Socket(Duplex):
     _idle_due = 0.0  # ms; when that fires
     _last_active = 0.0  # ms
 
-    _peer: Any = None  # the peer's name if it is known without asking
-    _peer_name: Record[Any] | None = None
-    _own_name: Record[Any] | None = None
-
     def __init__(self, options: Options | int = None, **kwargs: Any) -> None:
         self._strand = Strand()
         self._strand.resume = self._flow_on
@@ -133,12 +131,14 @@ class Socket(Duplex):
         self._keep_alive_delay = seconds_of(options.get('keepAliveInitialDelay'))
         check_signal(options.get('signal'), 'signal')
         for_stream = {name: options[name] for name in _STREAM_OPTIONS if name in options}
-        if for_stream:
-            super().__init__(for_stream)
-        if 'handle' in options or 'fd' in options:
-            with monitor:
+        with monitor:
+            if 'signal' in options:  # which may be aborted already
                 hold(self._strand)
-                self._open(_given_handle(options), paused=bool(options.get('pauseOnCreate')))
+            if for_stream:
+                super().__init__(for_stream)
+            if 'handle' in options or 'fd' in options:
+                hold(self._strand)
+                self._open(given_handle(options), paused=bool(options.get('pauseOnCreate')))
 
     def __repr__(self) -> str:
         peer = self._peer_name
@@ -514,7 +514,6 @@ class Socket(Duplex):
     def _destroy(self, error: Any, callback: Function) -> None:
         had_connection = self._connecting is not None or self._handle is not None
         self.connecting = False
-        self._has_failed = error is not None
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
             connecting.cancel()
@@ -668,86 +667,3 @@ class Socket(Duplex):
     def bufferSize(self) -> int | None:
         """Deprecated: `writableLength`. ("socket.bufferSize")"""
         return None if self._handle is None else self._write_length
-
-    def address(self) -> Record[Any]:
-        """Return the local end: address, family ('IPv4', 'IPv6'), port; empty for a Unix socket.
-        ("socket.address()")"""
-        with monitor:
-            if self._handle is None:
-                return Record()
-            if self._own_name is None:
-                name = _name(self._handle.getsockname)
-                if self.connecting:
-                    return name
-                self._own_name = name
-            return self._own_name
-
-    def _peer_address(self) -> Record[Any]:
-        """The other end. It is remembered once somebody has asked."""
-        with monitor:
-            if self._peer_name is None:
-                if self._handle is None or self.connecting:
-                    return Record()
-                known = self._peer is not None
-                self._peer_name = address_record(self._peer) if known else _name(self._handle.getpeername)
-            return self._peer_name
-
-    @property
-    def localAddress(self) -> str | None:
-        """IP address of the local end. ("socket.localAddress")"""
-        address: str | None = self.address()['address']
-        return address
-
-    @property
-    def localPort(self) -> int | None:
-        """Port of the local end. ("socket.localPort")"""
-        port: int | None = self.address()['port']
-        return port
-
-    @property
-    def localFamily(self) -> str | None:
-        """'IPv4' or 'IPv6'. ("socket.localFamily")"""
-        family: str | None = self.address()['family']
-        return family
-
-    @property
-    def remoteAddress(self) -> str | None:
-        """IP address of the peer; None without a connection. ("socket.remoteAddress")"""
-        address: str | None = self._peer_address()['address']
-        return address
-
-    @property
-    def remotePort(self) -> int | None:
-        """Port of the peer; None without a connection. ("socket.remotePort")"""
-        port: int | None = self._peer_address()['port']
-        return port
-
-    @property
-    def remoteFamily(self) -> str | None:
-        """'IPv4' or 'IPv6'; None without a connection. ("socket.remoteFamily")"""
-        family: str | None = self._peer_address()['family']
-        return family
-
-
-def _given_handle(options: dict[str, Any]) -> sockets.socket:
-    """The connection that the user has opened."""
-    handle = options.get('handle')
-    if isinstance(handle, sockets.socket):
-        return adopted_handle(handle)
-    fd = options.get('fd', handle)
-    if isinstance(fd, bool) or not isinstance(fd, int):
-        raise errors.invalid_arg_type('fd', 'of type number', fd)
-    if not 0 <= fd <= 0x7FFFFFFF:
-        raise errors.node_error('ERR_OUT_OF_RANGE', 'fd', '>= 0 && <= 2147483647', fd)
-    try:
-        return adopted_handle(fd)
-    except OSError as error:
-        raise errors.node_error('ERR_INVALID_FD_TYPE', 'UNKNOWN') from error
-
-
-def _name(ask: Callable[[], Any]) -> Record[Any]:
-    """The name of one end, asked of the system; empty when the connection is gone."""
-    try:
-        return address_record(ask())
-    except OSError:
-        return Record()

@@ -603,6 +603,29 @@ def test_a_listener_that_waits_gets_the_data_behind_its_own(log):
     pair(connected)
 
 
+@logs('2', 'first', 'b:2', 'first is done')
+def test_a_listener_that_waits_gets_what_is_buffered_behind_its_own(log):
+    def connected(client, peer):
+        client.pause()
+        client.read(0)
+        peer.write('1')
+        setTimeout(peer.write, 5, '2')
+        setTimeout(resume, 20, client)
+
+    def resume(client):
+        log(len(client._buffer))
+        client.once('data', lambda data: first(client))
+        client.resume()
+
+    def first(client):
+        log('first')
+        client.on('data', log)
+        events.once(client, 'data', 5)
+        log('first is done')
+        client.destroy()
+    pair(connected)
+
+
 @logs('b:hello', 'end', 'close false')
 def test_echo_through_a_pipe(log):
     server = net.createServer(lambda peer: (server.close(), peer.pipe(peer))).listen(0, HOST)
