@@ -1,0 +1,77 @@
+"""The first message of a TLS connection, read by the server before OpenSSL sees it.
+
+It tells the name that the client wants and the protocols that it offers. Python's ssl asks for a context in
+the middle of the handshake and cannot wait for the answer, and it lets ALPN fail silently. Read beforehand,
+`SNICallback` may take its time, and a client without a protocol in common gets the alert that RFC 7301
+demands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# A fatal no_application_protocol alert (120), as it stands on the wire before anything is encrypted.
+NO_APPLICATION_PROTOCOL = b'\x15\x03\x03\x00\x02\x02\x78'
+
+_HANDSHAKE, _CLIENT_HELLO = 22, 1
+_SERVER_NAME, _ALPN = 0, 16
+_LONGEST = 0x10000  # bytes; a hello is a few hundred, with keys of post-quantum algorithms a few thousand
+
+
+class Hello(NamedTuple):
+    """What a client wants. Empty, if there is no such thing in its message."""
+
+    servername: str
+    protocols: list[bytes]
+
+
+def read_hello(data: bytes) -> Hello | None:
+    """Return what the ClientHello at the beginning of `data` wants; None if more of it is to come.
+
+    What is no ClientHello wants nothing: OpenSSL will say what is wrong with it.
+    """
+    message, at = b'', 0
+    while True:
+        header = data[at:at + 5]
+        if (header and header[0] != _HANDSHAKE) or len(message) > _LONGEST:
+            return Hello('', [])
+        end = at + 5 + int.from_bytes(header[3:])
+        if len(header) < 5 or len(data) < end:
+            return None
+        message += data[at + 5:end]
+        at = end
+        if message[:1] not in (b'', b'\x01'):
+            return Hello('', [])
+        if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4]):
+            return _read(message[4:4 + int.from_bytes(message[1:4])])
+
+
+def _read(body: bytes) -> Hello:
+    servername, protocols = '', []
+    at = 34  # version and random
+    at += 1 + _number(body, at, 1)  # session id
+    at += 2 + _number(body, at, 2)  # cipher suites
+    at += 1 + _number(body, at, 1)  # compression methods
+    at += 2
+    while at + 4 <= len(body):
+        kind, length = _number(body, at, 2), _number(body, at + 2, 2)
+        content = body[at + 4:at + 4 + length]
+        if kind == _SERVER_NAME and content[2:3] == b'\0':
+            servername = content[5:5 + _number(content, 3, 2)].decode('ascii', 'replace')
+        elif kind == _ALPN:
+            protocols = split_protocols(content[2:])
+        at += 4 + length
+    return Hello(servername, protocols)
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at:at + size])
+
+
+def split_protocols(data: bytes) -> list[bytes]:
+    """Return the protocols of a list in wire form: each has its length in front."""
+    protocols, at = [], 0
+    while at < len(data):
+        protocols.append(data[at + 1:at + 1 + data[at]])
+        at += 1 + data[at]
+    return protocols
