@@ -39,9 +39,10 @@ _MOVES = {
 
 
 def connection_of(socket: Any) -> ClientConnection:
-    """Return the ClientConnection of a socket, a new one if it has none yet."""
+    """Return the ClientConnection of a socket; a new one if it has none yet, or is connected anew."""
     connection: ClientConnection | None = getattr(socket, '_httpConnection', None)
-    if connection is None or connection.state is TUNNEL:
+    if connection is None or connection.state is TUNNEL or (
+            connection.state is CLOSED and not socket.destroyed):
         connection = socket._httpConnection = ClientConnection(socket)
     return connection
 
@@ -55,10 +56,12 @@ class ClientConnection:
     _parser_options: tuple[int, bool] | None = None
     _informational = False  # the head just parsed was a 1xx: the END behind it ends nothing
     _stopped = False  # the socket is not read: the response is full
+    _is_read = False  # what arrives comes here, since the first request
+    _is_consumed = False  # without detour
+    _error: BaseException | None = None  # of a connection that failed before the request was there
 
     def __init__(self, socket: Any) -> None:
         self.socket = socket
-        self._is_consumed = hasattr(socket, '_consume')
         self._listeners = {
             'end': internal(self._ended),
             'close': internal(self._closed),
@@ -66,10 +69,6 @@ class ClientConnection:
             'drain': internal(self._drained),
             'timeout': internal(self._timed_out),
         }
-        if self._is_consumed:
-            socket._consume(self._received)
-        else:
-            self._listeners['data'] = internal(self._received)
         for name, listener in self._listeners.items():
             socket.on(name, listener)
         self._resume_before, socket._strand.resume = socket._strand.resume, self._advance
@@ -86,14 +85,32 @@ class ClientConnection:
 
     def begin(self, request: Any, max_header_size: int, lenient: bool) -> None:
         """From now on `request` is sent on this connection, and what arrives is the answer to it."""
-        if self.state is CLOSED:  # while the request was on its way here
-            request._connection_closed()
-            return
-        self._enter(WAITING)
         self.request = self.socket._httpMessage = request
         if self._parser_options != (max_header_size, lenient):
             self._parser_options = max_header_size, lenient
             self._parser = Parser('response', max_header_size=max_header_size, lenient=lenient)
+        if self.state is IDLE:
+            self._enter(WAITING)
+        if not self._is_read:
+            self._begin_to_read()
+
+    def _begin_to_read(self) -> None:
+        self._is_read = True
+        self._is_consumed = hasattr(self.socket, '_consume')
+        if self._is_consumed:
+            self.socket._consume(self._received)
+        else:
+            self._listeners['data'] = internal(self._received)
+            self.socket.on('data', self._listeners['data'])
+
+    def catch_up(self) -> None:
+        """Tell the request what has befallen the connection while it was on its way here."""
+        request, error, self._error = self.request, self._error, None
+        if error is not None and request is not None:
+            request._connection_failed(error)
+        if self.state is CLOSED and request is not None:
+            self.request = None
+            request._connection_closed()
 
     def release(self) -> None:
         """The exchange is over and the connection may be used for another."""
@@ -226,6 +243,7 @@ class ClientConnection:
         if self.request is not None:
             self.request._connection_failed(error)
         else:
+            self._error = error
             next_tick(self.socket._fire, 'agentRemove', strand=self.socket._strand)
 
     def _closed(self, *_: Any) -> None:

@@ -293,6 +293,8 @@ class Agent(EventEmitter):
             if merged.get('servername') is None:
                 merged['servername'] = _server_name(merged, req)
             merged['encoding'] = None  # a decoded stream is no use to the parser
+            if callable(merged.get('lookup')):
+                merged['lookup'] = _guarded(merged['lookup'])
             if self.keepAlive:
                 merged['keepAlive'] = True
                 merged['keepAliveInitialDelay'] = self.keepAliveMsecs
@@ -516,6 +518,18 @@ def _timeout_hint(socket: Any) -> float | None:
             found = _is_timeout(raw[index + 1])
             return int(found[1]) * 1000 if found else None
     return None
+
+
+def _guarded(lookup: Function) -> Function:
+    """Make what a `lookup` of the user's raises its answer: the request's 'error', not the loop's."""
+    adapted = adapt(lookup)
+
+    def guarded(hostname: str, options: Any, callback: Function) -> None:
+        try:
+            adapted(hostname, options, callback)
+        except Exception as error:
+            callback(error)
+    return guarded
 
 
 def _server_name(options: Mapping[str, Any], req: Any) -> str:

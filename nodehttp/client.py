@@ -232,23 +232,20 @@ class ClientRequest(OutgoingMessage):
             if self._state is not QUEUED:
                 return
             self._enter(ASSIGNED)
-            if socket is not None and not self._strand.busy:
-                self._change_strand(socket)
+            if socket is not None:
+                if socket._strand is None:
+                    socket._strand = self._strand
+                connection_of(socket)  # now, so that whatever befalls the socket meanwhile is heard
+                if not self._strand.busy:
+                    self._strand = socket._strand
             next_tick(self._begin, socket, err, strand=self._strand)
 
-    def _change_strand(self, socket: Any) -> None:
-        """Events of this request are events of its socket from now on."""
-        if socket._strand is None:
-            socket._strand = self._strand
-        self._strand = socket._strand
-
     def _begin(self, socket: Any, error: BaseException | None) -> None:
-        if socket is not None and socket._strand is not self._strand:
-            # Its own events were held back until now.
-            self._change_strand(socket)
-            next_tick(self._take_socket, socket, error, strand=self._strand)
-        else:
+        if socket is None or socket._strand is self._strand:
             self._take_socket(socket, error)
+        else:  # its own events were held back until now; from here on they are events of the socket
+            self._strand = socket._strand
+            next_tick(self._take_socket, socket, error, strand=self._strand)
 
     def _take_socket(self, socket: Any, error: BaseException | None) -> None:
         if self.destroyed or error is not None:
@@ -256,9 +253,11 @@ class ClientRequest(OutgoingMessage):
             return
         self._enter(SENT)
         self.socket = socket
-        connection_of(socket).begin(self, self._max_header_size, self._lenient)
+        connection = connection_of(socket)
+        connection.begin(self, self._max_header_size, self._lenient)
         self._fire('socket', socket)
         self._flush()
+        connection.catch_up()
 
     def _refuse_socket(self, socket: Any, error: BaseException | None) -> None:
         """The request was destroyed before it had a socket, or there is none for it."""
@@ -266,7 +265,6 @@ class ClientRequest(OutgoingMessage):
             if error is self._error and self.agent is not None and not socket.destroyed:
                 self._give_back(socket)
             else:
-                socket.on('error', _ignore)  # the request tells of the error
                 socket.destroy(error)
         if error is None and not self.aborted:
             error = errors.connection_reset()
@@ -514,10 +512,6 @@ def destroy_soon(socket: Any) -> None:
         socket.destroySoon()
     else:
         socket.end()
-
-
-def _ignore(*_: Any) -> None:
-    """An error that was told already."""
 
 
 def request(

@@ -1,0 +1,616 @@
+"""ClientRequest, request and get: arguments, responses, threads, and the programs of the documentation.
+
+The order of events is in test_client_events.py, the bytes of requests in test_client_requests.py.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+
+import nodehttp as http
+from nodehttp import client, errors, net, stream, threadpool, timers
+from nodehttp.abort import AbortController
+from nodehttp.agent import Agent
+from nodehttp.client import ClientRequest, get, request
+from nodehttp.url import URL
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+
+def answering(answer: bytes = OK) -> Callable[[RawPeer], None]:
+    """Return a script that answers every request until the client closes."""
+    def script(peer: RawPeer) -> None:
+        while data := peer.socket.recv(65536):
+            peer.send(answer * data.count(b'\r\n\r\n'))
+    return script
+
+
+def echoing(peer: RawPeer) -> None:
+    """Answer with the head of the request."""
+    head = peer.read_until(b'\r\n\r\n')
+    peer.send(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n' + head)
+
+
+@pytest.fixture
+def keeping() -> Iterator[Agent]:
+    """An agent that keeps its sockets, destroyed at the end."""
+    agent = Agent(keepAlive=True)
+    yield agent
+    agent.destroy()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def response_to(req: ClientRequest) -> Any:
+    """Wait for the response."""
+    return http.once(req, 'response', MUST_NOT_EXPIRE)[0]
+
+
+def body_of(req: ClientRequest) -> bytes:
+    """Wait for the whole response; return its body."""
+    return b''.join(response_to(req))
+
+
+# Arguments
+
+
+@pytest.mark.parametrize('make', [
+    lambda port, done: get(f'http://127.0.0.1:{port}/path?a=b#c', {'agent': False}, done),
+    lambda port, done: get(URL(f'http://127.0.0.1:{port}/path?a=b#c'), {'agent': False}, done),
+    lambda port, done: get(urllib.parse.urlsplit(f'http://127.0.0.1:{port}/path?a=b#c'), {'agent': False}, done),
+    lambda port, done: get(urllib.parse.urlparse(f'http://127.0.0.1:{port}/path?a=b#c'), callback=done, agent=False),
+    lambda port, done: get({'host': '127.0.0.1', 'port': port, 'path': '/path?a=b', 'agent': False}, done),
+    lambda port, done: get({'host': 'nowhere', 'port': 1, 'agent': False}, done, host='127.0.0.1', port=port,
+                           path='/path?a=b'),
+    lambda port, done: get(callback=done, host='127.0.0.1', port=port, path='/path?a=b', agent=False, timeout=None),
+    lambda port, done: get('http://nowhere:1/', {'hostname': '127.0.0.1', 'port': 2}, done, port=port, path='/path?a=b',
+                           agent=False),
+    lambda port, done: ClientRequest(f'http://127.0.0.1:{port}/path?a=b', {'agent': False}, done).end(),
+])
+def test_arguments_come_in_all_of_nodes_forms(scripted: Any, make: Any) -> None:
+    port = scripted(echoing)
+    waiter = threadpool.Waiter()
+    req = make(port, lambda res: waiter.set(b''.join(res)))
+    assert waiter.wait(MUST_NOT_EXPIRE) == f'GET /path?a=b HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n'.encode()
+    assert (req.method, req.path, req.host, req.protocol) == ('GET', '/path?a=b', '127.0.0.1', 'http:')
+
+
+def test_a_callback_may_declare_what_it_likes(scripted: Any) -> None:
+    port, calls = scripted(answering()), []
+    req = get(f'http://127.0.0.1:{port}/', lambda: calls.append(()), agent=False)
+    req.on('response', lambda res, more: calls.append((res.statusCode, more)))
+    response_to(req).resume()
+    http.once(req, 'close', MUST_NOT_EXPIRE)
+    assert calls == [(), (200, None)]
+
+
+@pytest.mark.parametrize('arguments', [(5,), ('http://x/', 5), ([],)])
+def test_what_is_no_argument_is_refused(arguments: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        request(*arguments)
+    assert caught.value.code == 'ERR_INVALID_ARG_TYPE'
+
+
+def test_setting_the_path_or_the_method_cannot_split_a_request(scripted: Any) -> None:
+    for name, value, code in (('path', '/ HTTP/1.1\r\nX: y', 'ERR_UNESCAPED_CHARACTERS'),
+                              ('method', 'GET / HTTP/1.1\r\nX: y\r\n\r\nGET', 'ERR_INVALID_HTTP_TOKEN')):
+        req = request(host='127.0.0.1', port=scripted(lambda peer: peer.read_to_end()), agent=False)
+        setattr(req, name, value)
+        with pytest.raises(TypeError) as caught:
+            req.end()
+        assert caught.value.code == code
+        req.on('error', lambda: None).destroy()
+
+
+def test_a_unix_socket_is_reached_by_its_path(tmp_path: Any) -> None:
+    path = str(tmp_path / 'socket')
+    with http.createServer(lambda req, res: res.end(req.headers.host)).listen(path):
+        assert body_of(get(socketPath=path, path='/x', agent=False)) == b'localhost'
+
+
+def test_lookup_is_called_and_what_it_raises_is_the_error(record: Recorder) -> None:
+    def lookup(hostname: str, options: Any, callback: Any) -> None:
+        record(hostname)
+        raise errors.Error('no', 'NO')
+    req = get('http://example.org/', lookup=lookup, agent=False)
+    req.on('error', lambda error: record(error.code))
+    record.on(req, 'close')
+    assert record.wait_for('close') == ['example.org', 'NO', 'close']
+
+
+def test_create_connection_passes_an_error_on(record: Recorder) -> None:
+    def raises(options: Any) -> None:
+        raise errors.Error('no', 'NO')
+    for connect in (raises, lambda options, callback: callback(errors.Error('no', 'NO'))):
+        req = get(host='x', createConnection=connect)
+        req.on('error', lambda error: record(error.code))
+        record.on(req, 'close')
+        assert req.agent is None
+    assert record.wait_count(4) == ['NO', 'close', 'NO', 'close']
+
+
+# Responses
+
+
+def test_a_response_has_what_was_received(scripted: Any) -> None:
+    head = (b'HTTP/1.0 203 Some Reason\r\nX-Twice: a\r\nx-twice: b\r\nSet-Cookie: c\r\nDate: d\r\nDate: e\r\n'
+            b'Content-Length: 0\r\n\r\n')
+    res = response_to(get(host='127.0.0.1', port=scripted(answering(head)), agent=False))
+    assert (res.statusCode, res.statusMessage, res.httpVersion, res.httpVersionMajor, res.httpVersionMinor) == (
+        203, 'Some Reason', '1.0', 1, 0)
+    assert res.headers == {'x-twice': 'a, b', 'set-cookie': ['c'], 'date': 'd, e', 'content-length': '0'}
+    assert res.rawHeaders == ['X-Twice', 'a', 'x-twice', 'b', 'Set-Cookie', 'c', 'Date', 'd', 'Date', 'e', 'Content-Length', '0']
+    assert res.req.res is res and res.socket is res.req.socket
+    assert (res.url, res.method, res.upgrade) == ('', None, False)
+    res.resume()
+
+
+def test_trailers_come_with_the_end(scripted: Any, record: Recorder) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: v\r\n\r\n'
+    req = get(host='127.0.0.1', port=scripted(answering(answer)), agent=False)
+    req.on('response', lambda res: record(dict(res.trailers)))
+    res = response_to(req)
+    assert b''.join(res) == b'ok'
+    assert record.events == [{}]
+    assert (res.trailers, res.rawTrailers, res.complete) == ({'x-t': 'v'}, ['X-T', 'v'], True)
+
+
+def test_duplicates_are_joined_where_asked(scripted: Any) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nETag: a\r\nETag: b\r\nContent-Length: 0\r\n\r\n'
+    for options, etag in (({}, 'a'), ({'joinDuplicateHeaders': True}, 'a, b')):
+        res = response_to(get(host='127.0.0.1', port=scripted(answering(answer)), agent=False, **options))
+        assert res.headers.etag == etag
+        res.resume()
+
+
+def test_max_headers_count_cuts_the_headers(scripted: Any) -> None:
+    lines = b''.join(b'X-%d: y\r\n' % number for number in range(100))
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n' + lines + b'\r\n'
+    req = request(host='127.0.0.1', port=scripted(answering(answer)), agent=False)
+    req.maxHeadersCount = 10
+    req.end()
+    res = response_to(req)
+    assert len(res.headers) == 10
+    res.resume()
+
+
+@pytest.mark.parametrize(('options', 'size', 'code'), [
+    ({'maxHeaderSize': 100}, 200, 'HPE_HEADER_OVERFLOW'),
+    ({'maxHeaderSize': 300}, 200, None),
+    ({'maxHeaderSize': 0}, 16000, None),
+    ({}, 16000, None),
+    ({}, 16400, 'HPE_HEADER_OVERFLOW'),
+])
+def test_large_heads_are_refused(scripted: Any, record: Recorder, options: Any, size: int, code: Any) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: %b\r\n\r\n' % (b'y' * size)
+    req = get(host='127.0.0.1', port=scripted(answering(answer)), agent=False, **options)
+    req.on('error', lambda error: record(error.code)).on('response', lambda res: record(None) or res.resume())
+    record.on(req, 'close')
+    assert record.wait_for('close') == [code, 'close']
+
+
+def test_an_insecure_parser_takes_more(scripted: Any, record: Recorder) -> None:
+    answer = b'HTTP/1.1 200 OK\nContent-Length: 0\r\nX:\x01\r\n\r\n'
+    for options, result in (({}, 'HPE_CR_EXPECTED'), ({'insecureHTTPParser': True}, '\x01')):
+        req = get(host='127.0.0.1', port=scripted(answering(answer)), agent=False, **options)
+        req.on('error', lambda error: record(error.code))
+        req.on('response', lambda res: record(res.headers.x) or res.resume())
+        assert record.wait(bool) == [result]
+        record.events.clear()
+
+
+def test_parsers_of_one_connection_follow_each_request(scripted: Any, keeping: Agent, record: Recorder) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: %b\r\n\r\n' % (b'y' * 200)
+    port = scripted(answering(answer))
+    response_to(get(host='127.0.0.1', port=port, agent=keeping)).on('close', lambda: record('idle')).resume()
+    record.wait_for('idle')
+    req = get(host='127.0.0.1', port=port, agent=keeping, maxHeaderSize=100)
+    req.on('error', lambda error: record(error.code))
+    assert record.wait_count(2) == ['idle', 'HPE_HEADER_OVERFLOW']
+    assert req.reusedSocket
+
+
+@pytest.mark.parametrize(('answer', 'code', 'message'), [
+    (b'rubbish', 'HPE_INVALID_CONSTANT', 'Parse Error: Expected HTTP/, RTSP/ or ICE/'),
+    (b'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n', 'HPE_INVALID_CONTENT_LENGTH',
+     'Parse Error: Invalid character in Content-Length'),
+    (b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n', 'HPE_UNEXPECTED_CONTENT_LENGTH',
+     'Parse Error: Duplicate Content-Length'),
+    (b'HTTP/1.1 200 OK\r\nX : y\r\n\r\n', 'HPE_INVALID_HEADER_TOKEN', 'Parse Error: Invalid header token'),
+    (b'HTTP/9.9 200 OK\r\n\r\n', 'HPE_INVALID_VERSION', 'Parse Error: Invalid HTTP version'),
+    (b'HTTP/1.1 xxx OK\r\n\r\n', 'HPE_INVALID_STATUS', 'Parse Error: Invalid status code'),
+    (b'', 'ECONNRESET', 'socket hang up'),
+    (b'HTTP/1.1 200', 'ECONNRESET', 'socket hang up'),
+])
+def test_a_hostile_response_is_an_error(scripted: Any, record: Recorder, answer: bytes, code: str, message: str) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(answer)
+    req = get(host='127.0.0.1', port=scripted(script), agent=False)
+    req.on('error', lambda error: record((error.code, error.message)))
+    record.on(req, 'response', 'close')
+    assert record.wait_for('close') == [(code, message), 'close']
+
+
+def test_a_parse_error_tells_where(scripted: Any) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nX: y\r\nbad header\r\n\r\n'
+    with pytest.raises(errors.NodeError) as caught:
+        http.once(get(host='127.0.0.1', port=scripted(answering(answer)), agent=False), 'response', MUST_NOT_EXPIRE)
+    error = caught.value
+    assert (error.code, error.reason, error.bytesParsed, error.rawPacket) == (
+        'HPE_INVALID_HEADER_TOKEN', 'Invalid header token', 26, answer)
+
+
+def test_information_has_seven_fields(scripted: Any, record: Recorder) -> None:
+    answer = b'HTTP/1.1 103 Early Hints\r\nLink: a\r\nlink: b\r\n\r\n' + OK
+    req = get(host='127.0.0.1', port=scripted(answering(answer)), agent=False)
+    req.on('information', record)
+    response_to(req).resume()
+    info, = record.events
+    assert info == {
+        'statusCode': 103, 'statusMessage': 'Early Hints', 'httpVersion': '1.1', 'httpVersionMajor': 1, 'httpVersionMinor': 1,
+        'headers': {'link': 'a, b'}, 'rawHeaders': ['Link', 'a', 'link', 'b']}
+    assert info.headers.link == 'a, b'
+
+
+def test_a_body_without_end_flows_to_whoever_reads(scripted: Any) -> None:
+    """A response that nobody reads is not read from the kernel either."""
+    size = 8 * 1024 * 1024
+    sent = []
+
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % size)
+        peer.socket.setblocking(False)
+        data = b'x' * 65536
+        left = size
+        try:
+            while left:
+                left -= peer.socket.send(data[:left])
+                stuck = 0
+        except BlockingIOError:
+            pass
+        # What the kernel buffers on both sides is all that went out.
+        time.sleep(0.1)
+        try:
+            while left:
+                left -= peer.socket.send(data[:left])
+        except BlockingIOError:
+            pass
+        sent.append(size - left)
+        peer.socket.settimeout(MUST_NOT_EXPIRE)
+        peer.send(b'x' * left)
+
+    res = response_to(get(host='127.0.0.1', port=scripted(script), agent=False))
+    recorder = Recorder()
+    timers.setTimeout(recorder, 150, 'late')
+    recorder.wait_for('late')
+    assert res.readableLength <= 3 * 65536
+    assert sum(map(len, res)) == size
+    assert sent[0] < size
+
+
+def test_an_upload_waits_for_drain(scripted: Any, record: Recorder) -> None:
+    may_read = threading.Event()
+    size = 16 * 1024 * 1024
+
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        assert may_read.wait(MUST_NOT_EXPIRE)
+        peer.read_exactly(size)
+        peer.send(OK)
+
+    req = request(host='127.0.0.1', port=scripted(script), method='POST', headers={'Content-Length': size}, agent=False)
+    record.on(req, 'drain', 'finish')
+    http.once(req, 'socket', MUST_NOT_EXPIRE)
+    assert req.write(b'x' * size) is False
+    assert req.writableNeedDrain and record.events == []
+    may_read.set()
+    record.wait_for('drain')
+    req.end()
+    assert body_of(req) == b'ok'
+    assert record.events == ['drain', 'finish']
+
+
+def test_any_duplex_serves_as_socket(record: Recorder) -> None:
+    ours, theirs = stream.duplexPair()
+    theirs.on('data', lambda data: (record(data), theirs.write(OK)))
+    assert body_of(get(host='h', createConnection=lambda: ours)) == b'ok'
+    assert record.events == [b'GET / HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n']
+
+
+def test_the_settings_of_the_socket_wait_for_the_connection(scripted: Any, record: Recorder) -> None:
+    req = request(host='127.0.0.1', port=scripted(answering()), agent=False)
+    req.setNoDelay(False)
+    req.setSocketKeepAlive(True, 5000)
+    req.setTimeout(7000, lambda: record('timeout'))
+    req.end()
+    res = response_to(req)
+    sock = req.socket._handle
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
+    assert req.socket.timeout == 7000 and req.listenerCount('timeout') == 1
+    req.clearTimeout()
+    assert req.socket.timeout == 0
+    res.resume()
+    assert record.events == []
+
+
+def test_a_signal_forgets_a_request_that_is_over(scripted: Any) -> None:
+    controller = AbortController()
+    req = get(host='127.0.0.1', port=scripted(answering()), agent=False, signal=controller.signal)
+    response_to(req).resume()
+    http.once(req, 'close', MUST_NOT_EXPIRE)
+    assert req._signal is None
+    controller.abort()
+
+
+# Threads
+
+
+def test_a_listener_added_on_the_next_line_is_in_time(closed_port: int) -> None:
+    count = 1000
+    calls = []
+    done = threading.Event()
+
+    def failed(error: Any) -> None:
+        calls.append(error.code)
+        if len(calls) == count:
+            done.set()
+    for _ in range(count):
+        get(f'http://127.0.0.1:{closed_port}').on('error', failed)
+    with http.blocking():
+        assert done.wait(MUST_NOT_EXPIRE)
+    assert calls == ['ECONNREFUSED'] * count
+
+
+def test_destroy_from_another_thread_at_any_moment_closes_once(keeping: Agent) -> None:
+    def listener(req: Any, res: Any) -> None:
+        res.write('begin')
+        timers.setTimeout(res.end, 1)
+    keeping.maxSockets = 4
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        port = server.address().port
+        for number in range(150):
+            record = Recorder()
+            req = get(host='127.0.0.1', port=port, agent=keeping)
+            req.on('response', lambda res: res.resume()).on('error', lambda error: None)
+            record.on(req, 'close')
+            with http.blocking():
+                time.sleep(number % 30 / 10000)  # not synchronisation: any moment will do
+            req.destroy()
+            record.wait_for('close')
+            assert record.events == ['close']
+        keeping.destroy()
+
+
+def test_blocking_style_outside_of_callbacks(scripted: Any) -> None:
+    res = response_to(get(host='127.0.0.1', port=scripted(answering()), agent=False))
+    assert [chunk for chunk in res] == [b'ok']  # noqa: C416  (the loop is what is tested)
+
+
+def test_blocking_style_raises_the_error(closed_port: int) -> None:
+    with pytest.raises(ConnectionRefusedError) as caught:
+        http.once(get(host='127.0.0.1', port=closed_port), 'response', MUST_NOT_EXPIRE)
+    assert str(caught.value) == f'connect ECONNREFUSED 127.0.0.1:{closed_port}'
+
+
+def test_an_iteration_that_is_cut_off_raises(scripted: Any) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart')
+        assert has_read.wait(MUST_NOT_EXPIRE)
+    has_read = threading.Event()
+    res = response_to(get(host='127.0.0.1', port=scripted(script), agent=False))
+    chunks = []
+    with pytest.raises(errors.NodeError) as caught:
+        for chunk in res:
+            chunks.append(chunk)
+            has_read.set()
+    assert (chunks, caught.value.code, caught.value.message) == ([b'part'], 'ECONNRESET', 'aborted')
+
+
+def test_leaving_an_iteration_early_aborts_the_request(scripted: Any, record: Recorder) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart')
+        peer.read_to_end()
+    req = get(host='127.0.0.1', port=scripted(script), agent=False)
+    res = response_to(req)
+    record.on(req, 'abort', 'close', 'error', prefix='req')
+    record.on(res, 'aborted', 'close', prefix='res')
+    for chunk in res:
+        record(chunk)
+        break
+    assert record.wait_for('res close') == [b'part', 'req abort', 'res aborted', 'req close', 'res close']
+
+
+def test_a_handler_may_ask_another_server_in_blocking_style(keeping: Agent) -> None:
+    with http.createServer(lambda req, res: res.end(f'behind {req.url}')).listen(0, '127.0.0.1') as behind:
+        port = behind.address().port
+
+        def listener(req: Any, res: Any) -> None:
+            answer = response_to(get(host='127.0.0.1', port=port, path=req.url, agent=keeping))
+            for chunk in answer:
+                res.write(chunk)
+            res.end(' through')
+        with http.createServer(listener).listen(0, '127.0.0.1') as server:
+            requests = [get(host='127.0.0.1', port=server.address().port, path=f'/{number}', agent=keeping)
+                        for number in range(8)]
+            waiters = []
+            for req in requests:
+                waiters.append(waiter := threadpool.Waiter())
+                req.on('response', lambda res, waiter=waiter: waiter.set(b''.join(res)))
+            bodies = [waiter.wait(MUST_NOT_EXPIRE) for waiter in waiters]
+            keeping.destroy()
+    assert bodies == [b'behind /%d through' % number for number in range(8)]
+
+
+def test_events_go_on_while_a_listener_waits_for_the_body(scripted: Any) -> None:
+    """The body arrives although the 'response' listener, in the middle of the parser's delivery, waits for it."""
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n')
+        for piece in (b'1\r\nb\r\n', b'1\r\nc\r\n0\r\n\r\n'):
+            peer.send(piece)
+        peer.read_to_end()
+    waiter = threadpool.Waiter()
+    get({'host': '127.0.0.1', 'port': scripted(script), 'agent': False}, lambda res: waiter.set(b''.join(res)))
+    assert waiter.wait(MUST_NOT_EXPIRE) == b'abc'
+
+
+# Programs of the documentation
+
+
+def test_program_keep_alive_retry() -> None:
+    """"request.reusedSocket": a request on a kept connection that the server has closed is made anew."""
+    def listener(req: Any, res: Any) -> None:
+        res.write('hello\n')
+        res.end()
+    tried: list[bool] = []
+    waiter = threadpool.Waiter()
+    agent = Agent({'keepAlive': True})
+    listening = socket.create_server(('127.0.0.1', 0))
+    port = listening.getsockname()[1]
+    closing = threading.Event()
+
+    def serve() -> None:
+        for times in (1, 1):
+            sock, _ = listening.accept()
+            peer = RawPeer(sock)
+            for _ in range(times):
+                peer.read_until(b'\r\n\r\n')
+                peer.send(OK)
+            if not closing.is_set():
+                peer.read_until(b'\r\n\r\n')  # the second request is on its way: too late to close in peace
+                closing.set()
+            peer.close()
+    thread = threading.Thread(target=serve)
+    thread.start()
+
+    def retriable_request() -> None:
+        req = get(f'http://127.0.0.1:{port}', {'agent': agent}, lambda res: waiter.set(b''.join(res)))
+        tried.append(req.reusedSocket)
+
+        @req.on('error')
+        def failed(error: Any) -> None:
+            if req.reusedSocket and error.code == 'ECONNRESET':
+                tried[-1] = True
+                retriable_request()
+
+    first = get(f'http://127.0.0.1:{port}', {'agent': agent})
+    idle = threadpool.Waiter()
+    first.on('response', lambda res: res.on('close', idle.set).resume())
+    idle.wait(MUST_NOT_EXPIRE)
+    retriable_request()
+    assert waiter.wait(MUST_NOT_EXPIRE) == b'ok'
+    assert tried == [True, False]
+    agent.destroy()
+    thread.join()
+    listening.close()
+
+
+def test_program_post() -> None:
+    """"http.request(options[, callback])": a form is posted and the answer printed."""
+    lines: list[str] = []
+    done = threadpool.Waiter()
+
+    def listener(req: Any, res: Any) -> None:
+        res.setHeader('X-Type', req.headers['content-type'])
+        res.end(b''.join(req))
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        post_data = '{"msg": "Hello World!"}'
+        options = {
+            'hostname': '127.0.0.1', 'port': server.address().port, 'path': '/upload', 'method': 'POST',
+            'headers': {'Content-Type': 'application/json', 'Content-Length': len(post_data.encode())}, 'agent': False}
+
+        def answered(res: Any) -> None:
+            lines.append(f'STATUS: {res.statusCode}')
+            lines.append(f'TYPE: {res.headers["x-type"]}')
+            res.setEncoding('utf8')
+            res.on('data', lambda chunk: lines.append(f'BODY: {chunk}'))
+            res.on('end', lambda: done.set(lines.append('No more data in response.')))
+        req = request(options, answered)
+        req.on('error', done.fail)
+        req.write(post_data)
+        req.end()
+        done.wait(MUST_NOT_EXPIRE)
+    assert lines == ['STATUS: 200', 'TYPE: application/json', 'BODY: {"msg": "Hello World!"}', 'No more data in response.']
+
+
+def test_program_connect() -> None:
+    """"Event: 'connect'": a proxy tunnels to an origin, and a plain request goes through the tunnel."""
+    received: list[str] = []
+    done = threadpool.Waiter()
+    with http.createServer(lambda req, res: res.end('hello')).listen(0, '127.0.0.1') as origin:
+        proxy = http.createServer(lambda req, res: res.end('okay'))
+
+        @proxy.on('connect')
+        def connect(req: Any, client_socket: Any, head: bytes) -> None:
+            url = URL(f'http://{req.url}')
+            server_socket = net.connect(int(url.port), url.hostname)
+
+            @server_socket.on('connect')
+            def connected() -> None:
+                client_socket.write('HTTP/1.1 200 Connection Established\r\nProxy-agent: Node.js-Proxy\r\n\r\n')
+                server_socket.write(head)
+                server_socket.pipe(client_socket)
+                client_socket.pipe(server_socket)
+        with proxy.listen(0, '127.0.0.1'):
+            target = f'127.0.0.1:{origin.address().port}'
+            req = request(port=proxy.address().port, host='127.0.0.1', method='CONNECT', path=target)
+            req.end()
+
+            @req.on('connect')
+            def tunnel(res: Any, sock: Any, head: bytes) -> None:
+                sock.write(f'GET / HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n')
+                sock.on('data', lambda chunk: received.append(chunk.decode()))
+                sock.on('end', done.set)
+            done.wait(MUST_NOT_EXPIRE)
+    text = ''.join(received)
+    assert text.startswith('HTTP/1.1 200 OK\r\n') and text.endswith('hello')
+
+
+def test_program_upgrade() -> None:
+    """"Event: 'upgrade'": server and client leave HTTP."""
+    done = threadpool.Waiter()
+    server = http.createServer()
+
+    @server.on('upgrade')
+    def upgrade(req: Any, sock: Any, head: bytes) -> None:
+        sock.write('HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n')
+        sock.pipe(sock)
+    with server.listen(0, '127.0.0.1'):
+        req = request(port=server.address().port, host='127.0.0.1',
+                      headers={'Connection': 'Upgrade', 'Upgrade': 'websocket'})
+        req.end()
+
+        @req.on('upgrade')
+        def upgraded(res: Any, sock: Any, head: bytes) -> None:
+            sock.on('data', lambda chunk: (sock.end(), done.set((res.statusCode, res.headers.upgrade, head, chunk))))
+            sock.write('echo')
+        assert done.wait(MUST_NOT_EXPIRE) == (101, 'WebSocket', b'', b'echo')
+
+
+def test_the_repr_tells_how_far_a_request_is(scripted: Any) -> None:
+    req = request(host='127.0.0.1', port=scripted(answering()), path='/x', agent=False)
+    assert repr(req) == '<ClientRequest GET http://127.0.0.1/x assigned>'
+    req.end()
+    response_to(req).resume()
+    http.once(req, 'close', MUST_NOT_EXPIRE)
+    assert repr(req) == '<ClientRequest GET http://127.0.0.1/x closed>'
+    assert client.request is http.request
