@@ -110,7 +110,7 @@ class ServerConnection:
             socket.on(name, listener)
         socket.server = server
         socket.setEncoding = _refuse_encoding
-        self._resume_before, self._strand.resume = self._strand.resume, self._advance
+        self._resume_before, self._strand.resume = self._strand.resume, self._go_on
         server._track(self)
         if self._is_consumed:
             socket._consume(self._received)
@@ -187,6 +187,12 @@ class ServerConnection:
                 return
             else:
                 self._request_arrived(event)  # type: ignore[arg-type]
+
+    def _go_on(self) -> None:
+        """A listener waits in the middle of a delivery: deliver what is behind it."""
+        self._advance()
+        if not self._is_consumed and self._parser is not None:
+            self.socket._flow()
 
     def _note_what_is_missing(self, parser: Parser) -> None:
         """The rest of a request is to come in another read: its time runs from now on."""

@@ -265,7 +265,8 @@ def _to_status(code: Any) -> int:
     except (TypeError, ValueError, OverflowError):
         status = 0
     if not 100 <= status <= 999:
-        raise errors.node_error('ERR_HTTP_INVALID_STATUS_CODE', code if isinstance(code, str) else errors.show(code))
+        shown = code if isinstance(code, str) else errors.show(code)
+        raise errors.node_error('ERR_HTTP_INVALID_STATUS_CODE', shown)
     return status
 
 
