@@ -24,13 +24,13 @@ import time
 from types import FrameType
 from typing import Any
 
-from nodehttp.poller import EpollPoller, SelectorPoller
-from nodehttp.threadpool import Gate, monitor, owns_monitor, pool, release_monitor, retake_monitor
+from nodehttp.events import EventEmitter
+from nodehttp.threadpool import Gate, call_user, monitor, owns_monitor, pool, release_monitor, retake_monitor
 
-# Where the library waits, and an exception out of a signal handler finds everything in order.
-_WAITS = {Gate.wait.__code__, EpollPoller.poll.__code__, SelectorPoller.poll.__code__}
-_POSTPONED = 0.0005  # s; what lies between two such places takes less
+_POSTPONED = 0.0005  # s; longer than the library takes for one thing
 _PATIENCE = 200  # so often Ctrl-C is postponed at most
+# These call what may be written in C, and then are themselves what was interrupted.
+_CALL_USERS = {call_user.__code__, EventEmitter._fire.__code__, EventEmitter._fire_from.__code__}
 
 
 class _Lifetime:
@@ -137,11 +137,12 @@ def is_script_over(frame: FrameType | None) -> bool:
 
 
 def is_in_the_middle(frame: FrameType | None) -> bool:
-    """Was the main thread interrupted in the library, and not where that waits?"""
-    if owns_monitor():
+    """Was the main thread interrupted where an exception would leave things in disorder? That is while it has
+    the monitor, and in `state = release_monitor()` before `state` is set."""
+    if owns_monitor() or frame is None:
         return True
-    package = '' if frame is None else frame.f_globals.get('__package__') or ''
-    return frame is not None and package in ('nodehttp', 'nodehttps') and frame.f_code not in _WAITS
+    code = frame.f_code
+    return 'release_monitor' in code.co_names and (code not in _CALL_USERS or 'state' not in frame.f_locals)
 
 
 def interrupt_main_soon() -> None:

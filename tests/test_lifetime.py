@@ -1,0 +1,408 @@
+"""When a process ends. Programs that have nothing to do with each other run at the same time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pool_tools import programs, run_program
+
+HEAD = """
+import atexit, os, signal, socket, sys, threading, time
+import nodehttp
+from nodehttp import lifetime, threadpool, timers
+from nodehttp.threadpool import (
+    Strand, Waiter, blocking, call_user, configure, monitor, next_tick, pool, run, watch)
+
+ours, theirs = os.pipe()
+
+def listen():
+    # Open something that never ends.
+    with monitor:
+        opened = watch(ours, lambda: None, lambda: None)
+        opened.want(True, False)
+    return opened
+
+def say(*words):
+    print(*words, flush=True)
+"""
+
+
+def results(*scripts: str) -> list[tuple[int, str, str]]:
+    """Run programs, which have the names above, at the same time; return status, output and errors."""
+    with programs(*(HEAD + script for script in scripts)) as started:
+        return [program.wait() for program in started]
+
+
+def interrupted(*scripts: str) -> list[tuple[int, str, str]]:
+    """The same with programs that say 'ready', and then get a Ctrl-C."""
+    with programs(*(HEAD + script for script in scripts)) as started:
+        for program in started:
+            assert program.read_line() == 'ready'
+            program.interrupt()
+        return [program.wait() for program in started]
+
+
+# As long as something is open
+
+
+def test_a_process_lives_as_long_as_something_is_open() -> None:
+    assert results(
+        "timers.setTimeout(say, 50, 'timer')",
+        "timers.setImmediate(say, 'immediate')",
+        "timers.nextTick(say, 'tick')",
+        "timers.setTimeout(say, 5000, 'never').unref()",
+        "timers.setTimeout(say, 20, 'again').unref().ref()",
+        "timers.setImmediate(say, 'never').unref(); time.sleep(0)",
+        "interval = timers.setInterval(lambda: (say('beat'), interval.close()), 20)",
+        "with monitor: threadpool.submit(lambda: time.sleep(0.05), lambda error, result: say('job'))",
+        "timers.nextTick(lambda: (time.sleep(0.05), say('long tick')))",
+        "timers.setTimeout(lambda: (timers.sleep(30), say('slept')), 1)",
+        """
+def callback():
+    with blocking():
+        time.sleep(0.03)
+    say('after blocking')
+timers.setTimeout(callback, 1)
+""",
+        """
+strand = Strand()
+with monitor:
+    threadpool.hold(strand)
+    next_tick(call_user, say, 'held back', strand=strand)
+""",
+        "timers.setTimeout(lambda: Waiter().wait(), 1); say('nothing will ever come')",
+    ) == [
+        (0, 'timer\n', ''),
+        (0, 'immediate\n', ''),
+        (0, 'tick\n', ''),
+        (0, '', ''),
+        (0, 'again\n', ''),
+        (0, '', ''),
+        (0, 'beat\n', ''),
+        (0, 'job\n', ''),
+        (0, 'long tick\n', ''),
+        (0, 'slept\n', ''),
+        (0, 'after blocking\n', ''),
+        (0, 'held back\n', ''),
+        (0, 'nothing will ever come\n', ''),
+    ]
+
+
+def test_run_keeps_the_process_as_well() -> None:
+    assert results(
+        "run(lambda: timers.setTimeout(say, 30, 'timer')); say('run is over')",
+        "run(lambda: listen().unref()); say('run is over')",
+        "run(lambda: timers.setTimeout(lambda: listen().close(), 5)); say('run is over')",
+        "thread = threading.Thread(target=run, args=(lambda: timers.setTimeout(say, 30, 'in a thread'),)); "
+        "thread.start()",
+    ) == [
+        (0, 'timer\nrun is over\n', ''),
+        (0, 'run is over\n', ''),
+        (0, 'run is over\n', ''),
+        (0, 'in a thread\n', ''),
+    ]
+
+
+def test_a_script_that_fails_has_ended() -> None:
+    for status, out, errors in results('listen(); 1 / 0', 'run(lambda: (listen(), 1 / 0))'):
+        assert (status, out) == (1, '')
+        assert errors.count('Traceback') == 1
+        assert errors.endswith('ZeroDivisionError: division by zero\n')
+
+
+# Exit
+
+
+def test_sys_exit_in_a_callback_ends_the_process() -> None:
+    assert results(
+        'listen(); timers.setTimeout(sys.exit, 20, 3)',
+        'listen(); timers.setTimeout(sys.exit, 20, 4); time.sleep(30)',
+        'listen(); timers.setTimeout(sys.exit, 20, 5); Waiter().wait()',
+        'listen(); timers.setTimeout(sys.exit, 20)',
+        "listen(); timers.setTimeout(sys.exit, 20, 'a message')",
+        'timers.nextTick(sys.exit, 6)',
+        "run(lambda: (listen(), timers.setTimeout(sys.exit, 20, 7))); say('never')",
+        "run(lambda: (listen(), timers.setTimeout(sys.exit, 20, 8), time.sleep(30))); say('never')",
+        "run(lambda: (listen(), sys.exit(9))); say('never')",
+        'run(lambda: (listen(), timers.setTimeout(lambda: (time.sleep(0.03), sys.exit(10)), 1)))',
+        "run(lambda: (listen(), timers.setTimeout(sys.exit, 20, 'a message'))); say('never')",
+        "run(lambda: (listen(), timers.setTimeout(sys.exit, 20, 11), Waiter().wait())); say('never')",
+        'listen(); signal.signal(signal.SIGINT, signal.SIG_IGN); timers.setTimeout(sys.exit, 20, 12); '
+        'time.sleep(30)',
+    ) == [
+        (3, '', ''), (4, '', ''), (5, '', ''), (0, '', ''), (1, '', 'a message\n'), (6, '', ''),
+        (7, '', ''), (8, '', ''), (9, '', ''), (10, '', ''), (1, '', 'a message\n'), (11, '', ''),
+        (12, '', ''),
+    ]
+
+
+def test_what_is_to_be_done_at_the_end_is_done() -> None:
+    early = "atexit.register(say, 'first'); "
+    late = "; atexit.register(say, 'last'); print('not flushed', end='')"
+    for script in ('listen(); timers.setTimeout(sys.exit, 20, 3)',
+                   'listen(); timers.setTimeout(sys.exit, 20, 3); threading.Event().wait(30)'):
+        status, out, errors = run_program(HEAD + early + script.replace('; threading', late + '; threading')
+                                          + ('' if 'threading' in script else late))
+        assert (status, out, errors) == (3, 'not flushedlast\nfirst\n', '')
+
+
+def test_sys_exit_unwinds_the_main_thread() -> None:
+    script = """
+listen()
+timers.setTimeout(sys.exit, 20, 3)
+try:
+    time.sleep(30)
+except SystemExit as error:
+    say('unwound', error.code)
+    sys.exit(4)
+"""
+    assert run_program(HEAD + script) == (4, 'unwound 3\n', '')
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_ends_a_process_at_once_and_quietly() -> None:
+    scripts = (
+        """
+listen()
+atexit.register(say, 'at exit')
+def say_when_the_script_is_over():
+    threading.main_thread().join()
+    say('ready')
+threading.Thread(target=say_when_the_script_is_over, daemon=True).start()
+""",
+        "run(lambda: (listen(), say('ready')))",
+        "run(lambda: (listen(), timers.setTimeout(time.sleep, 1, 30), say('ready')))",
+        "run(lambda: (listen(), say('ready'), Waiter().wait()))",
+        "run(lambda: (listen(), say('ready'), time.sleep(30)))",
+        "configure(maxThreads=1); run(lambda: (listen(), say('ready'), Waiter().wait()))",
+        "configure(handoffAfter=None); run(lambda: (listen(), say('ready'), time.sleep(30)))",
+        "run(lambda: (timers.setInterval(lambda: sum(range(100)), 1), say('ready')))",
+        """
+def tick():
+    timers.nextTick(tick)
+run(lambda: (tick(), timers.setTimeout(lambda: None, 1), say('ready')))
+""",
+    )
+    assert interrupted(*scripts) == [(130, 'at exit\n', '')] + [(130, '', '')] * (len(scripts) - 1)
+
+
+def test_ctrl_c_in_the_script_itself_is_that_of_python() -> None:
+    for status, out, errors in interrupted(
+        "listen(); say('ready'); time.sleep(30)",
+        "listen(); say('ready'); Waiter().wait()",
+        "listen(); say('ready'); timers.sleep(30_000)",
+    ):
+        assert (status, out) == (-signal.SIGINT, '')  # which a shell calls 130
+        assert errors.count('Traceback') == 1
+        assert errors.endswith('KeyboardInterrupt\n')
+
+
+def test_ctrl_c_can_be_handled() -> None:
+    script = """
+opened = listen()
+signal.signal(signal.SIGINT, lambda number, frame: (say('caught'), opened.close()))
+say('ready')
+"""
+    assert interrupted(script) == [(0, 'caught\n', '')]
+
+
+def test_ctrl_c_at_any_moment() -> None:
+    # The main thread is in the library nearly all the time, and Ctrl-C may come between any two of its steps.
+    script = """
+def beat():
+    with monitor:
+        threadpool.call_soon(beat)
+        call_user(int)
+def main():
+    threading.Timer(DELAY, os.kill, (os.getpid(), signal.SIGINT)).start()
+    beat()
+run(main)
+"""
+    for round_ in range(4):
+        delays = [0.02 + 0.0011 * (round_ * 4 + number) for number in range(4)]
+        assert results(*(script.replace('DELAY', str(delay)) for delay in delays)) == [(130, '', '')] * 4
+
+
+# Fork
+
+
+def test_a_child_begins_with_a_fresh_pool() -> None:
+    script = """
+parents = listen()
+timers.setInterval(lambda: None, 5)
+time.sleep(0.03)
+child = os.fork()
+if child == 0:
+    assert pool.describe_open() == [], pool.describe_open()
+    parents.close()
+    assert pool.references == 0
+    timers.setTimeout(say, 20, 'child')
+    events = Waiter()
+    timers.setTimeout(events.set, 1, 'came')
+    say(events.wait())
+else:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    say('parent')
+    timers.setTimeout(sys.exit, 1, 3)
+"""
+    assert run_program(HEAD + script) == (3, 'came\nchild\nparent\n', '')
+
+
+FORKS = {
+    'in a callback': """
+def callback():
+    child = os.fork()
+    if child == 0:
+        timers.sleep(5)
+        say('child')
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    say('parent')
+timers.setTimeout(callback, 1)
+""",
+    'in a detached callback': """
+def callback():
+    time.sleep(0.03)
+    child = os.fork()
+    if child == 0:
+        with blocking():
+            say('child')
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    say('parent')
+timers.setTimeout(callback, 1)
+""",
+    'in run, which goes on in both': """
+def main():
+    timers.setTimeout(lambda: None, 100_000).unref()
+    opened = listen()
+    child = os.fork()
+    if child:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        opened.close()
+    timers.setTimeout(say, 5, 'parent' if child else 'child')
+run(main)
+""",
+    'in blocking, in run': """
+def main():
+    with blocking():
+        child = os.fork()
+        if child:
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert pool.references == 0
+    timers.setTimeout(say, 5, 'parent' if child else 'child')
+run(main)
+""",
+    'by multiprocessing': """
+import multiprocessing
+def work():
+    timers.setTimeout(say, 5, 'child')
+listen()
+timers.sleep(1)
+process = multiprocessing.get_context('fork').Process(target=work)
+process.start()
+process.join()
+assert process.exitcode == 0
+say('parent')
+timers.setTimeout(sys.exit, 1, 0)
+""",
+    'of a process that has used nothing': """
+child = os.fork()
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+timers.setTimeout(say, 5, 'parent' if child else 'child')
+""",
+}
+
+
+def test_forks() -> None:
+    outcomes = dict(zip(FORKS, results(*FORKS.values()), strict=True))
+    assert outcomes == dict.fromkeys(FORKS, (0, 'child\nparent\n', ''))
+
+
+# Idle
+
+
+@pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='needs /proc')
+def test_an_idle_process_never_wakes_up() -> None:
+    script = """
+from nodehttp import baton
+baton.IDLE_LINGER = 0.1
+listen()
+for number in range(8):
+    timers.setTimeout(time.sleep, 1, 0.02)
+timers.setTimeout(lambda: None, 2500).close()
+timers.setTimeout(lambda: None, 3_600_000)
+
+def switches():
+    counts = {}
+    for task in os.listdir('/proc/self/task'):
+        if int(task) != threading.get_native_id():
+            with open(f'/proc/self/task/{task}/status') as file:
+                counts[task] = next(line for line in file if line.startswith('voluntary_ctxt_switches'))
+    return counts
+
+def observe():
+    time.sleep(1)
+    before = switches()
+    time.sleep(3)
+    after = switches()
+    say(len(after), before == after or (before, after))
+    os._exit(0)
+
+threading.Thread(target=observe).start()
+"""
+    # The main thread, the keeper, the holder, the watcher.
+    assert run_program(HEAD + script) == (0, '4 True\n', '')
+
+
+def test_a_script_that_only_imports_leaves_everything_as_it_was() -> None:
+    script = """
+import nodehttp, signal, sys, threading
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+assert threading.active_count() == 1
+assert 'ssl' not in sys.modules and 'asyncio' not in sys.modules
+"""
+    assert run_program(script) == (0, '', '')
+
+
+def test_new_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Since Python 3.12 that is so once the script is over.
+    script = """
+timers.setTimeout(lambda: None, 1)
+timers.sleep(20)
+def refuse(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+threading.Thread.start = refuse
+for number in range(4):
+    timers.setTimeout(lambda number=number: (time.sleep(0.02), say(number)), 1)
+with monitor:
+    threadpool.submit(lambda: 'job', lambda error, result: say(result))
+timers.setTimeout(lambda: (timers.sleep(20), say('waited')), 20)
+"""
+    status, out, errors = run_program(HEAD + script)
+    assert (status, errors) == (0, '')
+    assert sorted(out.split()) == ['0', '1', '2', '3', 'job', 'waited']
+
+
+def test_the_first_thing_is_opened_too_late() -> None:
+    script = """
+atexit.register(lambda: timers.setTimeout(say, 0, 'too late'))
+"""
+    status, _, errors = run_program(HEAD + script)
+    assert (status, errors) == (0, '')
+
+
+def test_interactive_sessions_go_on_after_an_exception() -> None:
+    process: Any = subprocess.run(
+        [sys.executable, '-i', '-c', HEAD], input="timers.setTimeout(say, 50, 'timer')\n1 / 0\n", text=True,
+        capture_output=True, timeout=10, env={'PYTHONPATH': str(Path(__file__).parent.parent)}, check=False)
+    assert 'timer' in process.stdout
+    assert process.returncode == 0
