@@ -72,14 +72,11 @@ class ServerConnection:
         self._waiting: list[ServerResponse] = []
         self._parser: Parser | None = Parser(
             'request', max_header_size=server.maxHeaderSize or 0, lenient=bool(server.insecureHTTPParser))
-        self._response_options = {
-            'highWaterMark': socket.writableHighWaterMark,
-            'rejectNonStandardBodyWrites': server.rejectNonStandardBodyWrites,
-        }
         self._mark: int = socket.writableHighWaterMark
         self._strand = socket._strand or socket._own_strand()
-        self._has_timeout = hasattr(socket, 'setTimeout')
         self._is_consumed = hasattr(socket, '_consume')
+        # None if the connection cannot time out: a Duplex of the user's.
+        self._set_timeout: Any = socket._set_timeout if self._is_consumed else getattr(socket, 'setTimeout', None)
         self._listeners = {
             'end': internal(self._ended),
             'close': internal(self._closed),
@@ -102,8 +99,8 @@ class ServerConnection:
     def _take_socket(self) -> None:
         server, socket = self.server, self.socket
         socket._httpMessage = None
-        if server.timeout and self._has_timeout:
-            socket.setTimeout(server.timeout)
+        if server.timeout and self._set_timeout is not None:
+            self._set_timeout(server.timeout)
         if not self._is_consumed:
             self._listeners['data'] = internal(self._received)
         for name, listener in self._listeners.items():
@@ -212,7 +209,7 @@ class ServerConnection:
         server, socket = self.server, self.socket
         if self._is_idle_timed:
             self._is_idle_timed = False
-            socket.setTimeout(server.timeout or 0)
+            self._set_timeout(server.timeout or 0)
         request = self._new_request(head)
         if head.upgrade and self._upgrade(request):
             return
@@ -244,10 +241,15 @@ class ServerConnection:
     def _new_response(self, request: IncomingMessage) -> ServerResponse:
         server = self.server
         if server._builds_plainly:
-            response: ServerResponse = server._response_class(request, self._response_options)
+            response: ServerResponse = server._response_class(request)
+            response._high_water_mark = self._mark
+            if server.rejectNonStandardBodyWrites:
+                response._reject_body = True
         else:
+            options = {
+                'highWaterMark': self._mark, 'rejectNonStandardBodyWrites': server.rejectNonStandardBodyWrites}
             with released():
-                response = server._response_class(request, self._response_options)
+                response = server._response_class(request, options)
         response._connection = self
         response._strand = self._strand
         response._keep_alive_timeout = server.keepAliveTimeout
@@ -343,10 +345,10 @@ class ServerConnection:
         if not request._consumed and not request._resume_scheduled:
             request._dump()
         response._detach()
-        if response._events or request._events:
-            next_tick(self._close_exchange, response, strand=self._strand)
-        else:
+        if response._is_unheard() and request._is_unheard():
             self._close_exchange(response)
+        else:
+            next_tick(self._close_exchange, response, strand=self._strand)
         if response._last:
             destroy_soon = getattr(socket, 'destroySoon', socket.end)
             destroy_soon()
@@ -355,11 +357,9 @@ class ServerConnection:
             following._attach(socket)
             following._fire('socket', socket)
             following._flush()
-        elif self._has_timeout:
-            idle = server.keepAliveTimeout
-            if idle:
-                socket.setTimeout(idle + server.keepAliveTimeoutBuffer)
-                self._is_idle_timed = True
+        elif server.keepAliveTimeout and self._set_timeout is not None:
+            self._is_idle_timed = True
+            self._set_timeout(server.keepAliveTimeout + server.keepAliveTimeoutBuffer)
 
     def _close_exchange(self, response: ServerResponse) -> None:
         """The last of a response, after the listeners of its 'finish'."""

@@ -303,6 +303,10 @@ class EventEmitter:
         finally:
             retake_monitor(state)
 
+    def _is_unheard(self) -> bool:
+        """Would nobody hear anything that is emitted?"""
+        return not self._events and self._emit_is_plain and 'emit' not in self.__dict__
+
     def _has_late_listener(self, name: str) -> bool:
         """Has the thread that started this, and was about to add a listener, done so by now?"""
         strand = self._strand

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 from nodehttp import errors
 from nodehttp._finished import finished
-from nodehttp._readable import ENDED, Readable
+from nodehttp._readable import ENDED, EOF, MORE, Readable
 from nodehttp._stream import DOOMED, GONE
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.record import Record
@@ -100,7 +100,10 @@ class IncomingMessage(Readable):
                 self._trailers.update(collect_headers(raw_trailers, bool(self.joinDuplicateHeaders)))
             if self._trailers_distinct is not None:
                 self._trailers_distinct.update(collect_distinct(raw_trailers))
-        self.push(None)
+        if self._flowing or self._decoder is not None or self._input != MORE or not self._is_unheard():
+            self.push(None)
+        else:
+            self._move(EOF)  # what `push` comes to if nobody waits for anything
 
     @internal_hook
     def _read(self, size: int) -> None:
@@ -119,17 +122,17 @@ class IncomingMessage(Readable):
         """Nobody will read the body: throw away what there is and what comes."""
         if not self._dumped:
             self._dumped = True
-            if self._events or not self.complete:
+            if not self.complete or not self._is_unheard():
                 self.removeAllListeners('data')
                 self.resume()
 
     def _end_if_unheard(self) -> None:
         """After `_dump`: 'end' and 'close' need no ticks if nobody hears them. Most requests end here."""
         if self._dumped and self.complete and self._life < DOOMED:
-            if self._events:
-                self.resume()
-            else:
+            if self._is_unheard():
                 self._end_unheard()
+            else:
+                self.resume()
 
     def _end_unheard(self) -> None:
         self._buffer, self._length, self._offset = (), 0, 0
