@@ -21,7 +21,7 @@ from nodehttp._stream import user_callback
 from nodehttp._writable import Writable
 from nodehttp.encoding import encode
 from nodehttp.events import adapt
-from nodehttp.threadpool import call_user, has_baton, may_deliver, monitor, next_tick
+from nodehttp.threadpool import call_user, has_baton, hold, may_deliver, monitor, next_tick
 
 Callback = Callable[..., Any]
 
@@ -178,8 +178,10 @@ class OutgoingMessage(OutgoingHead):
         done = None if callback is None else user_callback(callback)
         with monitor:
             written = self._write(data, done)
-            if not written:
+            if not written and not self._need_drain:
                 self._need_drain = True
+                if self._strand is not None:
+                    hold(self._strand)  # a thread outside of the pool is about to wait for 'drain'
             return written
 
     def _write(self, data: bytes, done: Callback | None) -> bool:
