@@ -205,7 +205,8 @@ class Lifecycle(Stream):
         """Call `_construct` in the next tick, if there is such a hook."""
         if self._construct is not None and self._life == OPEN:
             self._enter(CONSTRUCTING)
-            self._tick(self._run_construct)
+            with monitor:
+                self._tick(self._run_construct)
 
     def _run_construct(self) -> None:
         called = False

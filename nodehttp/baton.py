@@ -195,6 +195,7 @@ class Pool(Loop):
 
     def man(self) -> None:
         """Give the baton to somebody, nobody having it."""
+        assert owns_monitor()
         self.begin_life()
         successor = self._successor()
         if successor is not None:
@@ -437,6 +438,7 @@ class Pool(Loop):
 
     def defer(self, strand: Strand, item: Item, is_tick: bool) -> None:
         """An item has to wait for its strand."""
+        assert owns_monitor()
         super().defer(strand, item, is_tick)
         if strand.hold is not None:
             self.holds.check_later(strand)
