@@ -95,8 +95,7 @@ def internal(function: Function) -> Function:
 
 
 class Listener:
-    """One registration. Callable, so that `rawListeners` can hand it out; `.listener` is the function, as in
-    Node."""
+    """One registration of a function."""
 
     __slots__ = ('least', 'listener', 'most', 'once')
 
@@ -109,6 +108,20 @@ class Listener:
         if not self.least <= len(args) <= self.most:
             args = fit(args, self.least, self.most)
         return self.listener(*args)
+
+
+class OnceWrapper:
+    """What `rawListeners` shows for a one-time listener: calling it removes the listener first; `.listener`
+    is the function, as in Node."""
+
+    def __init__(self, emitter: EventEmitter, name: str, registration: Listener) -> None:
+        self._emitter, self._name, self.registration = emitter, name, registration
+        self.listener = registration.listener
+
+    def __call__(self, *args: Any) -> Any:
+        if self._emitter._take_once(self._name, self.registration):
+            return self.registration(*args)
+        return None
 
 
 _NO_EVENTS: Mapping[str, tuple[Listener, ...]] = MappingProxyType({})
@@ -217,10 +230,11 @@ class EventEmitter:
         """Remove the latest registration of `listener`. ("emitter.removeListener(eventName, listener)")"""
         if not callable(listener):
             raise errors.invalid_arg_type('listener', 'of type function', listener)
+        registration = listener.registration if isinstance(listener, OnceWrapper) else listener
         with monitor:
             present = self._events.get(eventName, ())
             for index in range(len(present) - 1, -1, -1):
-                if present[index] is listener or present[index].listener == listener:
+                if present[index] is registration or present[index].listener == listener:
                     break
             else:
                 return self
@@ -239,7 +253,7 @@ class EventEmitter:
         if eventName is not None:
             names = [eventName]
         else:  # 'removeListener' last: it hears of the others
-            names = [*(name for name in self._events if name != 'removeListener'), 'removeListener']
+            names = [*(name for name in self.eventNames() if name != 'removeListener'), 'removeListener']
         for name in names:
             if 'removeListener' in self._events and name != 'removeListener':
                 for listener in reversed(self._events.get(name, ())):
@@ -340,7 +354,8 @@ class EventEmitter:
     def rawListeners(self, eventName: str) -> list[Function]:
         """Return the listeners of an event; those of `once` as wrappers with a `.listener`."""
         listeners = self._events.get(eventName, ())
-        return [listener if listener.once else listener.listener for listener in listeners]
+        return [OnceWrapper(self, eventName, listener) if listener.once else listener.listener
+                for listener in listeners]
 
     def eventNames(self) -> list[str]:
         """Return the names of the events that have listeners."""
