@@ -166,7 +166,7 @@ class ClientRequest(OutgoingMessage):
             self._render_start(header_pairs(headers))
             return
         if headers:
-            for name, value in headers.items() if isinstance(headers, Mapping) else ():
+            for name, value in headers.items() if hasattr(headers, 'items') else ():
                 self.setHeader(name, value)
         sets_host = options.get('setHost')
         if sets_host is None:
@@ -318,8 +318,6 @@ class ClientRequest(OutgoingMessage):
         if not self.listenerCount(event):
             return False
         self._enter(ANSWERED)
-        if self._timeout_is_own:
-            socket.setTimeout(0)
         socket._fire('agentRemove')
         rest = connection.leave()
         self._fire(event, response, socket, rest)
@@ -398,14 +396,14 @@ class ClientRequest(OutgoingMessage):
             signal.addEventListener('abort', on_abort)
 
     def _connection_failed(self, error: BaseException) -> None:
-        """The connection broke, or what came on it was no HTTP."""
-        self._had_error = True
-        self._fire('error', error)
+        """The connection broke, or what came on it was no HTTP. Of several such errors the first is told."""
+        if not self._had_error:
+            self._had_error = True
+            self._fire('error', error)
 
     def _hang_up(self) -> None:
         """The connection ended before the response began."""
-        if not self._had_error:
-            self._connection_failed(errors.connection_reset())
+        self._connection_failed(errors.connection_reset())
 
     def _connection_closed(self) -> None:
         """The connection is closed, and this request with it."""

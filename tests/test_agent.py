@@ -80,6 +80,23 @@ def agents() -> Iterator[Callable[..., Any]]:
         agent.destroy()
 
 
+def in_a_callback(action: Callable[[], Any]) -> Any:
+    """Return what `action` returns when it runs in the loop's way: nothing from the kernel is delivered meanwhile."""
+    waiter = threadpool.Waiter()
+
+    def run() -> None:
+        try:
+            waiter.set(action())
+        except BaseException as error:
+            waiter.fail(error)
+    http.configure(handoffAfter=None)
+    timers.setImmediate(run)
+    try:
+        return waiter.wait(MUST_NOT_EXPIRE)
+    finally:
+        http.configure()
+
+
 # Options
 
 
@@ -259,9 +276,14 @@ def test_bad_options_of_a_waiting_request_are_its_error(scripted: Any, agents: A
 def test_connections_that_are_being_made_count_against_max_sockets(scripted: Any, agents: Any) -> None:
     port = scripted(answering())  # nobody would answer on a second connection
     agent = agents(cls=Later, maxSockets=1, keepAlive=True)
-    requests = [get(host='127.0.0.1', port=port, agent=agent) for _ in range(3)]
-    assert len(agent.requests[f'127.0.0.1:{port}:']) == 2
-    assert finish(*requests) == [200] * 3
+
+    def ask() -> list[threadpool.Waiter]:
+        requests = [get(host='127.0.0.1', port=port, agent=agent) for _ in range(3)]
+        assert agent.requests == {f'127.0.0.1:{port}:': requests[1:]}
+        return [closing(req) for req in requests]
+    for waiter in in_a_callback(ask):
+        waiter.wait(MUST_NOT_EXPIRE)
+    settle()
     assert counts(agent) == (0, 1, 0, 1)
 
 
@@ -400,25 +422,6 @@ def test_a_request_has_no_timeout_but_its_own(scripted: Any, agents: Any, record
         assert req.reusedSocket and record.events[-1] == timeout
 
 
-class Blocked:
-    """A callback that stays in the loop's way, so that nothing from the kernel is delivered, while `action` runs."""
-
-    def __init__(self, action: Callable[[], Any]) -> None:
-        self._action = action
-        self._waiter = threadpool.Waiter()
-        http.configure(handoffAfter=None)
-        timers.setImmediate(self._run)
-
-    def _run(self) -> None:
-        self._waiter.set(self._action())
-
-    def result(self) -> Any:
-        try:
-            return self._waiter.wait(MUST_NOT_EXPIRE)
-        finally:
-            http.configure()
-
-
 @pytest.mark.parametrize('parting', [b'', b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate'])
 def test_a_socket_that_is_out_of_step_is_not_used_again(scripted: Any, agents: Any, parting: bytes) -> None:
     may_part, parted = threading.Event(), threading.Event()
@@ -443,7 +446,7 @@ def test_a_socket_that_is_out_of_step_is_not_used_again(scripted: Any, agents: A
         assert parted.wait(MUST_NOT_EXPIRE)  # the kernel knows, the loop does not
         req = get(host='127.0.0.1', port=port, agent=agent)
         return req, closing(req)
-    after, waiter = Blocked(part_and_ask).result()
+    after, waiter = in_a_callback(part_and_ask)
     waiter.wait(MUST_NOT_EXPIRE)
     assert not after.reusedSocket and after.socket is not before.socket
     assert after.res.headers['content-length'] == '2'
@@ -495,18 +498,28 @@ def test_max_total_sockets_is_never_exceeded_and_idle_sockets_make_room(scripted
 
 def test_a_free_slot_goes_to_whoever_waits_whatever_its_origin(scripted: Any, agents: Any) -> None:
     agent = agents(keepAlive=True, maxTotalSockets=1)
-    requests = [get(host='127.0.0.1', port=scripted(answering()), agent=agent) for _ in range(4)]
-    assert counts(agent) == (1, 0, 3, 1)
-    assert finish(*requests) == [200] * 4
+    ports = [scripted(answering()) for _ in range(4)]
+
+    def ask() -> list[threadpool.Waiter]:
+        requests = [get(host='127.0.0.1', port=port, agent=agent) for port in ports]
+        assert counts(agent) == (1, 0, 3, 1)
+        return [closing(req) for req in requests]
+    for waiter in in_a_callback(ask):
+        waiter.wait(MUST_NOT_EXPIRE)
+    settle()
     assert counts(agent) == (0, 1, 0, 1)
 
 
 def test_max_sockets_counts_for_each_origin(scripted: Any, agents: Any) -> None:
     agent = agents(maxSockets=2)
     one, other = (scripted(answering(), answering(), answering()) for _ in range(2))
-    requests = [get(host='127.0.0.1', port=port, agent=agent) for port in (one, one, one, other, other, other)]
-    assert counts(agent) == (4, 0, 2, 4)
-    assert finish(*requests) == [200] * 6
+
+    def ask() -> list[threadpool.Waiter]:
+        requests = [get(host='127.0.0.1', port=port, agent=agent) for port in (one, one, one, other, other, other)]
+        assert counts(agent) == (4, 0, 2, 4)
+        return [closing(req) for req in requests]
+    for waiter in in_a_callback(ask):
+        waiter.wait(MUST_NOT_EXPIRE)
     settle()
     assert counts(agent) == (0, 0, 0, 0)
 
@@ -514,9 +527,14 @@ def test_max_sockets_counts_for_each_origin(scripted: Any, agents: Any) -> None:
 def test_the_repr_tells_what_the_sockets_do(scripted: Any, agents: Any) -> None:
     agent = agents(keepAlive=True, maxSockets=1)
     port = scripted(answering())
-    requests = [get(host='127.0.0.1', port=port, agent=agent) for _ in range(2)]
-    assert repr(agent) == '<Agent busy=1 free=0 waiting=1>'
-    finish(*requests)
+
+    def ask() -> list[threadpool.Waiter]:
+        requests = [get(host='127.0.0.1', port=port, agent=agent) for _ in range(2)]
+        assert repr(agent) == '<Agent busy=1 free=0 waiting=1>'
+        return [closing(req) for req in requests]
+    for waiter in in_a_callback(ask):
+        waiter.wait(MUST_NOT_EXPIRE)
+    settle()
     assert repr(agent) == '<Agent busy=0 free=1 waiting=0>'
 
 
