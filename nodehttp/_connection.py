@@ -272,7 +272,7 @@ class ServerConnection:
             if 'expect' in names and self._expects(request, response):
                 return
             if server._optimizes_empty and 'content-length' not in names and 'transfer-encoding' not in names:
-                request._skip_body()
+                request._end_unread()
         self._emit('request', request, response)
 
     def _emit(self, name: str, request: IncomingMessage, response: ServerResponse) -> None:
@@ -342,13 +342,15 @@ class ServerConnection:
         server, socket, request = self.server, self.socket, response.req
         if self._unanswered and self._unanswered[0] is request:
             del self._unanswered[0]
-        if not request._consumed and not request._resume_scheduled:
-            request._dump()
         response._detach()
-        if response._is_unheard() and request._is_unheard():
-            self._close_exchange(response)
+        if request.complete and response._is_unheard() and request._is_unheard():
+            # What follows otherwise, without ticks in which nothing would be heard.
+            response._close_unheard()
+            request._end_unread()
         else:
-            next_tick(self._close_exchange, response, strand=self._strand)
+            if not request._consumed and not request._resume_scheduled:
+                request._dump()
+            next_tick(response._emit_close, strand=self._strand)
         if response._last:
             destroy_soon = getattr(socket, 'destroySoon', socket.end)
             destroy_soon()
@@ -360,11 +362,6 @@ class ServerConnection:
         elif server.keepAliveTimeout and self._set_timeout is not None:
             self._is_idle_timed = True
             self._set_timeout(server.keepAliveTimeout + server.keepAliveTimeoutBuffer)
-
-    def _close_exchange(self, response: ServerResponse) -> None:
-        """The last of a response, after the listeners of its 'finish'."""
-        response._emit_close()
-        response.req._end_if_unheard()
 
     def queue_changed(self, delta: int) -> None:
         """More (or fewer) bytes of responses wait for their turn."""

@@ -122,26 +122,16 @@ class IncomingMessage(Readable):
         """Nobody will read the body: throw away what there is and what comes."""
         if not self._dumped:
             self._dumped = True
-            if not self.complete or not self._is_unheard():
-                self.removeAllListeners('data')
-                self.resume()
+            self.removeAllListeners('data')
+            self.resume()
 
-    def _end_if_unheard(self) -> None:
-        """After `_dump`: 'end' and 'close' need no ticks if nobody hears them. Most requests end here."""
-        if self._dumped and self.complete and self._life < DOOMED:
-            if self._is_unheard():
-                self._end_unheard()
-            else:
-                self.resume()
-
-    def _end_unheard(self) -> None:
-        self._buffer, self._length, self._offset = (), 0, 0
-        self._input, self._life = ENDED, GONE
-
-    def _skip_body(self) -> None:
-        """The message has no body: it is ended before it is handed over, and emits nothing."""
-        self._dumped = True
-        self._end_unheard()
+    def _end_unread(self) -> None:
+        """As `_dump`, for a message that nobody listens to: 'end' and 'close' need no ticks. Most requests end
+        here; and so do those without a body that must not be read."""
+        if not self._consumed and self._life < DOOMED:
+            self._dumped = True
+            self._buffer, self._length, self._offset = (), 0, 0
+            self._input, self._life = ENDED, GONE
 
     # Headers
 

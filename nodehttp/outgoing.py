@@ -316,10 +316,12 @@ class OutgoingMessage(OutgoingHead):
         """Send the last piece of the body, and what ends it."""
         if self._has_body and self.chunkedEncoding:
             last = f'0\r\n{self._trailer}\r\n'.encode('latin-1') if self._trailer else b'0\r\n\r\n'
-            if data:
-                self._send_parts(b'%x\r\n' % len(data), data, b'\r\n' + last, self._on_flushed)
-            else:
+            if not data:
                 self._send(last, self._on_flushed)
+            elif len(data) <= JOIN_LIMIT:
+                self._send(b'%x\r\n%b\r\n%b' % (len(data), data, last), self._on_flushed)
+            else:
+                self._send_parts(b'%x\r\n' % len(data), data, b'\r\n' + last, self._on_flushed)
         elif data or not self._head_sent or self.writableLength:
             self._send(data or b'', self._on_flushed)
         else:

@@ -37,6 +37,7 @@ from nodehttp.threadpool import Source, Timer, monitor, next_tick, now, released
 
 Callback = Callable[..., Any]
 
+_REASONS = dict(STATUS_CODES)  # a plain dict is faster
 _status_lines: dict[tuple[int, str], str] = {}
 # One link of an early hint: <target>, and parameters without blanks. Node takes anything for a target, even
 # what ends the line.
@@ -63,7 +64,8 @@ class ServerResponse(OutgoingMessage):
 
     def __init__(self, req: Any, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         """Options: highWaterMark (bytes), rejectNonStandardBodyWrites (bool)."""
-        super().__init__(options, **kwargs)
+        if options or kwargs:
+            super().__init__(options, **kwargs)
         self.req = req
         if req.method == 'HEAD':
             self._has_body = False
@@ -83,15 +85,16 @@ class ServerResponse(OutgoingMessage):
         ("response.writeHead(statusCode[, statusMessage][, headers])")
         """
         with monitor:
-            self._refuse_when_sent('write')
-            status = _to_status(statusCode)
+            if self._header is not None:
+                self._refuse_when_sent('write')
+            status = statusCode if type(statusCode) is int and statusCode in _REASONS else _to_status(statusCode)
             if isinstance(statusMessage, str):
                 self.statusMessage = statusMessage
             else:
                 if headers is None:
                     headers = statusMessage
                 if not self.statusMessage:
-                    self.statusMessage = STATUS_CODES.get(status) or 'unknown'
+                    self.statusMessage = _REASONS.get(status, 'unknown')
             self.statusCode = status
             self._write_head(status, self._merged_headers(headers))
         return self
@@ -252,6 +255,9 @@ class ServerResponse(OutgoingMessage):
                 self._connection.response_finished(self)
             self._fire('finish')
 
+    def _close_unheard(self) -> None:
+        self.destroyed = self._closed = True
+
     def _emit_close(self) -> None:
         if not self._closed:
             self.destroyed = self._closed = True
@@ -275,7 +281,7 @@ def _status_line(status: int, reason: str) -> str:
     if has_invalid_char(reason):
         raise errors.node_error('ERR_INVALID_CHAR', 'statusMessage')
     line = f'HTTP/1.1 {status} {reason}\r\n'
-    if STATUS_CODES.get(status) == reason:
+    if _REASONS.get(status) == reason:
         _status_lines[status, reason] = line
     return line
 
