@@ -526,29 +526,25 @@ class Pool(Loop):
         self.park_until_holder(worker)
         worker.source = source
 
-    def begin_callback(self, source: Source) -> tuple[Worker | None, float]:
+    def begin_callback(self, source: Source) -> tuple[Worker | None, object]:
         """A callback of `source` is about to run: without the baton if it is likely to block. Returns what
         `end_callback` wants to know."""
-        began = 0.0
-        if source.blocky:
-            began = monotonic()
-            source.running += 1
+        mark = source.begin() if source.blocky else None
         worker = self.holder
         if worker is None or worker is not self.current():
-            return None, began
+            return None, mark
         worker.source = source
         if source.blocky and self.handoff_after is not None and self.pass_on():
             worker.stays_for = source
-        return worker, began
+        return worker, mark
 
     @staticmethod
-    def end_callback(source: Source, worker: Worker | None, began: float) -> None:
+    def end_callback(source: Source, worker: Worker | None, mark: object) -> None:
         """It has ended."""
         if worker is not None:
             worker.source = None
-        if began:
-            source.running -= 1
-            source.ran((monotonic() - began) * 1000)
+        if mark is not None:
+            source.end(mark)
 
     def may_deliver(self, strand: Strand) -> bool:
         """May the calling thread call listeners of `strand` right now, in the middle of what it does?

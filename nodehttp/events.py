@@ -332,7 +332,7 @@ class EventEmitter:
         raised)."""
         if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__:
             return False, None
-        worker, began = threadpool.begin_callback(source)
+        worker, mark = threadpool.begin_callback(source)
         state = release_monitor()
         try:
             return self.emit(name, *args), None
@@ -340,7 +340,7 @@ class EventEmitter:
             return True, error
         finally:
             retake_monitor(state)
-            threadpool.end_callback(source, worker, began)
+            threadpool.end_callback(source, worker, mark)
 
     def listenerCount(self, eventName: str, listener: Function | None = None) -> int:
         """Return the number of listeners of an event, or how often `listener` is among them."""

@@ -22,7 +22,7 @@ from nodehttp.monitor import Gate
 
 COMPUTE_LIMIT = 100  # ms of processor time after which a computing callback loses the baton as well
 PROMPT_RUN = 16  # prompt callbacks in a row after which a blocky source is trusted again
-PROMPT = 1  # ms
+PROMPT = 3  # ms; so long a callback may take that only waits for its turn among many threads
 LATE = 1  # ms; an onlooker who wakes up later than this was kept from it by somebody
 CHATTY_LOOKS = 4  # looks in a row that show a callback which mostly waits, if only a little at a time
 
@@ -31,19 +31,29 @@ class Source:
     """Where callbacks come from that may turn out to block (a server's 'request').
 
     When one was caught blocking, the next ones pass the baton on before they run, until PROMPT_RUN in a row
-    were prompt, with none beside them that was still at it.
+    were prompt, with none beside them that took longer.
     """
 
-    __slots__ = ('blocky', 'prompt', 'running')
+    __slots__ = ('_began', 'blocky', 'prompt')
 
     def __init__(self) -> None:
         self.blocky = False
         self.prompt = 0
-        self.running = 0  # callbacks that began while it was blocky
+        # When the callbacks began that are not over yet, in this order; only while the source is blocky.
+        self._began: dict[object, float] = {}
 
-    def ran(self, milliseconds: float) -> None:
-        """Take note of how long a callback of a blocky source took."""
-        self.prompt = self.prompt + 1 if milliseconds < PROMPT and not self.running else 0
+    def begin(self) -> object:
+        """A callback begins. Returns what `end` wants to know."""
+        mark = object()
+        self._began[mark] = monotonic()
+        return mark
+
+    def end(self, mark: object) -> None:
+        """It is over."""
+        now = monotonic()
+        took = now - self._began.pop(mark)
+        oldest = next(iter(self._began.values()), now)
+        self.prompt = self.prompt + 1 if max(took, now - oldest) * 1000 < PROMPT else 0
         if self.prompt >= PROMPT_RUN:
             self.blocky, self.prompt = False, 0
 
