@@ -1,0 +1,116 @@
+"""Handlers that block: what a server with threads does, on the events of Node."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import nodehttp as http
+
+REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+END = b'0\r\n\r\n'
+
+
+def answer(res: Any, text: str) -> None:
+    res.write(text)
+    res.end()
+
+
+def test_64_handlers_that_sleep_100_ms_end_within_400_ms(dial):
+    def handler(req, res):
+        time.sleep(0.1)
+        answer(res, 'slept')
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        for _ in range(2):  # the source is not known to block, and then it is
+            peers = [dial(server) for _ in range(64)]
+            began = time.monotonic()
+            for peer in peers:
+                peer.send(REQUEST)
+            for peer in peers:
+                assert b'slept' in peer.read_until(END)
+            took = time.monotonic() - began
+        server.closeAllConnections()
+    assert took < 0.4
+
+
+def test_a_connection_whose_handler_blocks_keeps_its_thread(dial):
+    threads = []
+
+    def handler(req, res):
+        threads.append(threading.get_ident())
+        time.sleep(0.03)
+        answer(res, 'slept')
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        for _ in range(6):
+            peer.send(REQUEST)
+            peer.read_until(END)
+        server.closeAllConnections()
+    # The first one was caught with the baton; from then on it is the connection's thread.
+    assert len(set(threads[1:])) == 1
+
+
+def test_pipelined_requests_wait_for_the_handler_that_blocks(dial):
+    order = []
+
+    def handler(req, res):
+        order.append(('begin', req.url))
+        if req.url == '/1':
+            time.sleep(0.05)
+        order.append(('end', req.url))
+        answer(res, req.url)
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(b''.join(b'GET /%d HTTP/1.1\r\nHost: a\r\n\r\n' % number for number in (1, 2)))
+        peer.send(b'GET /3 HTTP/1.1\r\nHost: a\r\n\r\n')
+        bodies = [peer.read_until(END).partition(b'\r\n\r\n')[2] for _ in range(3)]
+        server.closeAllConnections()
+    assert order == [(what, f'/{number}') for number in (1, 2, 3) for what in ('begin', 'end')]
+    assert bodies == [b'2\r\n/%d\r\n' % number + END for number in (1, 2, 3)]
+
+
+def test_a_blocking_handler_reads_its_request_and_asks_another_server(dial):
+    def inner(req, res):
+        res.end(b'inner ' + b''.join(req))
+
+    def outer(req, res):
+        body = b''.join(req)
+        request = http.request({'port': other.address().port, 'method': 'POST', 'agent': False})
+        request.end(body.upper())
+        [response] = http.once(request, 'response')
+        res.end(b'outer ' + b''.join(response))
+
+    with http.createServer(inner).listen(0, '127.0.0.1') as other, \
+            http.createServer(outer).listen(0, '127.0.0.1') as server:
+        peers = [dial(server) for _ in range(16)]
+        for peer in peers:
+            peer.send(b'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbo')
+        for peer in peers:
+            peer.send(b'dy')
+        assert all(peer.read_to_end().endswith(b'outer inner BODY') for peer in peers)
+
+
+def test_prompt_handlers_share_one_thread_again_after_slow_ones(dial):
+    threads = []
+
+    def handler(req, res):
+        threads.append(threading.get_ident())
+        if req.url == '/slow':
+            time.sleep(0.03)
+        answer(res, 'done')
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        for peer in [dial(server) for _ in range(4)]:
+            peer.send(b'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+            peer.read_until(END)
+        peers = [dial(server) for _ in range(4)]
+        for _ in range(60):
+            for peer in peers:
+                peer.send(REQUEST)
+                peer.read_until(END)
+        server.closeAllConnections()
+    assert len(set(threads[-40:])) == 1
