@@ -87,7 +87,8 @@ class ServerResponse(OutgoingMessage):
         with monitor:
             if self._header is not None:
                 self._refuse_when_sent('write')
-            status = statusCode if type(statusCode) is int and statusCode in _REASONS else _to_status(statusCode)
+            is_standard = type(statusCode) is int and statusCode in _REASONS
+            status = statusCode if is_standard else _to_status(statusCode)
             if isinstance(statusMessage, str):
                 self.statusMessage = statusMessage
             else:
@@ -247,6 +248,15 @@ class ServerResponse(OutgoingMessage):
         if self._connection is not None:
             self._connection.queue_changed(delta)
 
+    def _send_end(self, data: bytes | None) -> None:
+        connection = self._connection
+        if connection is None or not connection.saves_tick(self):
+            super()._send_end(data)
+        else:
+            self._send_last(data, None)
+            self._leave_to_socket()
+            connection.response_sent(self)
+
     def _on_flushed(self, error: BaseException | None = None) -> None:
         # As in Node also after an error of the socket, when nothing more can be sent.
         if self._phase is ENDED:
@@ -353,6 +363,8 @@ class Server(net.Server):
     maxRequestsPerSocket = 0
     httpAllowHalfOpen = False
 
+    _http_event = 'connection'  # brings a socket on which HTTP is spoken
+
     _unique_headers: frozenset[str] = frozenset()
     _optimizes_empty = False
     _checker: Timer | None = None
@@ -371,7 +383,7 @@ class Server(net.Server):
         self._receiving: dict[ServerConnection, float] = {}
         if requestListener is not None:
             self.on('request', requestListener)
-        self.on('connection', internal(self._connected))
+        self.on(self._http_event, internal(self._connected))
         self.on('listening', internal(self._start_checking))
 
     def _take_options(self, given: dict[str, Any]) -> None:
