@@ -21,6 +21,7 @@ It works over any Duplex. A `net.Socket` hands its bytes over directly (`_consum
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from nodehttp import errors
@@ -28,7 +29,16 @@ from nodehttp.common import has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.parser import END, Head, Parser
-from nodehttp.threadpool import call_soon, call_user, next_tick, now, released, report_exception
+from nodehttp.threadpool import (
+    call_soon,
+    call_user,
+    has_baton,
+    next_tick,
+    now,
+    pool,
+    released,
+    report_exception,
+)
 
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
@@ -64,6 +74,8 @@ class ServerConnection:
     _queued = 0  # bytes of responses that wait for their turn
     _count = 0  # requests so far, counted under maxRequestsPerSocket only
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
+    _deliverer = 0  # the thread that is in `_advance`
+    _flushed: ServerResponse | None = None  # to be dealt with at the end of that
 
     def __init__(self, server: Server, socket: Any) -> None:
         self.server = server
@@ -76,7 +88,8 @@ class ServerConnection:
         self._strand = socket._strand or socket._own_strand()
         self._is_consumed = hasattr(socket, '_consume')
         # None if the connection cannot time out: a Duplex of the user's.
-        self._set_timeout: Any = socket._set_timeout if self._is_consumed else getattr(socket, 'setTimeout', None)
+        name = '_set_timeout' if self._is_consumed else 'setTimeout'
+        self._set_timeout: Any = getattr(socket, name, None)
         self._listeners = {
             'end': internal(self._ended),
             'close': internal(self._closed),
@@ -163,6 +176,17 @@ class ServerConnection:
 
     def _advance(self) -> None:
         """Deliver what the parser has."""
+        outer, self._deliverer = self._deliverer, get_ident()
+        self._deliver()
+        self._deliverer = outer
+        if self._flushed is not None:
+            response, self._flushed = self._flushed, None
+            if has_baton():
+                response._on_flushed()
+            else:
+                next_tick(response._on_flushed, strand=self._strand)
+
+    def _deliver(self) -> None:
         while self._parser is not None:
             try:
                 event = self._parser.next_event()
@@ -246,8 +270,8 @@ class ServerConnection:
             if server.rejectNonStandardBodyWrites:
                 response._reject_body = True
         else:
-            options = {
-                'highWaterMark': self._mark, 'rejectNonStandardBodyWrites': server.rejectNonStandardBodyWrites}
+            reject = server.rejectNonStandardBodyWrites
+            options = {'highWaterMark': self._mark, 'rejectNonStandardBodyWrites': reject}
             with released():
                 response = server._response_class(request, options)
         response._connection = self
@@ -336,6 +360,23 @@ class ServerConnection:
         return True
 
     # What leaves
+
+    def saves_tick(self, response: ServerResponse) -> bool:
+        """Is the next tick the end of `_advance`, so that what a response leaves to it can be done there?
+
+        So it is for a listener of 'request' that has left nothing to the next tick itself. It saves 1 us of
+        32 for a short answer.
+        """
+        socket = self.socket
+        return (self._deliverer == get_ident() and not pool.ticks
+                and socket._httpMessage is response and bool(socket.writable))
+
+    def response_sent(self, response: ServerResponse) -> None:
+        """All of a response, for which `saves_tick`, was given to the socket."""
+        if self.socket.writableLength:
+            self.socket._write_internal(b'', response._on_flushed)  # when what is before it has been sent
+        else:
+            self._flushed = response
 
     def response_finished(self, response: ServerResponse) -> None:
         """All of a response was handed to the system: on to the next one."""

@@ -126,8 +126,8 @@ class IncomingMessage(Readable):
             self.resume()
 
     def _end_unread(self) -> None:
-        """As `_dump`, for a message that nobody listens to: 'end' and 'close' need no ticks. Most requests end
-        here; and so do those without a body that must not be read."""
+        """As `_dump`, for a message that nobody listens to: 'end' and 'close' need no ticks. Most requests
+        end here; and so do those whose body is known to be empty."""
         if not self._consumed and self._life < DOOMED:
             self._dumped = True
             self._buffer, self._length, self._offset = (), 0, 0

@@ -309,23 +309,27 @@ class OutgoingMessage(OutgoingHead):
         if self._corked_chunks:  # Node 25.2.1 sends them behind the last chunk
             self._send_corked_chunks()
         self._advance(ENDED)
-        self._send_last(data)
+        self._send_end(data)
+
+    def _send_end(self, data: bytes | None) -> None:
+        """Send the end of the message, and have `_on_flushed` called in the tick after it."""
+        self._send_last(data, self._on_flushed)
         self._leave_to_socket()
 
-    def _send_last(self, data: bytes | None) -> None:
+    def _send_last(self, data: bytes | None, done: Callback | None) -> None:
         """Send the last piece of the body, and what ends it."""
         if self._has_body and self.chunkedEncoding:
             last = f'0\r\n{self._trailer}\r\n'.encode('latin-1') if self._trailer else b'0\r\n\r\n'
             if not data:
-                self._send(last, self._on_flushed)
+                self._send(last, done)
             elif len(data) <= JOIN_LIMIT:
-                self._send(b'%x\r\n%b\r\n%b' % (len(data), data, last), self._on_flushed)
+                self._send(b'%x\r\n%b\r\n%b' % (len(data), data, last), done)
             else:
-                self._send_parts(b'%x\r\n' % len(data), data, b'\r\n' + last, self._on_flushed)
+                self._send_parts(b'%x\r\n' % len(data), data, b'\r\n' + last, done)
         elif data or not self._head_sent or self.writableLength:
-            self._send(data or b'', self._on_flushed)
-        else:
-            next_tick(self._on_flushed, strand=self._strand)
+            self._send(data or b'', done)
+        elif done is not None:
+            next_tick(done, strand=self._strand)
 
     def _leave_to_socket(self) -> None:
         """The message is ended: nothing holds its bytes back any more."""

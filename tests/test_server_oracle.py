@@ -1,7 +1,7 @@
 """What a server sends, and the order of its events, compared with Node's on the same programs.
 
-The programs are data (`oracle/server_cases.py`), and so is what Node 25.2.1 does with them
-(`oracle/server.json`, made by `oracle/record.py`). This file runs them here; `ours` says where we differ, and why.
+The programs are data (`oracle/server_cases.py`), and so is what Node 25.2.1 does with them (`server.json`
+there, made by `record.py`). This file runs them here; `ours` says where we differ, and why.
 """
 
 from __future__ import annotations
