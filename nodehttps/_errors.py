@@ -12,7 +12,7 @@ where Node 25 (3.5) says SSL/TLS_ALERT_HANDSHAKE_FAILURE.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodehttp import errors
@@ -143,7 +143,7 @@ def verification_error(name: str, cause: BaseException | None = None) -> Error:
     return error
 
 
-def disconnected(options: dict[str, Any]) -> NodeError:
+def disconnected(options: Mapping[str, Any]) -> NodeError:
     """Return the error of a client whose connection ended in the middle of the handshake."""
     error = errors.connection_reset('Client network socket disconnected before secure TLS connection was '
                                     'established')

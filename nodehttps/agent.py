@@ -1,0 +1,121 @@
+"""https.Agent: an http.Agent whose connections are TLS, and which remembers their sessions.
+
+Documentation: "Class: https.Agent". Sessions are kept by the name of the connection (`getName`, which here
+has everything of TLS in it), the ones that were used longest ago going first; one whose connection fails is
+forgotten.
+
+Leaving Node: objects in `key`, `pfx` and the like are part of the name with what is in them; there all of
+them are '[object Object]', and a connection might be used with another's certificate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from nodehttp import agent as http_agent
+from nodehttp._stream import merged
+from nodehttp.errors import show
+from nodehttp.events import internal
+from nodehttp.monitor import internal_hook, monitor
+from nodehttps._connect import connect_with
+from nodehttps._session import Session
+
+MAX_CACHED_SESSIONS = 100
+
+Options = Mapping[str, Any] | None
+
+
+class Agent(http_agent.Agent):
+    """A pool of TLS connections. ("Class: https.Agent")
+
+    Options: those of http.Agent, maxCachedSessions (100; 0 keeps none), and every option of `tls.connect`.
+    Any thread may call any method.
+    """
+
+    defaultPort = 443
+    protocol = 'https:'
+    _needs_server_name = True
+
+    def __init__(self, options: Options = None, **kwargs: Any) -> None:
+        given = {'defaultPort': self.defaultPort, 'protocol': self.protocol, **merged(options, kwargs)}
+        super().__init__(given)
+        kept = given.get('maxCachedSessions')
+        self.maxCachedSessions: float = MAX_CACHED_SESSIONS if kept is None else kept  # type: ignore[assignment]
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+
+    @internal_hook
+    def createConnection(self, options: Options = None, callback: Callable[..., Any] | None = None) -> Any:
+        """Return a new TLSSocket that is connecting, resuming a session if one is known.
+
+        ("agent.createConnection(options[, callback])", overridable)
+        """
+        given = {name: value for name, value in (options or {}).items() if value is not None}
+        if not self.maxCachedSessions:
+            return connect_with(given)
+        with monitor:
+            name: str = self._call(self.getName, given)
+            session = self._sessions.get(name)
+            if session is not None and 'session' not in given:
+                given['session'] = session
+            socket = connect_with(given)
+            socket.on('session', internal(partial(self._keep, name)))
+            socket.on('close', internal(partial(self._closed, name)))
+            return socket
+
+    def _keep(self, name: str, session: Session) -> None:
+        self._sessions.pop(name, None)
+        self._sessions[name] = session
+        while len(self._sessions) > self.maxCachedSessions:
+            self._sessions.popitem(last=False)
+
+    def _closed(self, name: str, had_error: bool = False) -> None:
+        if had_error:
+            self._sessions.pop(name, None)
+
+    @internal_hook
+    def getName(self, options: Options = None) -> str:
+        """Return the name of the connections that can serve a request with these options: that of http.Agent
+        and the options of TLS. ("agent.getName([options])")"""
+        get = (options or {}).get
+        parts = [http_agent.Agent.getName(self, options)]
+        for option in _NAMED:
+            value = get(option)
+            if option == 'servername' and value == get('host'):
+                value = None
+            parts.append(_text(option, value))
+        return ':'.join(parts)
+
+
+# The options of TLS that make a connection another one, in Node's order.
+_NAMED = ('ca', 'cert', 'clientCertEngine', 'ciphers', 'key', 'pfx', 'rejectUnauthorized', 'servername',
+          'minVersion', 'maxVersion', 'secureProtocol', 'crl', 'honorCipherOrder', 'ecdhCurve', 'dhparam',
+          'secureOptions', 'sessionIdContext', 'sigalgs', 'privateKeyIdentifier', 'privateKeyEngine')
+# Those for which false and 0 are no different from nothing are the others.
+_SHOWN_IF_GIVEN = ('rejectUnauthorized', 'honorCipherOrder', 'secureOptions')
+
+
+def _text(option: str, value: Any) -> str:
+    if value is None or (not value and option not in _SHOWN_IF_GIVEN):
+        return ''
+    return json.dumps(value) if option == 'sigalgs' else _shown(value)
+
+
+def _shown(value: Any) -> str:
+    """A value as JavaScript would turn it into a string, objects with their contents."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode('latin-1')
+    if isinstance(value, (list, tuple)):
+        return ','.join(map(_shown, value))
+    if isinstance(value, Mapping):
+        return '{' + ','.join(f'{name}={_shown(item)}' for name, item in value.items()) + '}'
+    return show(value)
+
+
+# Node 19 and later: connections are kept, and given up after 5 s without traffic.
+globalAgent = Agent(keepAlive=True, scheduling='lifo', timeout=5000)

@@ -1,0 +1,52 @@
+"""https.Server: HTTP on a tls.Server. ("Class: https.Server")"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nodehttp import errors
+from nodehttp import server as http_server
+from nodehttp._stream import merged
+from nodehttp.events import internal
+from nodehttps import tls
+
+Callback = Callable[..., Any]
+
+
+class Server(http_server.Server, tls.Server):
+    """An HTTPS server: what http.Server and tls.Server do.
+
+    `Server(options=None, requestListener=None, **options)`: options of "tls.createServer()",
+    "tls.createSecureContext()" and "http.createServer()". As in Node `uniqueHeaders` has no effect, and
+    'http/1.1' is offered by ALPN unless ALPNProtocols or ALPNCallback say what is.
+    """
+
+    _http_event = 'secureConnection'
+
+    def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
+        if callable(options) and not isinstance(options, Mapping):
+            options, requestListener = None, options
+        elif options is not None and not isinstance(options, Mapping):
+            raise errors.invalid_arg_type('options', 'of type object', options)
+        given = merged(options, kwargs)
+        given.pop('uniqueHeaders', None)
+        if 'ALPNProtocols' not in given and 'ALPNCallback' not in given:
+            given['ALPNProtocols'] = ['http/1.1']
+        super().__init__(given, requestListener)
+        self.on('tlsClientError', internal(self._handshake_failed))
+
+    def _handshake_failed(self, error: BaseException, socket: tls.TLSSocket) -> None:
+        if not self._fire('clientError', error, socket):
+            socket.destroy(error)
+
+
+def createServer(options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> Server:
+    """Return a new Server; may be used as a decorator of its request listener.
+
+    ("https.createServer([options][, requestListener])")
+    """
+    return Server(options, requestListener, **kwargs)
+
+
+__all__ = ['Server', 'createServer']
