@@ -88,8 +88,7 @@ class ServerConnection:
         self._strand = socket._strand or socket._own_strand()
         self._is_consumed = hasattr(socket, '_consume')
         # None if the connection cannot time out: a Duplex of the user's.
-        name = '_set_timeout' if self._is_consumed else 'setTimeout'
-        self._set_timeout: Any = getattr(socket, name, None)
+        self._set_timeout: Any = getattr(socket, '_set_timeout', None) or getattr(socket, 'setTimeout', None)
         self._listeners = {
             'end': internal(self._ended),
             'close': internal(self._closed),
@@ -177,8 +176,10 @@ class ServerConnection:
     def _advance(self) -> None:
         """Deliver what the parser has."""
         outer, self._deliverer = self._deliverer, get_ident()
-        self._deliver()
-        self._deliverer = outer
+        try:
+            self._deliver()
+        finally:
+            self._deliverer = outer
         if self._flushed is not None:
             response, self._flushed = self._flushed, None
             if has_baton():
@@ -256,8 +257,7 @@ class ServerConnection:
         if server._builds_plainly:
             request: IncomingMessage = server._incoming_class(self.socket)
         else:
-            with released():
-                request = server._incoming_class(self.socket)
+            request = self._build(server._incoming_class, self.socket)
         request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
         request.method, request.url = head.method, head.url
         return request
@@ -272,8 +272,7 @@ class ServerConnection:
         else:
             reject = server.rejectNonStandardBodyWrites
             options = {'highWaterMark': self._mark, 'rejectNonStandardBodyWrites': reject}
-            with released():
-                response = server._response_class(request, options)
+            response = self._build(server._response_class, request, options)
         response._connection = self
         response._strand = self._strand
         response._keep_alive_timeout = server.keepAliveTimeout
@@ -282,6 +281,15 @@ class ServerConnection:
         if server._unique_headers:
             response._unique_headers = server._unique_headers
         return response
+
+    def _build(self, message_class: Any, *args: Any) -> Any:
+        """Make a message of the user's class; without one there is no way on."""
+        try:
+            with released():
+                return message_class(*args)
+        except BaseException:
+            self.socket.destroy()
+            raise
 
     def _emit_request(self, request: IncomingMessage, response: ServerResponse) -> None:
         """Tell the server's user about a request, unless the rules answer it."""
@@ -342,11 +350,10 @@ class ServerConnection:
             name = 'upgrade'
         else:
             return False
-        if self.state is CLOSED:  # by the callback
+        parser, self._parser = self._parser, None
+        if parser is None:  # the callback has waited, and the connection is over
             return True
         request.upgrade = True
-        parser, self._parser = self._parser, None
-        assert parser is not None
         parser.upgrade()
         rest = parser.take_rest()
         self._enter(TUNNEL)

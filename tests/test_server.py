@@ -163,6 +163,18 @@ def test_own_classes(dial: Dial) -> None:
     assert built == [False, (False, {'highWaterMark': 1000, 'rejectNonStandardBodyWrites': False})]
 
 
+def test_own_class_that_raises(dial: Dial, escaped: list[BaseException]) -> None:
+    """The exception is reported, and the connection ends."""
+    class Request(http.IncomingMessage):
+        def __init__(self, socket: Any) -> None:
+            raise RuntimeError('oops')
+    with server.createServer({'IncomingMessage': Request}).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET)
+        assert peer.read_to_end() == b''
+    assert [str(error) for error in escaped] == ['oops']
+
+
 # Exceptions
 
 
