@@ -42,8 +42,15 @@ def parameters(function: Function) -> tuple[int, float]:
         most = math.inf if code.co_flags & _VARARGS else code.co_argcount - bound
         return max(0, code.co_argcount - len(plain.__defaults__ or ()) - bound), most
     owner: Any = getattr(plain, '__self__', None)
-    if type(plain) is BuiltinMethodType and not isinstance(owner, (type, ModuleType)):
+    if type(plain) is BuiltinMethodType:
+        if isinstance(owner, (type, ModuleType)):
+            return _parameters_of_builtin_function(plain)
         return _parameters_of_builtin(owner.__class__, plain.__name__)
+    return _parameters_by_signature(function)
+
+
+@functools.lru_cache(256)
+def _parameters_of_builtin_function(function: Function) -> tuple[int, float]:
     return _parameters_by_signature(function)
 
 

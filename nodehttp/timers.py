@@ -20,11 +20,12 @@ Function = Callable[..., Any]
 class Timeout:
     """What setTimeout and setInterval return. ("Class: Timeout")"""
 
-    __slots__ = ('_timer',)
+    __slots__ = ('_is_closed', '_timer')
 
     def __init__(self, callback: Function, delay: Any, args: tuple[Any, ...], repeat: bool) -> None:
         _check(callback)
         milliseconds = _delay(delay)
+        self._is_closed = False
         with monitor:
             self._timer = threadpool.start_timer(
                 milliseconds, call_user, adapt(callback), *args, repeat=milliseconds if repeat else None)
@@ -50,14 +51,16 @@ class Timeout:
             return self._timer.has_ref()
 
     def refresh(self) -> Timeout:
-        """Start the delay anew, also when it has fired already."""
+        """Start the delay anew, also when it has fired already; not when it was cleared."""
         with monitor:
-            self._timer.refresh()
+            if not self._is_closed:
+                self._timer.refresh()
         return self
 
     def close(self) -> Timeout:
         """Cancel it, as clearTimeout does."""
         with monitor:
+            self._is_closed = True
             self._timer.cancel()
         return self
 
