@@ -11,6 +11,7 @@ where Node 25 (3.5) says SSL/TLS_ALERT_HANDSHAKE_FAILURE.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -77,12 +78,20 @@ def openssl_error(library: str, reason: str, cause: BaseException | None = None)
     return error
 
 
+_text_of = re.compile(r'\[\w+\] (.+?)(?: \(_ssl\.c:\d+\))?').fullmatch
+
+
 def ssl_error(caught: ssl.SSLError) -> Error:
     """Translate what Python's ssl has raised during a handshake, a read or a write."""
     if isinstance(caught, ssl.SSLCertVerificationError):
         return verification_error(name_of(caught.verify_code), caught)
-    if caught.reason:
-        return openssl_error(caught.library or 'SSL', caught.reason, caught)
+    reason = caught.reason
+    if reason is None and caught.library:
+        # Python's table of mnemonics is as old as the OpenSSL that it was made for; the text is OpenSSL's own.
+        found = _text_of(caught.strerror or '')
+        reason = found[1].upper().replace(' ', '_') if found else None
+    if reason:
+        return openssl_error(caught.library or 'SSL', reason, caught)
     # An error that names nothing: OpenSSL met the end of the input where it expected a record.
     error = errors.connection_reset()
     error.__cause__ = caught

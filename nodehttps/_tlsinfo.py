@@ -80,7 +80,7 @@ class Information:
 
     def getCipher(self) -> Record[Any] | None:
         """Return name, standardName and version of the cipher suite. ("tlsSocket.getCipher()")"""
-        found = self._ask(ssl.SSLObject.cipher)
+        found = self._tell_of(ssl.SSLObject.cipher)
         if not found:
             return None
         name, version, _ = found
@@ -88,10 +88,10 @@ class Information:
 
     def getProtocol(self) -> str | None:
         """Return 'TLSv1.3' and the like; None when the socket is destroyed. ("tlsSocket.getProtocol()")"""
-        version: str | None = self._ask(ssl.SSLObject.version)
+        version: str | None = self._tell_of(ssl.SSLObject.version)
         return version
 
-    def _ask(self, question: Callable[[ssl.SSLObject], Any]) -> Any:
+    def _tell_of(self, question: Callable[[ssl.SSLObject], Any]) -> Any:
         with monitor:
             return None if self._tls is None else question(self._tls)
 
@@ -99,12 +99,12 @@ class Information:
         """Return the session, for the option `session` of another connection of this process; None if there
         is none (yet). ("tlsSocket.getSession()")"""
         with monitor:
-            inner = self._ask(lambda tls: tls.session)
+            inner = self._tell_of(lambda tls: tls.session)
             return None if inner is None else Session.of(inner, self._peer_chain(), self._verdict)
 
     def isSessionReused(self) -> bool:
         """Did the handshake resume a session? ("tlsSocket.isSessionReused()")"""
-        return bool(self._ask(lambda tls: tls.session_reused))
+        return bool(self._tell_of(lambda tls: tls.session_reused))
 
     def getFinished(self) -> bytes | None:
         """Return the Finished message sent last, up to TLS 1.2; Python has it of a client in a full handshake

@@ -112,7 +112,7 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
     _decrypted = b''  # on its way to the reader
-    _ended = False  # the peer has said that it sends no more
+    _peer_ended = False  # the peer has said that it sends no more
     _hello = b''  # what has arrived before the handshake began
     _wants_hello = False
     _handshake_timer: Timer | None = None
@@ -255,14 +255,16 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
         if self._state is OVER:
             return
         if self._state is SECURE:
-            self._destroy_once(error)
+            # A peer that has ended, and got everything, need not hear our close_notify.
+            is_done = self._peer_ended and self.writableEnded and not self._write_length
+            self._destroy_once(None if is_done else error)
         else:
             self._fail_handshake(error)
 
     def _wire_ended(self) -> None:
         """The peer sends no more, with or without having said so before."""
         if self._state in (SECURE, CHECKING):
-            self._ended = True
+            self._peer_ended = True
             if self._state is SECURE:
                 self._deliver_input()
         elif self._state is not OVER:
@@ -436,7 +438,8 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
             failure = verification_error(self.authorizationError, error)
         except ssl.SSLError as error:
             failure = ssl_error(error)
-        self._flush_outgoing()
+        if self._is_server or not complete:
+            self._flush_outgoing()  # a client's last message has to wait for the check
         if complete:
             self._go_to(CHECKING)
             if self._handshake_timer is not None:
@@ -484,6 +487,7 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
         if self._state not in (SECURE, OVER):
             error = errors.node_error('ERR_TLS_HANDSHAKE_TIMEOUT')
             if self._tls_server is not None:  # as in Node the socket is still there in the event
+                self.on('error', _ignore)  # of a listener that destroys it with the error
                 self._tls_server._fire('tlsClientError', error, self)
                 self._destroy_once()
             else:
@@ -496,6 +500,9 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
         if self._is_server:
             self._find_out_about_client(tls)
             self._go_secure()
+            self._fire('secure')
+            if self._state is not SECURE:
+                return
             server = self._tls_server
             if server is not None:
                 _, error = server._fire_from(server._secure_source, 'secureConnection', self)
@@ -510,8 +517,9 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
             self._fire('secureConnect')
             if self._state is SECURE and tls.version() != 'TLSv1.3' and not tls.session_reused:
                 self._tell_session()
+            if self._state is SECURE:
+                self._fire('secure')
         if self._state is SECURE:
-            self._fire('secure')
             self._deliver_input()
         if self._state is SECURE and self._consumer is None and not self.isPaused():
             self._take(0)
@@ -569,6 +577,7 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
 
     def _go_secure(self) -> None:
         self._go_to(SECURE)
+        self._flush_outgoing()
         if self._consumer is None and not self.isPaused():
             self._receiving = True
         self._catch_up()
@@ -599,7 +608,7 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
             return
         if failure is not None:
             self._destroy_once(ssl_error(failure))
-        elif self._ended and self._input == MORE and not self._decrypted:
+        elif self._peer_ended and self._input == MORE and not self._decrypted:
             self._on_end_of_input()
 
     def _decrypt(self) -> ssl.SSLError | None:
@@ -613,14 +622,14 @@ class TLSSocket(Information, net.Socket):  # type: ignore[misc]
                 data = tls.read(RECORD)
                 parts.append(data)
                 if not data:
-                    self._ended = True
+                    self._peer_ended = True
                     break
                 if not incoming.pending and not tls.pending():
                     break  # nothing more: an exception that says so would cost more than all of this
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self._ended = True
+            self._peer_ended = True
         except ssl.SSLError as error:
             failure = error
         if parts:
@@ -881,6 +890,10 @@ def _no_application_protocol() -> ssl.SSLError:
     error = ssl.SSLError('no application protocol')
     error.library, error.reason = 'SSL', 'NO_APPLICATION_PROTOCOL'
     return error
+
+
+def _ignore(error: Any) -> None:
+    """An error that was told already."""
 
 
 @lru_cache(maxsize=256)

@@ -132,7 +132,9 @@ def _chain(tls: ssl.SSLObject, method: str) -> list[bytes]:
     inner: Any = getattr(tls, '_sslobj', None)
     found = getattr(inner, method, None)
     if found is not None:
-        return [certificate.public_bytes(ssl._ssl.ENCODING_DER) for certificate in found() or ()]  # type: ignore[attr-defined]
+        der: Any = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]
+        # A server whose client has none gets [None].
+        return [certificate.public_bytes(der) for certificate in found() or () if certificate is not None]
     own = tls.getpeercert(True)
     return [own] if own else []
 

@@ -44,7 +44,7 @@ class Agent(http_agent.Agent):
         given = {'defaultPort': self.defaultPort, 'protocol': self.protocol, **merged(options, kwargs)}
         super().__init__(given)
         kept = given.get('maxCachedSessions')
-        self.maxCachedSessions: float = MAX_CACHED_SESSIONS if kept is None else kept  # type: ignore[assignment]
+        self.maxCachedSessions: float = MAX_CACHED_SESSIONS if kept is None else kept
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
     @internal_hook
