@@ -220,7 +220,7 @@ class ClientConnection:
     def _ended(self) -> None:
         """The peer sends no more: an end for a response without a length, else too early."""
         if self.request is not None:
-            if self.state is WAITING:
+            if self.state is WAITING and getattr(self.socket, 'errored', None) is None:  # else 'error' tells
                 self.request._hang_up()
             if self._parser is not None and self.state is RECEIVING:
                 self._parser.feed_eof()
