@@ -200,15 +200,37 @@ class ServerConnection:
             if event is END:
                 self._request_ended(self._parser)
             elif type(event) is bytes:
-                request = self._request
-                assert request is not None
-                if not request._dumped and not request.push(event):
-                    self._hold(READER_IS_SLOW)
+                self._body_arrived(event)
                 # As in Node, ticks come between a piece of the body and what follows it.
                 call_soon(self._advance, strand=self._strand)
                 return
             else:
                 self._request_arrived(event)  # type: ignore[arg-type]
+
+    def bring(self, request: IncomingMessage) -> bool:
+        """The listener that is being told of `request` is about to wait for its body: deliver a piece of it,
+        or its end, if that was received already. Returns whether it was."""
+        parser = self._parser
+        if self._request is not request or request.complete or self._deliverer != get_ident():
+            return False
+        if parser is None:
+            return False
+        try:
+            event = parser.next_event()
+        except errors.NodeError as error:
+            self._failed(error)
+            return False
+        if event is END:
+            self._request_ended(parser)
+        elif type(event) is bytes:
+            self._body_arrived(event)
+        return event is not None
+
+    def _body_arrived(self, data: bytes) -> None:
+        request = self._request
+        assert request is not None
+        if not request._dumped and not request.push(data):
+            self._hold(READER_IS_SLOW)
 
     def _go_on(self) -> None:
         """A listener waits in the middle of a delivery: deliver what is behind it."""

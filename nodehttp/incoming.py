@@ -24,7 +24,11 @@ Callback = Callable[..., Any]
 
 
 class Source(Protocol):
-    """Who reads the connection for a message. Called with the monitor held."""
+    """Who reads the connection for a message. Called with the monitor held.
+
+    It may also have `bring(message)`: somebody is about to wait for the body while `message` is being
+    delivered; push what was received already, and return whether there was anything.
+    """
 
     def want_data(self) -> None:
         """The message has room for more of its body: read on."""
@@ -215,6 +219,10 @@ class IncomingMessage(Readable):
     def __iter__(self) -> Iterator[Any]:
         return super().__iter__() if self.statusCode is not None else self._iterate_request()
 
+    def _bring(self) -> bool:
+        bring = getattr(self._source, 'bring', None)
+        return bring is not None and bool(bring(self))
+
     def _iteration_left(self) -> None:
         if self.req is None:
             super()._iteration_left()
@@ -236,6 +244,9 @@ class IncomingMessage(Readable):
         if self._input != ENDED or not self.complete:
             self.aborted = True
             self._fire('aborted')
+        elif error is None and 'close' not in self._events:
+            callback(None)  # nobody sees that it comes a tick earlier, and an iteration need not wait for it
+            return
         socket = self.socket
         if socket is None or socket.destroyed or not self.aborted:
             self._tick(self._end_destruction, error, callback)

@@ -16,7 +16,8 @@ from nodehttp.record import Record
 Dial = Callable[..., RawPeer]
 
 GET = b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
-KEPT = b'Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n'
+CHUNKED_POST = (b'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
+                b'2\r\nab\r\n3\r\ncde\r\n1\r\nf\r\n0\r\n\r\n')
 
 
 def post(length: int, path: str = '/') -> bytes:
@@ -330,6 +331,26 @@ def test_iterating_over_a_request(dial: Dial) -> None:
         assert read_response(slow)[1] == b''
         slow.close()
         quick.close()
+
+
+@pytest.mark.parametrize('request_bytes', [
+    GET, post(6) + b'abcdef', CHUNKED_POST, post(6) + b'abcdef' + GET,
+], ids=['GET', 'POST', 'chunks', 'two'])
+def test_iterating_over_what_has_arrived(dial: Dial, request_bytes: bytes) -> None:
+    """It does not wait, so that it costs no thread: not even a tick gets its turn meanwhile."""
+    ticks: list[str] = []
+
+    def listener(req: Any, res: Any) -> None:
+        timers.nextTick(ticks.append, 'tick')
+        body = b''.join(req)
+        ticks.append('read')
+        res.end(body + str(req.complete).encode())
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(request_bytes)
+        assert read_response(peer)[1] == (b'True' if request_bytes == GET else b'abcdefTrue')
+        peer.close()
+    assert ticks[0] == 'read'
 
 
 def test_waiting_for_an_event_of_the_request(dial: Dial) -> None:
