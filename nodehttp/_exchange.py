@@ -247,6 +247,8 @@ class ClientConnection:
             next_tick(self.socket._fire, 'agentRemove', strand=self.socket._strand)
 
     def _closed(self, *_: Any) -> None:
+        if self.state is CLOSED:  # the socket was connected anew, with another ClientConnection
+            return
         request, self.request = self.request, None
         self._parser = None
         self._enter(CLOSED)

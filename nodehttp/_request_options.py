@@ -47,14 +47,15 @@ def read_arguments(
         merged.update(_given(options))
     if keywords:
         merged.update(_given(keywords))
-    for name, check in _CHECKS.items():
-        if name in merged:
-            merged[name] = check(merged[name])
+    for name, value in merged.items():
+        check = _CHECKS.get(name)
+        if check is not None:
+            merged[name] = check(value)
     return merged, callback
 
 
 def _given(options: Mapping[str, Any] | None) -> Record[Any]:
-    return Record((name, value) for name, value in (options or {}).items() if value is not None)
+    return Record({name: value for name, value in (options or {}).items() if value is not None})
 
 
 def timer_duration(value: Any, name: str) -> float:

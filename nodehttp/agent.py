@@ -122,7 +122,7 @@ class _Opening:
 
     def __call__(self, error: BaseException | None = None, socket: Any = None) -> None:
         with monitor:
-            if self._settle():
+            if (error is not None or socket is not None) and self._settle():
                 self.agent._opened(self, error, socket)
 
     def _settle(self) -> bool:
@@ -361,6 +361,8 @@ class Agent(EventEmitter):
             self._assign(req, socket)
         elif not self._is_worth_keeping(lease):
             socket.destroy()
+        elif (req := self._next_waiting(lease.name)) is not None:  # the hook has taken its time
+            self._reuse(socket, req)
         else:
             socket._httpMessage = None
             self._enter(lease, FREE)
@@ -498,7 +500,7 @@ def is_open(socket: Any) -> bool:
 
 
 def is_stale(socket: Any) -> bool:
-    """Does the kernel know that an idle connection is over, or out of step? Its news may be still on their way."""
+    """Does the kernel know that an idle connection is over, or out of step, though we have not heard yet?"""
     asks = getattr(socket, '_is_stale', None)
     return asks is not None and asks()
 
@@ -510,7 +512,7 @@ def set_timeout(socket: Any, timeout: float) -> None:
 
 
 def _timeout_hint(socket: Any) -> float | None:
-    """Return what the last response said about how long (ms) the server keeps the connection, None if nothing."""
+    """Return how long (ms) the server keeps the connection as its last response says; None if it does not."""
     message = getattr(socket, '_httpMessage', None)
     raw = message.res.rawHeaders if message is not None and message.res is not None else ()
     for index in range(0, len(raw), 2):

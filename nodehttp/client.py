@@ -23,7 +23,8 @@ aborted signal opens no connection.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from nodehttp import agent as agents
@@ -31,7 +32,7 @@ from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._head import header_pairs
 from nodehttp._request_options import checked_method, checked_path, read_arguments, timer_duration
-from nodehttp.common import MAX_HEADER_SIZE
+from nodehttp.common import MAX_HEADER_SIZE, collect_headers
 from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OutgoingMessage
@@ -76,6 +77,7 @@ class ClientRequest(OutgoingMessage):
     shouldKeepAlive: bool
     _strand: Strand  # one of its own until it has a socket, then the socket's
 
+    _host_header: str  # unless the user gives one
     _state = QUEUED
     _had_error = False
     _response_over = False  # the response has emitted 'end'
@@ -130,7 +132,7 @@ class ClientRequest(OutgoingMessage):
             raise errors.node_error('ERR_INVALID_PROTOCOL', self.protocol, expected)
         # Without reuse in sight the server may as well close.
         self.shouldKeepAlive = agent is not None and bool(
-            getattr(agent, 'keepAlive', False) or getattr(agent, 'maxSockets', float('inf')) != float('inf'))
+            getattr(agent, 'keepAlive', False) or getattr(agent, 'maxSockets', math.inf) != math.inf)
 
     def _set_address(self, options: Record[Any]) -> None:
         default_port = options.get('defaultPort') or getattr(self.agent, 'defaultPort', None)
@@ -165,8 +167,8 @@ class ClientRequest(OutgoingMessage):
         if isinstance(headers, (list, tuple)):
             self._render_start(header_pairs(headers))
             return
-        if headers:
-            for name, value in headers.items() if hasattr(headers, 'items') else ():
+        if headers is not None and hasattr(headers, 'items'):  # as Node: what has no names is no headers
+            for name, value in headers.items():
                 self.setHeader(name, value)
         sets_host = options.get('setHost')
         if sets_host is None:
@@ -237,15 +239,20 @@ class ClientRequest(OutgoingMessage):
                     socket._strand = self._strand
                 connection_of(socket)  # now, so that whatever befalls the socket meanwhile is heard
                 if not self._strand.busy:
-                    self._strand = socket._strand
+                    self._move_to(socket._strand)
             next_tick(self._begin, socket, err, strand=self._strand)
 
     def _begin(self, socket: Any, error: BaseException | None) -> None:
         if socket is None or socket._strand is self._strand:
             self._take_socket(socket, error)
-        else:  # its own events were held back until now; from here on they are events of the socket
-            self._strand = socket._strand
+        else:  # its own events were held back until now
+            self._move_to(socket._strand)
             next_tick(self._take_socket, socket, error, strand=self._strand)
+
+    def _move_to(self, strand: Strand) -> None:
+        """From here on the events of this request are events of its socket."""
+        strand.patient_until = self._strand.patient_until
+        self._strand = strand
 
     def _take_socket(self, socket: Any, error: BaseException | None) -> None:
         if self.destroyed or error is not None:
@@ -284,13 +291,11 @@ class ClientRequest(OutgoingMessage):
         """A 1xx has come."""
         if head.statusCode == 100:
             self._fire('continue')
-        if 'information' in self._events or not self._emit_is_plain:
-            message = IncomingMessage()
-            message._take_head(head, _NoSource(), None, self._join_duplicates)
-            self._fire('information', Record(
-                statusCode=head.statusCode, statusMessage=head.statusMessage, httpVersion=message.httpVersion,
-                httpVersionMajor=head.versionMajor, httpVersionMinor=head.versionMinor,
-                headers=message.headers, rawHeaders=message.rawHeaders))
+        major, minor, raw = head.versionMajor, head.versionMinor, head.rawHeaders
+        self._fire('information', Record(
+            statusCode=head.statusCode, statusMessage=head.statusMessage, httpVersion=f'{major}.{minor}',
+            httpVersionMajor=major, httpVersionMinor=minor,
+            headers=collect_headers(raw, bool(self._join_duplicates)), rawHeaders=raw))
 
     def _receive(self, head: Any, connection: ClientConnection) -> IncomingMessage:
         """Make the response that `head` begins."""
@@ -307,15 +312,24 @@ class ClientRequest(OutgoingMessage):
         if not head.shouldKeepAlive:
             self.shouldKeepAlive = False
         response = self._receive(head, connection)
-        if self.aborted or not self._fire('response', response):
+        if self.aborted or not (self._is_heard('response') and self._fire('response', response)):
             response._dump()
+
+    def _is_heard(self, event: str) -> bool:
+        """Does anybody listen, or is the thread that made the request just about to?
+
+        What follows from nobody listening cannot be undone: the body is thrown away, the connection closed.
+        """
+        return (event in self._events or not self._emit_is_plain or 'emit' in self.__dict__
+                or self._has_late_listener(event))
 
     def _tunnel_opened(self, head: Any, connection: ClientConnection) -> bool:
         """The connection is no HTTP any more; False if nobody listens for that."""
+        # Also if nobody listens: it is this that makes the end of the connection no error.
         response, socket = self._receive(head, connection), self.socket
         response.complete = True
         event = 'connect' if self.method == 'CONNECT' else 'upgrade'
-        if not self.listenerCount(event):
+        if not self._is_heard(event):
             return False
         self._enter(ANSWERED)
         socket._fire('agentRemove')
@@ -484,13 +498,6 @@ class ClientRequest(OutgoingMessage):
             assigned(self.socket)
 
 
-class _NoSource:
-    """The source of a message without a body."""
-
-    def want_data(self) -> None:
-        """There is nothing to be read."""
-
-
 def host_header(host: str, port: Any, default_port: Any) -> str:
     """Return the Host header: brackets around an IPv6 address, the port unless it is the default."""
     text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
@@ -522,8 +529,8 @@ def request(
     before its `end()` is called. Does not wait.
 
     Options: agent, auth, createConnection, defaultPort, family, headers, hints, host, hostname,
-    insecureHTTPParser, joinDuplicateHeaders, localAddress, localPort, lookup, maxHeaderSize, method, path, port, protocol,
-    setDefaultHeaders, setHost, signal, socketPath, timeout (ms), uniqueHeaders.
+    insecureHTTPParser, joinDuplicateHeaders, localAddress, localPort, lookup, maxHeaderSize, method, path,
+    port, protocol, setDefaultHeaders, setHost, signal, socketPath, timeout (ms), uniqueHeaders.
 
     Raises TypeError and ValueError for bad arguments; all that fails later is an 'error' event.
     ("http.request(url[, options][, callback])")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,9 +25,11 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 def answering(answer: bytes = OK) -> Callable[[RawPeer], None]:
     """Return a script that answers every request until the client closes."""
+
     def script(peer: RawPeer) -> None:
         while data := peer.socket.recv(65536):
             peer.send(answer * data.count(b'\r\n\r\n'))
+
     return script
 
 
@@ -63,7 +67,8 @@ def fetch(agent: Any, port: int, **options: Any) -> ClientRequest:
 def counts(agent: Agent) -> tuple[int, int, int, int]:
     """Return the number of sockets in use, of free ones, of waiting requests, and the total."""
     busy, free, waiting = (
-        sum(map(len, lists.values())) for lists in (agent.sockets, agent.freeSockets, agent.requests))
+        sum(map(len, lists.values())) for lists in (agent.sockets, agent.freeSockets, agent.requests)
+    )
     return busy, free, waiting, agent.totalSocketCount
 
 
@@ -75,13 +80,14 @@ def agents() -> Iterator[Callable[..., Any]]:
     def make(options: Any = None, cls: type[Agent] = Agent, **kwargs: Any) -> Agent:
         made.append(cls(options, **kwargs))
         return made[-1]
+
     yield make
     for agent in made:
         agent.destroy()
 
 
 def in_a_callback(action: Callable[[], Any]) -> Any:
-    """Return what `action` returns when it runs in the loop's way: nothing from the kernel is delivered meanwhile."""
+    """Return what `action` returns. It runs in the loop's way: nothing else is delivered meanwhile."""
     waiter = threadpool.Waiter()
 
     def run() -> None:
@@ -89,6 +95,7 @@ def in_a_callback(action: Callable[[], Any]) -> Any:
             waiter.set(action())
         except BaseException as error:
             waiter.fail(error)
+
     http.configure(handoffAfter=None)
     timers.setImmediate(run)
     try:
@@ -102,69 +109,143 @@ def in_a_callback(action: Callable[[], Any]) -> Any:
 
 def test_an_agent_without_options_keeps_nothing() -> None:
     agent = Agent()
-    assert {name: getattr(agent, name) for name in (
-        'keepAlive', 'keepAliveMsecs', 'agentKeepAliveTimeoutBuffer', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets',
-        'scheduling', 'defaultPort', 'protocol', 'totalSocketCount', 'sockets', 'freeSockets', 'requests', 'options')} == {
-        'keepAlive': False, 'keepAliveMsecs': 1000, 'agentKeepAliveTimeoutBuffer': 1000, 'maxSockets': math.inf,
-        'maxTotalSockets': math.inf, 'maxFreeSockets': 256, 'scheduling': 'lifo', 'defaultPort': 80, 'protocol': 'http:',
-        'totalSocketCount': 0, 'sockets': {}, 'freeSockets': {}, 'requests': {}, 'options': {'noDelay': True, 'path': None}}
+    assert {
+        name: getattr(agent, name)
+        for name in (
+            'keepAlive',
+            'keepAliveMsecs',
+            'agentKeepAliveTimeoutBuffer',
+            'maxSockets',
+            'maxTotalSockets',
+            'maxFreeSockets',
+            'scheduling',
+            'defaultPort',
+            'protocol',
+            'totalSocketCount',
+            'sockets',
+            'freeSockets',
+            'requests',
+            'options',
+        )
+    } == {
+        'keepAlive': False,
+        'keepAliveMsecs': 1000,
+        'agentKeepAliveTimeoutBuffer': 1000,
+        'maxSockets': math.inf,
+        'maxTotalSockets': math.inf,
+        'maxFreeSockets': 256,
+        'scheduling': 'lifo',
+        'defaultPort': 80,
+        'protocol': 'http:',
+        'totalSocketCount': 0,
+        'sockets': {},
+        'freeSockets': {},
+        'requests': {},
+        'options': {'noDelay': True, 'path': None},
+    }
     assert Agent.defaultMaxSockets == math.inf
     assert repr(agent) == '<Agent busy=0 free=0 waiting=0>'
 
 
 def test_the_global_agent_keeps_sockets_for_five_seconds() -> None:
     assert http.globalAgent.options == {
-        'keepAlive': True, 'scheduling': 'lifo', 'timeout': 5000, 'noDelay': True, 'path': None}
+        'keepAlive': True,
+        'scheduling': 'lifo',
+        'timeout': 5000,
+        'noDelay': True,
+        'path': None,
+    }
     assert http.globalAgent.keepAlive is True
 
 
 def test_options_are_a_mapping_or_keywords_and_none_is_not_given() -> None:
     agent = Agent({'maxSockets': 1, 'keepAlive': True, 'scheduling': None}, maxSockets=2, timeout=None)
-    assert (agent.maxSockets, agent.keepAlive, agent.scheduling, agent.options.timeout) == (2, True, 'lifo', None)
+    assert (agent.maxSockets, agent.keepAlive, agent.scheduling, agent.options.timeout) == (
+        2,
+        True,
+        'lifo',
+        None,
+    )
 
 
-@pytest.mark.parametrize(('options', 'attribute', 'value'), [
-    ({'maxSockets': 0}, 'maxSockets', math.inf),
-    ({'maxFreeSockets': 0}, 'maxFreeSockets', 256),
-    ({'keepAliveMsecs': 0}, 'keepAliveMsecs', 1000),
-    ({'agentKeepAliveTimeoutBuffer': -1}, 'agentKeepAliveTimeoutBuffer', 1000),
-    ({'agentKeepAliveTimeoutBuffer': 'x'}, 'agentKeepAliveTimeoutBuffer', 1000),
-    ({'agentKeepAliveTimeoutBuffer': 0}, 'agentKeepAliveTimeoutBuffer', 0),
-    ({'agentKeepAliveTimeoutBuffer': 2.5}, 'agentKeepAliveTimeoutBuffer', 2.5),
-    ({'maxTotalSockets': math.inf}, 'maxTotalSockets', math.inf),
-    ({'defaultPort': 8080}, 'defaultPort', 8080),
-    ({'defaultPort': 0}, 'defaultPort', 80),
-    ({'protocol': 'x:'}, 'protocol', 'x:'),
-    ({'noDelay': False}, 'options', {'noDelay': False, 'path': None}),
-    ({'path': 'x'}, 'options', {'noDelay': True, 'path': None}),
-])
+@pytest.mark.parametrize(
+    ('options', 'attribute', 'value'),
+    [
+        ({'maxSockets': 0}, 'maxSockets', math.inf),
+        ({'maxFreeSockets': 0}, 'maxFreeSockets', 256),
+        ({'keepAliveMsecs': 0}, 'keepAliveMsecs', 1000),
+        ({'agentKeepAliveTimeoutBuffer': -1}, 'agentKeepAliveTimeoutBuffer', 1000),
+        ({'agentKeepAliveTimeoutBuffer': 'x'}, 'agentKeepAliveTimeoutBuffer', 1000),
+        ({'agentKeepAliveTimeoutBuffer': 0}, 'agentKeepAliveTimeoutBuffer', 0),
+        ({'agentKeepAliveTimeoutBuffer': 2.5}, 'agentKeepAliveTimeoutBuffer', 2.5),
+        ({'maxTotalSockets': math.inf}, 'maxTotalSockets', math.inf),
+        ({'defaultPort': 8080}, 'defaultPort', 8080),
+        ({'defaultPort': 0}, 'defaultPort', 80),
+        ({'protocol': 'x:'}, 'protocol', 'x:'),
+        ({'noDelay': False}, 'options', {'noDelay': False, 'path': None}),
+        ({'path': 'x'}, 'options', {'noDelay': True, 'path': None}),
+    ],
+)
 def test_options_fall_back_as_in_node(options: dict[str, Any], attribute: str, value: Any) -> None:
     assert getattr(Agent(options), attribute) == value
 
 
-@pytest.mark.parametrize(('options', 'code', 'message'), [
-    ({'maxTotalSockets': 0}, 'ERR_OUT_OF_RANGE', 'The value of "maxTotalSockets" is out of range. It must be >= 1. Received 0'),
-    ({'maxTotalSockets': -1}, 'ERR_OUT_OF_RANGE',
-     'The value of "maxTotalSockets" is out of range. It must be >= 1. Received -1'),
-    ({'maxTotalSockets': 'x'}, 'ERR_INVALID_ARG_TYPE',
-     'The "maxTotalSockets" argument must be of type number. Received type string (\'x\')'),
-    ({'scheduling': 'x'}, 'ERR_INVALID_ARG_VALUE', "The argument 'scheduling' must be one of: 'fifo', 'lifo'. Received 'x'"),
-    ({'scheduling': 5}, 'ERR_INVALID_ARG_VALUE', "The argument 'scheduling' must be one of: 'fifo', 'lifo'. Received 5"),
-])
+@pytest.mark.parametrize(
+    ('options', 'code', 'message'),
+    [
+        (
+            {'maxTotalSockets': 0},
+            'ERR_OUT_OF_RANGE',
+            'The value of "maxTotalSockets" is out of range. It must be >= 1. Received 0',
+        ),
+        (
+            {'maxTotalSockets': -1},
+            'ERR_OUT_OF_RANGE',
+            'The value of "maxTotalSockets" is out of range. It must be >= 1. Received -1',
+        ),
+        (
+            {'maxTotalSockets': 'x'},
+            'ERR_INVALID_ARG_TYPE',
+            'The "maxTotalSockets" argument must be of type number. Received type string (\'x\')',
+        ),
+        (
+            {'scheduling': 'x'},
+            'ERR_INVALID_ARG_VALUE',
+            "The argument 'scheduling' must be one of: 'fifo', 'lifo'. Received 'x'",
+        ),
+        (
+            {'scheduling': 5},
+            'ERR_INVALID_ARG_VALUE',
+            "The argument 'scheduling' must be one of: 'fifo', 'lifo'. Received 5",
+        ),
+    ],
+)
 def test_wrong_options_are_refused_as_in_node(options: dict[str, Any], code: str, message: str) -> None:
     with pytest.raises(errors.NodeError) as caught:
         Agent(options)
     assert (caught.value.code, caught.value.message) == (code, message)
 
 
-@pytest.mark.parametrize(('options', 'name'), [
-    (None, 'localhost::'), ({}, 'localhost::'), ({'host': 'h'}, 'h::'), ({'host': 'h', 'port': 80}, 'h:80:'),
-    ({'host': 'h', 'port': 80, 'localAddress': 'l'}, 'h:80:l'), ({'family': 4}, 'localhost:::4'),
-    ({'family': 6}, 'localhost:::6'), ({'family': 0}, 'localhost::'), ({'family': 5}, 'localhost::'),
-    ({'family': '4'}, 'localhost::'), ({'socketPath': '/s'}, 'localhost:::/s'),
-    ({'host': 'h', 'port': 1, 'localAddress': 'l', 'family': 6, 'socketPath': '/p'}, 'h:1:l:6:/p'),
-    ({'host': ''}, 'localhost::'), ({'port': 0}, 'localhost::'), ({'hostname': 'x'}, 'localhost::'),
-])
+@pytest.mark.parametrize(
+    ('options', 'name'),
+    [
+        (None, 'localhost::'),
+        ({}, 'localhost::'),
+        ({'host': 'h'}, 'h::'),
+        ({'host': 'h', 'port': 80}, 'h:80:'),
+        ({'host': 'h', 'port': 80, 'localAddress': 'l'}, 'h:80:l'),
+        ({'family': 4}, 'localhost:::4'),
+        ({'family': 6}, 'localhost:::6'),
+        ({'family': 0}, 'localhost::'),
+        ({'family': 5}, 'localhost::'),
+        ({'family': '4'}, 'localhost::'),
+        ({'socketPath': '/s'}, 'localhost:::/s'),
+        ({'host': 'h', 'port': 1, 'localAddress': 'l', 'family': 6, 'socketPath': '/p'}, 'h:1:l:6:/p'),
+        ({'host': ''}, 'localhost::'),
+        ({'port': 0}, 'localhost::'),
+        ({'hostname': 'x'}, 'localhost::'),
+    ],
+)
 def test_names_are_those_of_node(options: Any, name: str) -> None:
     assert Agent().getName(options) == name
 
@@ -181,13 +262,36 @@ def test_the_options_of_the_agent_win_over_those_of_the_request(scripted: Any, a
             seen.append(options)
             return super().createConnection(options)
 
-    agent = agents({'host': '127.0.0.1', 'extra': 1, 'timeout': 9999, 'keepAlive': True, 'keepAliveMsecs': 77}, Watching)
+    agent = agents(
+        {'host': '127.0.0.1', 'extra': 1, 'timeout': 9999, 'keepAlive': True, 'keepAliveMsecs': 77},
+        Watching,
+    )
     req = get(host='localhost', port=port, path='/x', timeout=5000, other=2, agent=agent)
     assert finish(req) == [200]
-    wanted = ('host', 'port', 'path', 'extra', 'other', 'timeout', 'keepAliveInitialDelay', 'noDelay', 'servername', 'encoding')
+    wanted = (
+        'host',
+        'port',
+        'path',
+        'extra',
+        'other',
+        'timeout',
+        'keepAliveInitialDelay',
+        'noDelay',
+        'servername',
+        'encoding',
+    )
     assert {name: seen[0][name] for name in wanted} == {
-        'host': '127.0.0.1', 'port': port, 'path': None, 'extra': 1, 'other': 2, 'timeout': 5000, 'keepAliveInitialDelay': 77,
-        'noDelay': True, 'servername': 'localhost', 'encoding': None}
+        'host': '127.0.0.1',
+        'port': port,
+        'path': None,
+        'extra': 1,
+        'other': 2,
+        'timeout': 5000,
+        'keepAliveInitialDelay': 77,
+        'noDelay': True,
+        'servername': 'localhost',
+        'encoding': None,
+    }
 
 
 class Later(Agent):
@@ -215,7 +319,9 @@ class WithoutCallback(Agent):
 
 
 @pytest.mark.parametrize('cls', [Later, Both, WithoutCallback])
-def test_an_overridden_create_connection_returns_the_socket_or_passes_it_on(scripted: Any, agents: Any, cls: Any) -> None:
+def test_an_overridden_create_connection_returns_the_socket_or_passes_it_on(
+    scripted: Any, agents: Any, cls: Any
+) -> None:
     agent = agents(cls=cls, keepAlive=True)
     req = fetch(agent, scripted(answering()))
     assert req.res.statusCode == 200
@@ -238,7 +344,9 @@ class FailsLater(Agent):
 
 @pytest.mark.parametrize('cls', [Raises, FailsLater])
 def test_an_overridden_create_connection_that_fails_is_the_error_of_the_request(
-    agents: Any, record: Recorder, cls: Any,
+    agents: Any,
+    record: Recorder,
+    cls: Any,
 ) -> None:
     agent = agents(cls=cls, maxSockets=1)
     for label in ('a', 'b'):  # the second waits until the first has failed
@@ -259,7 +367,9 @@ def test_bad_options_are_raised_to_the_caller_of_request(agents: Any) -> None:
     assert agent._opening == {}
 
 
-def test_bad_options_of_a_waiting_request_are_its_error(scripted: Any, agents: Any, record: Recorder) -> None:
+def test_bad_options_of_a_waiting_request_are_its_error(
+    scripted: Any, agents: Any, record: Recorder
+) -> None:
     class Nameless(Agent):
         def getName(self, options: Any = None) -> str:
             return 'all'
@@ -281,6 +391,7 @@ def test_connections_that_are_being_made_count_against_max_sockets(scripted: Any
         requests = [get(host='127.0.0.1', port=port, agent=agent) for _ in range(3)]
         assert agent.requests == {f'127.0.0.1:{port}:': requests[1:]}
         return [closing(req) for req in requests]
+
     for waiter in in_a_callback(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
@@ -345,7 +456,9 @@ def test_hooks_see_a_socket_go_idle_and_come_back(scripted: Any, agents: Any) ->
     assert agent.calls == [('keep', sock, True), ('reuse', sock, True), ('keep', sock, True)]
 
 
-def test_a_socket_that_keep_socket_alive_does_not_want_is_destroyed(scripted: Any, agents: Any, record: Recorder) -> None:
+def test_a_socket_that_keep_socket_alive_does_not_want_is_destroyed(
+    scripted: Any, agents: Any, record: Recorder
+) -> None:
     class Refusing(Agent):
         def keepSocketAlive(self, socket: Any) -> bool:
             return False
@@ -357,7 +470,9 @@ def test_a_socket_that_keep_socket_alive_does_not_want_is_destroyed(scripted: An
 
 
 def test_a_hook_that_raises_is_reported_and_costs_the_socket(
-    scripted: Any, agents: Any, escaped: list[BaseException],
+    scripted: Any,
+    agents: Any,
+    escaped: list[BaseException],
 ) -> None:
     class Raising(Agent):
         def keepSocketAlive(self, socket: Any) -> bool:
@@ -368,7 +483,9 @@ def test_a_hook_that_raises_is_reported_and_costs_the_socket(
     assert [str(error) for error in escaped] == ['hook']
 
 
-def test_a_reuse_hook_that_raises_is_the_error_of_the_request(scripted: Any, agents: Any, record: Recorder) -> None:
+def test_a_reuse_hook_that_raises_is_the_error_of_the_request(
+    scripted: Any, agents: Any, record: Recorder
+) -> None:
     class Raising(Agent):
         def reuseSocket(self, socket: Any, request: Any) -> None:
             raise errors.Error('no', 'NO')
@@ -397,6 +514,31 @@ def test_hooks_may_block(scripted: Any, agents: Any, record: Recorder) -> None:
     fetch(agent, scripted(answering()))
     record.wait_for('free')
     assert counts(agent) == (0, 1, 0, 1)
+
+
+def test_a_request_that_comes_while_a_hook_takes_its_time_gets_the_socket(
+    scripted: Any, agents: Any
+) -> None:
+    class Slow(Agent):
+        def keepSocketAlive(self, socket: Any) -> bool:
+            in_hook.set()
+            assert is_queued.wait(MUST_NOT_EXPIRE)
+            return super().keepSocketAlive(socket)
+
+    in_hook, is_queued = threading.Event(), threading.Event()
+    agent = agents(cls=Slow, keepAlive=True, maxSockets=1)
+    port = scripted(answering())
+    first = get(host='127.0.0.1', port=port, agent=agent)
+    waiters = [closing(first)]
+    with http.blocking():
+        assert in_hook.wait(MUST_NOT_EXPIRE)
+    second = get(host='127.0.0.1', port=port, agent=agent)
+    waiters.append(closing(second))
+    assert agent.requests == {f'127.0.0.1:{port}:': [second]}
+    is_queued.set()
+    for waiter in waiters:
+        waiter.wait(MUST_NOT_EXPIRE)
+    assert second.reusedSocket and second.socket is first.socket
 
 
 def test_the_hint_of_the_server_counts_without_a_timeout_of_the_agent(scripted: Any, agents: Any) -> None:
@@ -446,6 +588,7 @@ def test_a_socket_that_is_out_of_step_is_not_used_again(scripted: Any, agents: A
         assert parted.wait(MUST_NOT_EXPIRE)  # the kernel knows, the loop does not
         req = get(host='127.0.0.1', port=port, agent=agent)
         return req, closing(req)
+
     after, waiter = in_a_callback(part_and_ask)
     waiter.wait(MUST_NOT_EXPIRE)
     assert not after.reusedSocket and after.socket is not before.socket
@@ -477,6 +620,22 @@ def test_half_a_response_behind_the_first_ends_the_connection(scripted: Any, age
     assert counts(agent) == (0, 0, 0, 0)
 
 
+def test_an_idle_socket_is_probed_and_keeps_no_process_alive(scripted: Any, agents: Any) -> None:
+    port = scripted(answering(), answering())
+    req = fetch(agents(keepAlive=True), port)
+    assert req.socket._handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+    program = f"""
+import nodehttp as http
+agent = http.Agent(keepAlive=True)
+agent.on('free', lambda: print(agent))
+http.get({{'port': {port}, 'host': '127.0.0.1', 'agent': agent}}, lambda res: res.resume())
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', program], check=True, capture_output=True, timeout=MUST_NOT_EXPIRE
+    )
+    assert done.stdout == b'<Agent busy=0 free=1 waiting=0>\n'
+
+
 # Limits
 
 
@@ -488,11 +647,14 @@ def test_max_total_sockets_is_never_exceeded_and_idle_sockets_make_room(scripted
     def count() -> None:
         nonlocal most
         most = max(most, agent.totalSocketCount)
+
     ports = [scripted(answering()) for _ in range(4)]
     for port in ports:
         fetch(agent, port)
     assert counts(agent) == (0, 2, 0, 2)
-    assert sorted(agent.freeSockets) == sorted(f'127.0.0.1:{port}:' for port in ports[2:])  # the others made room
+    assert sorted(agent.freeSockets) == sorted(
+        f'127.0.0.1:{port}:' for port in ports[2:]
+    )  # the others made room
     assert most == 2
 
 
@@ -504,6 +666,7 @@ def test_a_free_slot_goes_to_whoever_waits_whatever_its_origin(scripted: Any, ag
         requests = [get(host='127.0.0.1', port=port, agent=agent) for port in ports]
         assert counts(agent) == (1, 0, 3, 1)
         return [closing(req) for req in requests]
+
     for waiter in in_a_callback(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
@@ -515,9 +678,12 @@ def test_max_sockets_counts_for_each_origin(scripted: Any, agents: Any) -> None:
     one, other = (scripted(answering(), answering(), answering()) for _ in range(2))
 
     def ask() -> list[threadpool.Waiter]:
-        requests = [get(host='127.0.0.1', port=port, agent=agent) for port in (one, one, one, other, other, other)]
+        requests = [
+            get(host='127.0.0.1', port=port, agent=agent) for port in (one, one, one, other, other, other)
+        ]
         assert counts(agent) == (4, 0, 2, 4)
         return [closing(req) for req in requests]
+
     for waiter in in_a_callback(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
@@ -532,6 +698,7 @@ def test_the_repr_tells_what_the_sockets_do(scripted: Any, agents: Any) -> None:
         requests = [get(host='127.0.0.1', port=port, agent=agent) for _ in range(2)]
         assert repr(agent) == '<Agent busy=1 free=0 waiting=1>'
         return [closing(req) for req in requests]
+
     for waiter in in_a_callback(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
@@ -541,7 +708,9 @@ def test_the_repr_tells_what_the_sockets_do(scripted: Any, agents: Any) -> None:
 # The rest
 
 
-def test_destroy_ends_all_sockets_and_the_agent_works_on(scripted: Any, agents: Any, record: Recorder) -> None:
+def test_destroy_ends_all_sockets_and_the_agent_works_on(
+    scripted: Any, agents: Any, record: Recorder
+) -> None:
     agent = agents(keepAlive=True)
     idle = fetch(agent, scripted(answering()))
     busy = get(host='127.0.0.1', port=scripted(lambda peer: peer.read_to_end()), agent=agent)
@@ -585,7 +754,9 @@ def test_agent_false_makes_an_agent_for_one_request(scripted: Any) -> None:
     assert not req.shouldKeepAlive and req.socket.destroyed
 
 
-def test_another_global_agent_serves_later_requests(scripted: Any, agents: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_global_agent_serves_later_requests(
+    scripted: Any, agents: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = agents(keepAlive=True)
     monkeypatch.setattr(agent_module, 'globalAgent', agent)
     assert fetch(None, scripted(answering())).agent is agent
@@ -607,9 +778,10 @@ def test_threads_share_an_agent(agents: Any) -> None:
         def ask(thread: int) -> None:
             for number in range(10):
                 req = get(f'http://127.0.0.1:{port}/{thread}/{number}', agent=agent)
-                response, = http.once(req, 'response', MUST_NOT_EXPIRE)
+                (response,) = http.once(req, 'response', MUST_NOT_EXPIRE)
                 assert b''.join(response).decode() == f'/{thread}/{number}'
                 received.append(response.req.path)
+
         threads = [threading.Thread(target=ask, args=(thread,)) for thread in range(8)]
         for thread in threads:
             thread.start()

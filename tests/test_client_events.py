@@ -1,7 +1,8 @@
 """The order of events of requests, responses, sockets and agents, compared with Node's on the same programs.
 
-The programs are data (`oracle/client_cases.py`), and so is what Node 25.2.1 does with them (`oracle/client_events.json`, made by
-`oracle/record.py`). This file runs them here; `ours` says where we differ, and why.
+The programs are data (`oracle/client_cases.py`), and so is what Node 25.2.1 does with them
+(`oracle/client_events.json`, made by `oracle/record.py`). This file runs them here; `ours` says where we
+differ, and why.
 """
 
 from __future__ import annotations
@@ -38,8 +39,14 @@ def ours(name: str) -> list[str]:
         return [line for line in events if line != SENT_LINE]
     if name.startswith('signal that was aborted'):
         # Node opens a connection for it, to close it at once.
-        return [line.replace('s1', 's0').replace('t1', 't0') for line in events if not line.startswith('agent')]
-    if name in ('longer than announced, later, keep', 'two responses, later, keep', 'an idle socket gets data'):
+        return [
+            line.replace('s1', 's0').replace('t1', 't0') for line in events if not line.startswith('agent')
+        ]
+    if name in (
+        'longer than announced, later, keep',
+        'two responses, later, keep',
+        'an idle socket gets data',
+    ):
         # Node leaves the connection in the pool, and takes the late bytes for the answer to the next request.
         return [*events, 'sock close | s0 f0 q0 t0']
     return events
@@ -110,7 +117,7 @@ class Run:
                 elif step == 'rst':
                     peer.reset()
                 elif step == 'heard':
-                    self.wait(lambda: any(line.startswith(arguments[0]) for line in self.log))
+                    self.wait_for(arguments[0])
             peer.read_to_end()
         except (OSError, AssertionError):
             pass  # the client was destroyed: that is what many cases are about
@@ -118,6 +125,9 @@ class Run:
     def wait(self, condition: Any) -> bool:
         with self.changed:
             return self.changed.wait_for(condition, MUST_NOT_EXPIRE)
+
+    def wait_for(self, event: str) -> None:
+        self.wait(lambda: any(line.startswith(event) for line in self.log))
 
     def events(self, count: int) -> list[str]:
         """Run the case; return the first `count` events, and what comes soon after."""
@@ -229,8 +239,15 @@ class Run:
 
         for name in ('abort', 'close', 'finish', 'prefinish', 'timeout', 'continue', 'drain'):
             on(req, 'req', name)
-        on(req, 'req', 'error', lambda error: error_text(error) + (
-            ' cause' + error_text(error.cause) if getattr(error, 'cause', None) is not None else ''))
+        on(
+            req,
+            'req',
+            'error',
+            lambda error: (
+                error_text(error)
+                + (' cause' + error_text(error.cause) if getattr(error, 'cause', None) is not None else '')
+            ),
+        )
         on(req, 'req', 'information', lambda info: f' {info.statusCode}')
 
         def on_socket(sock: Any) -> None:
@@ -242,6 +259,7 @@ class Run:
                 on(sock, 'sock', 'connect')
             number = self.numbers.setdefault(sock, len(self.numbers) + 1)
             self.at(label, 'req socket', f' {number}{" reused" if req.reusedSocket else ""}')
+
         req.on('socket', on_socket)
 
         def on_response(res: Any) -> None:
@@ -253,6 +271,7 @@ class Run:
             if not spec.get('noResError'):
                 on(res, 'res', 'error', error_text)
             self.at(label, 'req response', f' {res.statusCode}')
+
         if not spec.get('without'):
             req.on('response', on_response)
 
@@ -263,9 +282,15 @@ class Run:
                 for event in ('close', 'end'):
                     on(sock, 'up', event)
                 on(sock, 'up', 'data', lambda data: f' {data.decode()}')
-                self.at(label, f'req {name}', f' {res.statusCode} [{head.decode()}] listeners={listeners} '
-                        f'complete={str(res.complete).lower()}')
+                self.at(
+                    label,
+                    f'req {name}',
+                    f' {res.statusCode} [{head.decode()}] listeners={listeners} '
+                    f'complete={str(res.complete).lower()}',
+                )
+
             req.on(name, opened)
+
         for name in spec.get('with', ()):
             on_tunnel(name)
 

@@ -1,7 +1,7 @@
 """The bytes of requests, and what making them raises, compared with Node's for the same arguments.
 
-The arguments are data (`oracle/request_cases.py`), and so is what Node 25.2.1 made of them (`oracle/requests.json`, made by
-`oracle/record.py`).
+The arguments are data (`oracle/request_cases.py`), and so is what Node 25.2.1 made of them
+(`oracle/requests.json`, made by `oracle/record.py`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def call(req: client.ClientRequest, method: str, args: list[Any], notes: list[st
     if method == 'set':
         setattr(req, *args)
         return
-    args = [arg['bytes'].encode('latin-1') if isinstance(arg, dict) and 'bytes' in arg else arg for arg in args]
+    args = [
+        arg['bytes'].encode('latin-1') if isinstance(arg, dict) and 'bytes' in arg else arg for arg in args
+    ]
     result = getattr(req, method)(*args)
     if result is not req and result is not None:
         notes.append(f'{method} -> {json.dumps(result, separators=(",", ":"))}')
@@ -84,7 +86,15 @@ def test_request_is_that_of_node(text: str, listener: socket.socket, record: Rec
         req.on('error', lambda error: notes.append(f'error {error.name} {error.code} {error.message}'))
         for method, *args in case['calls']:
             call(req, method, args, notes)
-        fields = (req.method, req.path, req.host, req.protocol, req.shouldKeepAlive, req.chunkedEncoding, req.headersSent)
+        fields = (
+            req.method,
+            req.path,
+            req.host,
+            req.protocol,
+            req.shouldKeepAlive,
+            req.chunkedEncoding,
+            req.headersSent,
+        )
         notes.append(' '.join(map(shown, fields)))
     except NodeError as error:
         notes.append(f'threw {error.name} {error.code} {error.message}')

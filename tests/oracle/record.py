@@ -1,7 +1,7 @@
 """Record what a local Node does with the cases beside this file: `python tests/oracle/record.py [node]`.
 
-The tests compare with what is recorded, so that they need no Node; this brings it up to date, and with `--check` only says what
-differs. Recorded with Node 25.2.1.
+The tests compare with what is recorded, so that they need no Node; this brings it up to date, and with
+`--check` only says what differs. Recorded with Node 25.2.1.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def observe_server(node: str) -> dict[str, Any]:
 
 
 RECORDS = {
-    'client_events.json': observe_events, 'requests.json': observe_requests, 'server.json': observe_server,
+    'client_events.json': observe_events,
+    'requests.json': observe_requests,
+    'server.json': observe_server,
 }
 
 
@@ -57,13 +59,17 @@ def main() -> int:
     """Record, or compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('node', nargs='?', default='node')
-    parser.add_argument('--check', action='store_true', help='only print what differs from what is recorded')
+    parser.add_argument(
+        '--check', action='store_true', help='only print what differs from what is recorded'
+    )
     arguments = parser.parse_args()
     differing = 0
     for name, observe_all in RECORDS.items():
         file, results = HERE / name, observe_all(arguments.node)
         if not arguments.check:
-            lines = ',\n'.join(f'{json.dumps(case)}: {json.dumps(result)}' for case, result in results.items())
+            lines = ',\n'.join(
+                f'{json.dumps(case)}: {json.dumps(result)}' for case, result in results.items()
+            )
             file.write_text(f'{{\n{lines}\n}}\n')
             continue
         recorded = json.loads(file.read_text())

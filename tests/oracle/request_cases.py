@@ -1,9 +1,10 @@
 """Requests as data, for the bytes that they send and the errors that they raise.
 
-A case has `options` of http.request, or a `url` (PORT stands for the server's port) and options, `agent` (options of an
-Agent), `calls` on the request (method and arguments, or 'set', name, value; by default `end()`), and `connect`: 'option' for
-the option createConnection, 'lookup' for a resolver that knows 127.0.0.1 only. `{"bytes": text}` stands for bytes. What is
-recorded: the bytes the server got, and notes on what was returned, raised and emitted.
+A case has `options` of http.request, or a `url` (PORT stands for the server's port) and options, `agent`
+(options of an Agent), `calls` on the request (method and arguments, or 'set', name, value; by default
+`end()`), and `connect`: 'option' for the option createConnection, 'lookup' for a resolver that knows
+127.0.0.1 only. `{"bytes": text}` stands for bytes. What is recorded: the bytes the server got, and notes on
+what was returned, raised and emitted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,19 @@ def cases() -> list[Case]:
     def case(options: dict[str, Any] | None = None, calls: Any = END, **more: Any) -> None:
         made.append({'options': options or {}, 'calls': calls, **more})
 
-    for add in (agents, methods, headers, header_lists, defaults, targets, hosts, urls, checks, bodies, changes):
+    for add in (
+        agents,
+        methods,
+        headers,
+        header_lists,
+        defaults,
+        targets,
+        hosts,
+        urls,
+        checks,
+        bodies,
+        changes,
+    ):
         add(case)
     return made
 
@@ -45,8 +58,16 @@ def agents(case: Any) -> None:
 def methods(case: Any) -> None:
     """How a body is framed."""
     for method in ('GET', 'POST', 'HEAD', 'post'):
-        for calls in (END, [['end', 'body']], [['write', 'one'], ['end', 'two']], WRITE_END, [['flushHeaders'], ['end']],
-                      [['flushHeaders'], ['end', 'body']], [['write', ''], ['end']], [['end', '']]):
+        for calls in (
+            END,
+            [['end', 'body']],
+            [['write', 'one'], ['end', 'two']],
+            WRITE_END,
+            [['flushHeaders'], ['end']],
+            [['flushHeaders'], ['end', 'body']],
+            [['write', ''], ['end']],
+            [['end', '']],
+        ):
             case({'method': method}, calls)
     for method in ('DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'PUT', 'PATCH', 'QUERY', 'FOO', 'M-SEARCH', ''):
         case({'method': method})
@@ -58,13 +79,38 @@ def methods(case: Any) -> None:
 def headers(case: Any) -> None:
     """Headers of a mapping."""
     for given in (
-        {'Content-Length': 3}, {'content-length': '3'}, {'Transfer-Encoding': 'chunked'}, {'Transfer-Encoding': 'gzip, chunked'},
-        {'Transfer-Encoding': 'gzip'}, {'Content-Length': 3, 'Transfer-Encoding': 'chunked'}, {'Connection': 'close'},
-        {'Connection': 'keep-alive'}, {'connection': 'Upgrade', 'Upgrade': 'x'}, {'Connection': 'close, x'},
-        {'Connection': ['close', 'x']}, {'Expect': '100-continue'}, {'Host': 'other'}, {'host': 'other:1'},
-        {'Authorization': 'mine'}, {'Date': 'now'}, {'Trailer': 'X-T'}, {'Keep-Alive': 'x'}, {'TE': 'trailers'},
-        {'Cookie': ['a=1', 'b=2']}, {'X': ['a', 'b']}, {'X': []}, {'X': 5}, {'X': True}, {'X': ''}, {'X': '€'}, {'X Y': 'a'},
-        {'': 'a'}, {'X': 'a\r\nb'}, {'X': 'a\tb'}, {'X': '\x7f'}, {'User-Agent': 'q', 'accept': '*/*'},
+        {'Content-Length': 3},
+        {'content-length': '3'},
+        {'Transfer-Encoding': 'chunked'},
+        {'Transfer-Encoding': 'gzip, chunked'},
+        {'Transfer-Encoding': 'gzip'},
+        {'Content-Length': 3, 'Transfer-Encoding': 'chunked'},
+        {'Connection': 'close'},
+        {'Connection': 'keep-alive'},
+        {'connection': 'Upgrade', 'Upgrade': 'x'},
+        {'Connection': 'close, x'},
+        {'Connection': ['close', 'x']},
+        {'Expect': '100-continue'},
+        {'Host': 'other'},
+        {'host': 'other:1'},
+        {'Authorization': 'mine'},
+        {'Date': 'now'},
+        {'Trailer': 'X-T'},
+        {'Keep-Alive': 'x'},
+        {'TE': 'trailers'},
+        {'Cookie': ['a=1', 'b=2']},
+        {'X': ['a', 'b']},
+        {'X': []},
+        {'X': 5},
+        {'X': True},
+        {'X': ''},
+        {'X': '€'},
+        {'X Y': 'a'},
+        {'': 'a'},
+        {'X': 'a\r\nb'},
+        {'X': 'a\tb'},
+        {'X': '\x7f'},
+        {'User-Agent': 'q', 'accept': '*/*'},
     ):
         case({'headers': given})
         case({'headers': given, **POST}, WRITE_END)
@@ -76,9 +122,21 @@ def headers(case: Any) -> None:
 
 def header_lists(case: Any) -> None:
     """Headers of a list, flat or of pairs: sent as they are."""
-    for given in (['X', 'y'], ['X', 'y', 'X', 'z'], [['X', 'y'], ['X', 'z']], ['Host', 'h', 'A', ['1', '2']], [],
-                  ['Connection', 'close'], ['Content-Length', '3'], [['X', ['1', '2']]], ['X', 5], ['Cookie', ['a', 'b']],
-                  ['Expect', '100-continue'], [['Transfer-Encoding', 'chunked']], [['X', 'y', 'z']]):
+    for given in (
+        ['X', 'y'],
+        ['X', 'y', 'X', 'z'],
+        [['X', 'y'], ['X', 'z']],
+        ['Host', 'h', 'A', ['1', '2']],
+        [],
+        ['Connection', 'close'],
+        ['Content-Length', '3'],
+        [['X', ['1', '2']]],
+        ['X', 5],
+        ['Cookie', ['a', 'b']],
+        ['Expect', '100-continue'],
+        [['Transfer-Encoding', 'chunked']],
+        [['X', 'y', 'z']],
+    ):
         case({'headers': given})
         case({'headers': given, **POST}, END_BODY)
     case({'headers': ['X', 'y'], 'auth': 'u:p'})
@@ -89,7 +147,11 @@ def header_lists(case: Any) -> None:
 
 def defaults(case: Any) -> None:
     """setHost, setDefaultHeaders, auth."""
-    for given in ({'setHost': False}, {'setDefaultHeaders': False}, {'setDefaultHeaders': False, 'setHost': True}):
+    for given in (
+        {'setHost': False},
+        {'setDefaultHeaders': False},
+        {'setDefaultHeaders': False, 'setHost': True},
+    ):
         case(given)
         case({**given, **POST}, END_BODY)
         case({**given, **POST}, WRITE_END)
@@ -103,8 +165,23 @@ def defaults(case: Any) -> None:
 
 def targets(case: Any) -> None:
     """Paths."""
-    for path in ('/a b', '/é', '/€', '/\x7f', '/a\tb', '', '*', 'http://x/y', '/a?b=c#d', 'nolead', '/ ', 5, '/\x00', '/\xff',
-                 '/a\nb'):
+    for path in (
+        '/a b',
+        '/é',
+        '/€',
+        '/\x7f',
+        '/a\tb',
+        '',
+        '*',
+        'http://x/y',
+        '/a?b=c#d',
+        'nolead',
+        '/ ',
+        5,
+        '/\x00',
+        '/\xff',
+        '/a\nb',
+    ):
         case({'path': path})
 
 
@@ -124,24 +201,50 @@ def hosts(case: Any) -> None:
 
 def urls(case: Any) -> None:
     """URLs, alone and with options."""
-    for url in ('http://127.0.0.1:PORT', 'http://127.0.0.1:PORT/a?b=c#d', 'http://user:pass@127.0.0.1:PORT/',
-                'http://us%20er:pa%3ass@127.0.0.1:PORT/', 'http://user@127.0.0.1:PORT/', 'http://:pass@127.0.0.1:PORT/',
-                'http://127.0.0.1:PORT/a b/é/%zz', 'https://127.0.0.1:PORT/', 'ftp://x/', 'nonsense', '/path', 'http://',
-                'http://127.0.0.1:PORT//x', 'HTTP://LOCALHOST:PORT/?'):
+    for url in (
+        'http://127.0.0.1:PORT',
+        'http://127.0.0.1:PORT/a?b=c#d',
+        'http://user:pass@127.0.0.1:PORT/',
+        'http://us%20er:pa%3ass@127.0.0.1:PORT/',
+        'http://user@127.0.0.1:PORT/',
+        'http://:pass@127.0.0.1:PORT/',
+        'http://127.0.0.1:PORT/a b/é/%zz',
+        'https://127.0.0.1:PORT/',
+        'ftp://x/',
+        'nonsense',
+        '/path',
+        'http://',
+        'http://127.0.0.1:PORT//x',
+        'HTTP://LOCALHOST:PORT/?',
+    ):
         case(url=url)
     base = 'http://u:p@127.0.0.1:PORT/a'
-    for options in ({'path': '/b', 'method': 'PUT', 'headers': {'A': 'b'}}, {'auth': 'x:y'}, {'headers': {'Authorization': 'z'}},
-                    {'protocol': 'https:'}, {'search': '?c'}, {'hostname': 'localhost'}):
+    for options in (
+        {'path': '/b', 'method': 'PUT', 'headers': {'A': 'b'}},
+        {'auth': 'x:y'},
+        {'headers': {'Authorization': 'z'}},
+        {'protocol': 'https:'},
+        {'search': '?c'},
+        {'hostname': 'localhost'},
+    ):
         case(options, url=base)
 
 
 def checks(case: Any) -> None:
     """Options that are refused, and their neighbours that are not."""
     for name, *values in (
-        ('agent', True, 'x', {}), ('timeout', -1, 'x', 0, 5.5), ('insecureHTTPParser', 1, True),
-        ('maxHeaderSize', -1, 'x', 1.5, 0), ('joinDuplicateHeaders', 1, True), ('signal', {}, 1), ('family', 4, 0),
-        ('localAddress', 'x', '127.0.0.1'), ('localPort', 'x'), ('port', 99999, 'x', -1, 1.5),
-        ('protocol', 'https:', 'http', 5), ('defaultPort', 'x'),
+        ('agent', True, 'x', {}),
+        ('timeout', -1, 'x', 0, 5.5),
+        ('insecureHTTPParser', 1, True),
+        ('maxHeaderSize', -1, 'x', 1.5, 0),
+        ('joinDuplicateHeaders', 1, True),
+        ('signal', {}, 1),
+        ('family', 4, 0),
+        ('localAddress', 'x', '127.0.0.1'),
+        ('localPort', 'x'),
+        ('port', 99999, 'x', -1, 1.5),
+        ('protocol', 'https:', 'http', 5),
+        ('defaultPort', 'x'),
     ):
         for value in values:
             case({name: value})
@@ -150,8 +253,13 @@ def checks(case: Any) -> None:
 def bodies(case: Any) -> None:
     """write, end, trailers, cork."""
     for calls in (
-        [['write', {'bytes': 'ab\xff'}], ['write', 'é'], ['write', 'é', 'latin1'], ['write', '6162', 'hex'],
-         ['end', 'YWI=', 'base64']],
+        [
+            ['write', {'bytes': 'ab\xff'}],
+            ['write', 'é'],
+            ['write', 'é', 'latin1'],
+            ['write', '6162', 'hex'],
+            ['end', 'YWI=', 'base64'],
+        ],
         [['write', 'a'], ['addTrailers', {'X-T': 'v'}], ['end']],
         [['addTrailers', {'X-T': 'v'}], ['end', 'abc']],
         [['addTrailers', [['X-T', 'v'], ['X-U', 'w']]], ['write', 'a'], ['end']],
@@ -171,18 +279,42 @@ def bodies(case: Any) -> None:
 
 def changes(case: Any) -> None:
     """Headers and fields of a request that is not sent yet."""
-    case(calls=[['setHeader', 'A', 'b'], ['setHeader', 'a', 'c'], ['appendHeader', 'a', 'd'], ['removeHeader', 'host'], ['end']])
+    case(
+        calls=[
+            ['setHeader', 'A', 'b'],
+            ['setHeader', 'a', 'c'],
+            ['appendHeader', 'a', 'd'],
+            ['removeHeader', 'host'],
+            ['end'],
+        ]
+    )
     case(calls=[['removeHeader', 'connection'], ['end']])
     case(POST, [['removeHeader', 'transfer-encoding'], ['write', 'a'], ['end']])
     case(POST, [['removeHeader', 'content-length'], ['end', 'a']])
-    case({'headers': {'Foo': 'bar', 'Cookie': ['a', 'b']}, 'auth': 'a:b'},
-         [['getHeaderNames'], ['getRawHeaderNames'], ['hasHeader', 'Host'], ['getHeader', 'cookie'], ['end']])
+    case(
+        {'headers': {'Foo': 'bar', 'Cookie': ['a', 'b']}, 'auth': 'a:b'},
+        [
+            ['getHeaderNames'],
+            ['getRawHeaderNames'],
+            ['hasHeader', 'Host'],
+            ['getHeader', 'cookie'],
+            ['end'],
+        ],
+    )
     case(calls=[['set', 'shouldKeepAlive', False], ['end']])
     case(POST, [['set', 'useChunkedEncodingByDefault', False], ['write', 'a'], ['end']])
     case(calls=[['set', 'useChunkedEncodingByDefault', True], ['write', 'a'], ['end']])
     case(calls=[['set', 'path', '/other'], ['end']])
     case(calls=[['set', 'method', 'PUT'], ['end']])
-    case(POST, [['set', 'strictContentLength', True], ['setHeader', 'Content-Length', 5], ['write', 'abc'], ['end']])
+    case(
+        POST,
+        [
+            ['set', 'strictContentLength', True],
+            ['setHeader', 'Content-Length', 5],
+            ['write', 'abc'],
+            ['end'],
+        ],
+    )
     case(calls=[['setNoDelay', True], ['setSocketKeepAlive', True, 5], ['setTimeout', 50], ['end']])
     for timeout in (-1, 'x', 0):
         case(calls=[['setTimeout', timeout], ['end']])
@@ -190,4 +322,5 @@ def changes(case: Any) -> None:
 
 if __name__ == '__main__':
     import json
+
     print(json.dumps(cases()))
