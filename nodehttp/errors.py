@@ -91,10 +91,17 @@ class SystemError(NodeError, OSError):
         # OSError.__new__ would read two arguments as (errno, strerror).
         return super().__new__(cls, message)
 
+    # The class for an errno is made when it is first needed: another process has yet to make it.
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {**self.__dict__, 'errno': self.errno, 'strerror': self.strerror}
+        base = AggregateError if isinstance(self, AggregateError) else SystemError
+        return _remade, (base, self.errno or 0, self.message, self.code), state
+
 
 class AggregateError(SystemError):
-    """All addresses of a host failed: `.errors`, one for each attempt; `.code` and `.errno` are the first one's, and `.message`
-    is '', as in Node. ("Class: AggregateError")"""
+    """All addresses of a host failed: `.errors` has one for each, `.code` and `.errno` are those of the first,
+    `.message` is '', as in Node. ("Class: AggregateError")"""
 
     name = 'AggregateError'
     errors: list[SystemError]
@@ -133,9 +140,18 @@ def show(value: Any) -> str:
             return 'NaN' if value != value else 'Infinity' if value > 0 else '-Infinity'
         if value.is_integer() and abs(value) < 1e21:
             return str(int(value))
-    if isinstance(value, dict) and not value:
-        return '{}'
+    if isinstance(value, (list, tuple)):
+        return f"[ {', '.join(map(show, value))} ]" if value else '[]'
+    if isinstance(value, dict):
+        members = ', '.join(f'{_show_key(key)}: {show(member)}' for key, member in value.items())
+        return f'{{ {members} }}' if value else '{}'
+    if isinstance(value, (bytes, bytearray)):
+        return f"<Buffer {value[:50].hex(' ')}>"
     return str(value) if isinstance(value, NodeError) else repr(value)
+
+
+def _show_key(key: Any) -> str:
+    return key if isinstance(key, str) and key.isidentifier() else show(key)
 
 
 def _grouped(value: Any) -> str:
@@ -284,12 +300,17 @@ def describe_errno(code: str) -> str:
 
 
 @functools.cache
-def _system_error_class(number: int) -> type[SystemError]:
+def _class_for(base: Any, number: int) -> Any:
     """The class for an errno: also Python's own, so that `except ConnectionRefusedError` catches it."""
     python_class = type(OSError(number, ''))
     if python_class is OSError:
-        return SystemError
-    return type('SystemError', (SystemError, python_class), {'__module__': __name__})
+        return base
+    return type(base.__name__, (base, python_class), {'__module__': __name__})
+
+
+def _remade(base: type[SystemError], number: int, message: str, code: str | None) -> SystemError:
+    error: SystemError = _class_for(base, number)(message, code)
+    return error
 
 
 def system_error(
@@ -308,7 +329,7 @@ def system_error(
         message = f'{syscall} {code}{detail}'
         if where:
             message += f' {where}:{port}' if port is not None else f' {where}'
-    error = _system_error_class(number or 0)(message, code)
+    error: SystemError = _class_for(SystemError, number or 0)(message, code)
     error.errno = number
     error.strerror = describe_errno(code) if number else message
     error.syscall, error.address, error.port, error.hostname = syscall, address, port, hostname
@@ -332,10 +353,8 @@ def os_error(
 
 
 def aggregate_error(several: list[SystemError]) -> AggregateError:
-    """Return the error of a connection of which each attempt failed; of Python's class for the first one's errno."""
+    """Return the error of a connection of which each attempt failed, of Python's class for the first one."""
     first = several[0]
-    python_class = type(OSError(first.errno, ''))
-    bases = (AggregateError,) if python_class is OSError else (AggregateError, python_class)
-    error: AggregateError = type('AggregateError', bases, {'__module__': __name__})('', first.code)
+    error: AggregateError = _class_for(AggregateError, first.errno or 0)('', first.code)
     error.errno, error.errors = first.errno, several
     return error
