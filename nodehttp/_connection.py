@@ -36,6 +36,7 @@ from nodehttp.threadpool import (
     next_tick,
     now,
     pool,
+    postpone,
     released,
     report_exception,
 )
@@ -53,8 +54,9 @@ _MOVES = {
     CLOSED: (),
 }
 
-# Why the socket is not read, as bits: the request's reader is slow; too much of later answers waits.
-READER_IS_SLOW, SWAMPED = 1, 2
+# Why the socket is not read, as bits: the request's reader is slow; too much of later answers waits; there is
+# no thread left for another request.
+READER_IS_SLOW, SWAMPED, CROWDED = 1, 2, 4
 
 _BAD_REQUEST = b'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'
 # What a client is told that did something wrong, by the code of the error.
@@ -70,6 +72,7 @@ class ServerConnection:
 
     state = HEAD
     _request: IncomingMessage | None = None  # the one that is, or was last, received
+    _postponed: Head | None = None  # of a request that waits for a thread
     _held = 0  # why the socket is not read
     _queued = 0  # bytes of responses that wait for their turn
     _count = 0  # requests so far, counted under maxRequestsPerSocket only
@@ -187,8 +190,19 @@ class ServerConnection:
             else:
                 next_tick(response._on_flushed, strand=self._strand)
 
+    def _admit(self) -> None:
+        """There may be a thread for the request that was postponed."""
+        head, self._postponed = self._postponed, None
+        if head is not None and self._parser is not None:
+            if postpone(self._admit, self._strand):
+                self._postponed = head
+                return
+            self._let_go(CROWDED)
+            self._request_arrived(head)
+            self._advance()
+
     def _deliver(self) -> None:
-        while self._parser is not None:
+        while self._parser is not None and self._postponed is None:
             try:
                 event = self._parser.next_event()
             except errors.NodeError as error:
@@ -204,6 +218,9 @@ class ServerConnection:
                 # As in Node, ticks come between a piece of the body and what follows it.
                 call_soon(self._advance, strand=self._strand)
                 return
+            elif postpone(self._admit, self._strand):
+                self._postponed = event  # type: ignore[assignment]
+                self._hold(CROWDED)
             else:
                 self._request_arrived(event)  # type: ignore[arg-type]
 

@@ -47,6 +47,7 @@ from nodehttp.worker import Onlooker, Source, Worker, look_period
 HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (about 50 us)
 MAX_THREADS = 128
 STAY = 20  # ms that a thread waits for the next request of a connection whose handler blocks
+MAX_NESTED = 8  # callbacks that wait on top of each other; each needs some 15 frames of Python's 1000
 SPARE_THREADS = 4  # for others than those
 IDLE_LINGER = 2  # s before a surplus idle thread ends
 QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until there is some
@@ -84,6 +85,8 @@ class Pool(Loop):
         self._detached = 0  # callbacks that run without the baton
         self._jobs: deque[tuple[Function, Function, Strand | None]] = deque()
         self._working = 0  # threads that do a job
+        self._nested = 0  # callbacks that wait with the loop on top of them
+        self._postponed: list[Item] = []
         self.holds = Holds(self, self.release_strand)
         self.on_exit: Callable[[BaseException], None] | None = None  # told of a SystemExit outside of `run`
         self.on_stuck_exit: Callable[[BaseException], Any] | None = None  # the same, if `run` cannot see it
@@ -517,7 +520,10 @@ class Pool(Loop):
         if not self.leave(worker):
             # Nobody can take the baton: go on with the loop right here.
             self._busy = False
+            self._nested += 1
             self._serve(worker, awaited)
+            self._nested -= 1
+            self._admit()
             worker.strand = strand
             if self.holder is not worker and awaited.done:  # an item in between lost it by blocking
                 self.come_back(worker, strand)
@@ -525,6 +531,20 @@ class Pool(Loop):
             awaited.worker = worker
         self.park_until_holder(worker)
         worker.source = source
+
+    def postpone(self, function: Function, strand: Strand) -> bool:
+        """Something new is about to begin that may wait. If the pool has no thread left for what waits
+        already, `function` is called once it has, and True returned: to begin it now would pile it up on top
+        of the others, on one stack."""
+        if self._nested < MAX_NESTED:
+            return False
+        self._postponed.append((strand, function, ()))
+        return True
+
+    def _admit(self) -> None:
+        """A callback that waited without a thread to take its place is at its end."""
+        self.ready.extend(self._postponed)
+        self._postponed.clear()
 
     def begin_callback(self, source: Source) -> tuple[Worker | None, object]:
         """A callback of `source` is about to run: without the baton if it is likely to block. Returns what

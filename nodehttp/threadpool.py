@@ -52,6 +52,7 @@ __all__ = [
     'now',
     'owns_monitor',
     'pool',
+    'postpone',
     'release_monitor',
     'released',
     'report_exception',
@@ -70,6 +71,7 @@ set_immediate = pool.set_immediate
 call_closing = pool.call_closing
 start_timer = pool.start_timer
 submit = pool.submit
+postpone = pool.postpone
 hold = pool.hold
 begin_callback = pool.begin_callback
 end_callback = pool.end_callback

@@ -114,3 +114,19 @@ def test_prompt_handlers_share_one_thread_again_after_slow_ones(dial):
                 peer.read_until(END)
         server.closeAllConnections()
     assert len(set(threads[-40:])) == 1
+
+
+def test_more_handlers_wait_than_there_may_be_threads(dial, escaped):
+    http.configure(maxThreads=3)
+    try:
+        with http.createServer(lambda req, res: res.end(b''.join(req))).listen(0, '127.0.0.1') as server:
+            peers = [dial(server) for _ in range(100)]
+            head = b'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\n'
+            for peer in peers:
+                peer.send(head + b'ab')
+            for peer in reversed(peers):
+                peer.send(b'cd')
+            assert all(peer.read_to_end().endswith(b'abcd') for peer in peers)
+    finally:
+        http.configure()
+    assert escaped == []
