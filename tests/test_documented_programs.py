@@ -123,23 +123,30 @@ def status(req: Any, response: Any) -> None:
 def early_hints(req: Any, response: Any) -> None:
     """ "response.writeEarlyHints(hints[, callback])" """
     early_hints_link = STYLES
-    response.writeEarlyHints({
-        'link': early_hints_link,
-    })
+    response.writeEarlyHints(
+        {
+            'link': early_hints_link,
+        }
+    )
 
     early_hints_links = [
         STYLES,
         SCRIPTS,
     ]
-    response.writeEarlyHints({
-        'link': early_hints_links,
-        'x-trace-id': 'id for diagnostics',
-    })
+    response.writeEarlyHints(
+        {
+            'link': early_hints_links,
+            'x-trace-id': 'id for diagnostics',
+        }
+    )
 
     sent: list[str] = []
-    response.writeEarlyHints({
-        'link': early_hints_links,
-    }, lambda: sent.append('early hints message sent'))
+    response.writeEarlyHints(
+        {
+            'link': early_hints_links,
+        },
+        lambda: sent.append('early hints message sent'),
+    )
     response.on('finish', lambda: sent.append('finish'))
     response.on('close', lambda: req.socket.server.emit('hints', sent))
     response.end()
@@ -148,10 +155,13 @@ def early_hints(req: Any, response: Any) -> None:
 def chained(req: Any, response: Any) -> None:
     """ "response.writeHead(...)" """
     body = 'hello world'
-    response.writeHead(200, {
-        'Content-Length': len(body.encode()),
-        'Content-Type': 'text/plain',
-    }).end(body)
+    response.writeHead(
+        200,
+        {
+            'Content-Length': len(body.encode()),
+            'Content-Type': 'text/plain',
+        },
+    ).end(body)
 
 
 def disposition(req: Any, response: Any) -> None:
@@ -167,11 +177,18 @@ EMPTY = f'{CLOSE}Content-Length: 0\r\n\r\n'
 OK_IN_CHUNKS = f'{CLOSE}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'
 BOTH_HINTS = f'HTTP/1.1 103 Early Hints\r\nLink: {STYLES}, {SCRIPTS}\r\n'
 RESPONSES = [
-    (trailers, 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTrailer: Content-MD5\r\n' + CLOSE
+    (
+        trailers,
+        'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTrailer: Content-MD5\r\n'
+        + CLOSE
         + 'Transfer-Encoding: chunked\r\n\r\n4\r\ndata\r\n0\r\n'
-        + 'Content-MD5: 7895bf4b8828b55ceaf47747b4bca667\r\n\r\n'),
-    (get_header, 'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\nSet-Cookie: type=ninja\r\n'
-        f'Set-Cookie: language=javascript\r\n{CLOSE}\r\nbody'),
+        + 'Content-MD5: 7895bf4b8828b55ceaf47747b4bca667\r\n\r\n',
+    ),
+    (
+        get_header,
+        'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\nSet-Cookie: type=ninja\r\n'
+        f'Set-Cookie: language=javascript\r\n{CLOSE}\r\nbody',
+    ),
     (header_names, f'HTTP/1.1 200 OK\r\nFoo: bar\r\nSet-Cookie: foo=bar\r\nSet-Cookie: bar=baz\r\n{EMPTY}'),
     (write_head_wins, f'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Foo: bar\r\n{OK_IN_CHUNKS}'),
     (write_head_wins_over_headers, f'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{OK_IN_CHUNKS}'),
@@ -179,10 +196,16 @@ RESPONSES = [
     (set_headers_of_a_map, f'HTTP/1.1 200 OK\r\nfoo: bar\r\n{EMPTY}'),
     (status, f'HTTP/1.1 404 Not found\r\n{EMPTY}'),
     (chained, f'HTTP/1.1 200 OK\r\nContent-Length: 11\r\nContent-Type: text/plain\r\n{CLOSE}\r\nhello world'),
-    (disposition, "HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename*=utf-8''Rock%20%F0%9F%8E%B5.txt"
-        f'\r\n{EMPTY}'),
-    (hello_world, f'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{CLOSE}Transfer-Encoding: chunked\r\n\r\n'
-        f'17\r\n{HELLO}\r\n0\r\n\r\n'),
+    (
+        disposition,
+        "HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename*=utf-8''Rock%20%F0%9F%8E%B5.txt"
+        f'\r\n{EMPTY}',
+    ),
+    (
+        hello_world,
+        f'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{CLOSE}Transfer-Encoding: chunked\r\n\r\n'
+        f'17\r\n{HELLO}\r\n0\r\n\r\n',
+    ),
 ]
 
 
@@ -275,14 +298,32 @@ def test_the_headers_of_a_request(dial: Any, record: Recorder) -> None:
         response.end()
 
     first = 'this is invalid because there can be only one'
-    answer(dial, server, f'GET /status?name=ryan HTTP/1.1\r\nuser-agent: {first}\r\nUser-Agent: curl/7.22.0\r\n'
-           'Host: 127.0.0.1:8000\r\nACCEPT: */*\r\nConnection: close\r\n\r\n'.encode())
+    answer(
+        dial,
+        server,
+        f'GET /status?name=ryan HTTP/1.1\r\nuser-agent: {first}\r\nUser-Agent: curl/7.22.0\r\n'
+        'Host: 127.0.0.1:8000\r\nACCEPT: */*\r\nConnection: close\r\n\r\n'.encode(),
+    )
     assert record.events == [
         {'user-agent': first, 'host': '127.0.0.1:8000', 'accept': '*/*', 'connection': 'close'},
-        {'user-agent': [first, 'curl/7.22.0'], 'host': ['127.0.0.1:8000'], 'accept': ['*/*'],
-         'connection': ['close']},
-        ['user-agent', first, 'User-Agent', 'curl/7.22.0', 'Host', '127.0.0.1:8000', 'ACCEPT', '*/*',
-         'Connection', 'close'],
+        {
+            'user-agent': [first, 'curl/7.22.0'],
+            'host': ['127.0.0.1:8000'],
+            'accept': ['*/*'],
+            'connection': ['close'],
+        },
+        [
+            'user-agent',
+            first,
+            'User-Agent',
+            'curl/7.22.0',
+            'Host',
+            '127.0.0.1:8000',
+            'ACCEPT',
+            '*/*',
+            'Connection',
+            'close',
+        ],
         ('/status', 'ryan'),
     ]
 
@@ -302,9 +343,9 @@ def fetch(record: Recorder, url: Any) -> None:
         # Any 2xx status code signals a successful response but
         # here we're only checking for 200.
         if status_code != 200:
-            error = Exception('Request Failed.\n' f'Status Code: {status_code}')
+            error = Exception(f'Request Failed.\nStatus Code: {status_code}')
         elif not re.match('application/json', content_type):
-            error = Exception('Invalid content-type.\n' f'Expected application/json but received {content_type}')
+            error = Exception(f'Invalid content-type.\nExpected application/json but received {content_type}')
         if error:
             record(str(error))
             # Consume response data to free up memory
@@ -334,11 +375,14 @@ def not_found(req: Any, res: Any) -> None:
     res.end('a body nobody wants')
 
 
-@pytest.mark.parametrize(('listener', 'printed'), [
-    (hello_world, {'data': 'Hello World!'}),
-    (type_of_text, 'Invalid content-type.\nExpected application/json but received text/plain'),
-    (not_found, 'Request Failed.\nStatus Code: 404'),
-])
+@pytest.mark.parametrize(
+    ('listener', 'printed'),
+    [
+        (hello_world, {'data': 'Hello World!'}),
+        (type_of_text, 'Invalid content-type.\nExpected application/json but received text/plain'),
+        (not_found, 'Request Failed.\nStatus Code: 404'),
+    ],
+)
 def test_get(record: Recorder, listener: Any, printed: Any) -> None:
     with http.createServer(listener).listen(0, '127.0.0.1') as server:
         fetch(record, f'http://127.0.0.1:{server.address().port}/')
@@ -379,8 +423,11 @@ def test_request_headers(scripted: Any) -> None:
     assert request.getHeaderNames() == ['host', 'content-type', 'content-length', 'cookie', 'foo']
     assert request.getRawHeaderNames() == ['Host', 'content-type', 'Content-Length', 'Cookie', 'Foo']
     assert request.getHeaders() == {
-        'host': f'localhost:{port}', 'content-type': 'text/html', 'content-length': 4,
-        'cookie': ['type=ninja', 'language=javascript'], 'foo': 'bar',
+        'host': f'localhost:{port}',
+        'content-type': 'text/html',
+        'content-length': 4,
+        'cookie': ['type=ninja', 'language=javascript'],
+        'foo': 'bar',
     }
     assert request.hasHeader('content-type') is True
     assert request.removeHeader('Content-Type') is None
@@ -391,7 +438,9 @@ def test_request_headers(scripted: Any) -> None:
 
 def test_request_socket(record: Recorder) -> None:
     """ "request.socket" """
-    with http.createServer(lambda req, res: res.end(str(req.socket.remotePort))).listen(0, '127.0.0.1') as server:
+    with http.createServer(lambda req, res: res.end(str(req.socket.remotePort))).listen(
+        0, '127.0.0.1'
+    ) as server:
         options = {
             'host': '127.0.0.1',
             'port': server.address().port,
@@ -449,11 +498,14 @@ def test_complete(scripted: Any, record: Recorder) -> None:
         res.on('end', lambda: record('end'))
         res.on('close', lambda: record('close', res.complete))
 
-    req = http.request({
-        'host': '127.0.0.1',
-        'port': scripted(cut_off),
-        'method': 'POST',
-    }, answered)
+    req = http.request(
+        {
+            'host': '127.0.0.1',
+            'port': scripted(cut_off),
+            'method': 'POST',
+        },
+        answered,
+    )
     req.end()
     assert record.wait_count(1) == [('close', False)]
 
@@ -463,24 +515,30 @@ def test_agent_remove(record: Recorder) -> None:
     with http.createServer(lambda req, res: res.end()).listen(0, '127.0.0.1') as server:
         options = {'host': '127.0.0.1', 'port': server.address().port}
         agent = options['agent'] = http.Agent({'keepAlive': True})
-        http.get(options, lambda res: res.resume().on('close', lambda: record('close'))) \
-            .on('socket', lambda socket: socket.emit('agentRemove'))
+        http.get(options, lambda res: res.resume().on('close', lambda: record('close'))).on(
+            'socket', lambda socket: socket.emit('agentRemove')
+        )
         record.wait_for('close')
         assert agent.sockets == {} and agent.freeSockets == {} and agent.totalSocketCount == 0
         server.closeAllConnections()
 
 
-@pytest.mark.parametrize(('options', 'header', 'kept'), [
-    ({'agent': False}, 'close', 0),  # a new agent just for this one request
-    ({'agent': {'keepAlive': True}}, 'keep-alive', 1),
-])
+@pytest.mark.parametrize(
+    ('options', 'header', 'kept'),
+    [
+        ({'agent': False}, 'close', 0),  # a new agent just for this one request
+        ({'agent': {'keepAlive': True}}, 'keep-alive', 1),
+    ],
+)
 def test_agents(record: Recorder, options: Any, header: str, kept: int) -> None:
     """ "agent: false", "new Agent([options])" """
     with http.createServer(lambda req, res: res.end(req.headers.connection)).listen(0, '127.0.0.1') as server:
         keep_alive_agent = http.Agent(options['agent'] or {})
         agent = keep_alive_agent if options['agent'] else False
-        req = http.get({'hostname': '127.0.0.1', 'port': server.address().port, 'path': '/', 'agent': agent},
-                       lambda res: record(b''.join(res).decode()))
+        req = http.get(
+            {'hostname': '127.0.0.1', 'port': server.address().port, 'path': '/', 'agent': agent},
+            lambda res: record(b''.join(res).decode()),
+        )
         req.on('close', lambda: record('close'))
         assert sorted(record.wait_count(2)) == sorted([header, 'close'])
         assert sum(map(len, keep_alive_agent.freeSockets.values())) == kept
@@ -516,17 +574,25 @@ def test_validate_header_name() -> None:
     with pytest.raises(TypeError) as caught:
         http.validateHeaderName('')
     err: Any = caught.value
-    assert (err.code, err.message) == ('ERR_INVALID_HTTP_TOKEN', 'Header name must be a valid HTTP token [""]')
+    assert (err.code, err.message) == (
+        'ERR_INVALID_HTTP_TOKEN',
+        'Header name must be a valid HTTP token [""]',
+    )
 
 
-@pytest.mark.parametrize(('value', 'code', 'message'), [
-    (None, 'ERR_HTTP_INVALID_HEADER_VALUE', 'Invalid value "undefined" for header "x-my-header"'),
-    ('o\u028am\u026a\u0261\u0259', 'ERR_INVALID_CHAR', 'Invalid character in header content ["x-my-header"]'),
-])
+@pytest.mark.parametrize(
+    ('value', 'code', 'message'),
+    [
+        (None, 'ERR_HTTP_INVALID_HEADER_VALUE', 'Invalid value "undefined" for header "x-my-header"'),
+        (
+            'o\u028am\u026a\u0261\u0259',
+            'ERR_INVALID_CHAR',
+            'Invalid character in header content ["x-my-header"]',
+        ),
+    ],
+)
 def test_validate_header_value(value: Any, code: str, message: str) -> None:
     with pytest.raises(TypeError) as caught:
         http.validateHeaderValue('x-my-header', value)
     err: Any = caught.value
     assert (err.code, err.message) == (code, message)
-
-
