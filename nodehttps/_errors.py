@@ -85,9 +85,9 @@ def ssl_error(caught: ssl.SSLError) -> Error:
     """Translate what Python's ssl has raised during a handshake, a read or a write."""
     if isinstance(caught, ssl.SSLCertVerificationError):
         return verification_error(name_of(caught.verify_code), caught)
-    reason = caught.reason
-    if reason is None and caught.library:
-        # Python's table of mnemonics is as old as the OpenSSL that it was made for; the text is OpenSSL's own.
+    reason: str | None = caught.reason
+    if not reason and caught.library:
+        # Python's table of mnemonics may be older than OpenSSL, whose own the text is.
         found = _text_of(caught.strerror or '')
         reason = found[1].upper().replace(' ', '_') if found else None
     if reason:

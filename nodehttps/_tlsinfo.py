@@ -2,13 +2,15 @@
 
 Documentation: "Class: tls.TLSSocket". What Python's ssl cannot tell raises
 ERR_FEATURE_UNAVAILABLE_ON_PLATFORM.
+
+Leaving Node: all this can still be asked when the connection is closed (null there), because a thread that
+has read a response to its end comes too late to ask while it is open.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodehttp import errors
 from nodehttp.monitor import monitor
@@ -19,11 +21,24 @@ from nodehttps._errors import unavailable
 from nodehttps._protocols import standard_name
 from nodehttps._session import Session
 from nodehttps._verify import sent_chain, verified_chain
+from nodehttps._wired import Wired
 
 FRAGMENT_MAX = 16384  # bytes; what a record holds
 
 
-class Information:
+class Facts(NamedTuple):
+    """What a handshake came to."""
+
+    cipher: tuple[str, str, int] | None
+    version: str | None
+    is_resumed: bool
+    session: ssl.SSLSession | None
+
+
+_NOTHING = Facts(None, None, False, None)
+
+
+class Information(Wired):
     """The asking half of TLSSocket."""
 
     _tls: ssl.SSLObject | None = None  # from the handshake on, until the socket is destroyed
@@ -32,12 +47,27 @@ class Information:
     _chain: list[bytes] | None = None  # what the peer has sent, or had sent when the session began
     _verdict: str | None = None  # why the peer is not trusted
     _fragment = FRAGMENT_MAX
+    _remembered = _NOTHING  # from when it was destroyed
+
+    def _facts(self) -> Facts:
+        tls = self._tls
+        if tls is None:
+            return self._remembered
+        return Facts(tls.cipher(), tls.version(), bool(tls.session_reused), tls.session)
+
+    def _forget_tls(self) -> None:
+        """The connection is over: keep what can be asked, and nothing else."""
+        if self._tls is not None:
+            self._peer_chain()
+            self._remembered, self._tls = self._facts(), None
 
     def _peer_chain(self) -> list[bytes]:
         """The peer's certificates, its own first."""
         if self._chain is None:
-            self._chain = [] if self._tls is None else sent_chain(self._tls)
-            if self._tls is not None and not self._chain:  # resumed: what the ticket remembers
+            if self._tls is None or self._tls.version() is None:  # no handshake
+                return []
+            self._chain = sent_chain(self._tls)
+            if not self._chain:  # resumed: what the ticket remembers
                 own = self._tls.getpeercert(True)
                 self._chain = [own] if own else []
         return self._chain
@@ -57,11 +87,11 @@ class Information:
         """Return the peer's certificate; `detailed`: with `issuerCertificate`, the chain up to an authority,
         which has itself there.
 
-        An empty Record without a certificate, None when the socket is destroyed.
+        An empty Record without a certificate, None if there was no handshake.
         ("tlsSocket.getPeerCertificate([detailed])")
         """
         with monitor:
-            if self._tls is None:
+            if self._tls is None and self._chain is None:
                 return None
             if not self._peer_chain():
                 return Record()
@@ -73,38 +103,34 @@ class Information:
         """Return the own certificate; the first one if there are several, as Python does not tell which is in
         use. ("tlsSocket.getCertificate()")"""
         with monitor:
-            if self._tls is None:
-                return None
             own = self._secure_context.certificates()
             return certificate_object(own[0]) if own else Record()
 
     def getCipher(self) -> Record[Any] | None:
         """Return name, standardName and version of the cipher suite. ("tlsSocket.getCipher()")"""
-        found = self._tell_of(ssl.SSLObject.cipher)
+        with monitor:
+            found = self._facts().cipher
         if not found:
             return None
         name, version, _ = found
         return Record(name=name, standardName=standard_name(name), version=version)
 
     def getProtocol(self) -> str | None:
-        """Return 'TLSv1.3' and the like; None when the socket is destroyed. ("tlsSocket.getProtocol()")"""
-        version: str | None = self._tell_of(ssl.SSLObject.version)
-        return version
-
-    def _tell_of(self, question: Callable[[ssl.SSLObject], Any]) -> Any:
+        """Return 'TLSv1.3' and the like; None before the handshake. ("tlsSocket.getProtocol()")"""
         with monitor:
-            return None if self._tls is None else question(self._tls)
+            return self._facts().version
 
     def getSession(self) -> Session | None:
         """Return the session, for the option `session` of another connection of this process; None if there
         is none (yet). ("tlsSocket.getSession()")"""
         with monitor:
-            inner = self._tell_of(lambda tls: tls.session)
+            inner = self._facts().session
             return None if inner is None else Session.of(inner, self._peer_chain(), self._verdict)
 
     def isSessionReused(self) -> bool:
         """Did the handshake resume a session? ("tlsSocket.isSessionReused()")"""
-        return bool(self._tell_of(lambda tls: tls.session_reused))
+        with monitor:
+            return self._facts().is_resumed
 
     def getFinished(self) -> bytes | None:
         """Return the Finished message sent last, up to TLS 1.2; Python has it of a client in a full handshake

@@ -1,0 +1,439 @@
+"""The handshake of a TLSSocket: from the connection of the wire until data may go both ways.
+
+What goes on is one word, `_state`:
+
+    IDLE      the wire is not connected yet
+    HELLO     server: the client's first message is arriving
+    CHOOSING  server: SNICallback was asked for a context
+    SHAKING   the handshake
+    CHECKING  it is complete; the peer's identity is being looked at, which may call the user's function
+    SECURE    data go both ways
+    OVER      destroyed
+
+Leaving Node: an untrusted certificate ends the handshake itself, with an alert that tells the peer why (Node
+completes it and then hangs up). A server whose certificate is trusted, but has another name, hears nothing
+more, as in Node: the client's last message waits for the check.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from nodehttp import errors
+from nodehttp.events import adapt
+from nodehttp.monitor import monitor, released
+from nodehttp.record import Record
+from nodehttp.threadpool import Timer, report_exception, start_timer
+from nodehttps._certificate import certificate_object
+from nodehttps._context import LENIENT, NONE, REQUIRED, SecureContext, Use, createSecureContext
+from nodehttps._errors import openssl_error, ssl_error, verification_error, write_error
+from nodehttps._hello import NO_APPLICATION_PROTOCOL, Hello, read_hello
+from nodehttps._identity import checkServerIdentity
+from nodehttps._keylog import new_lines, start_keylog
+from nodehttps._protocols import protocol_list
+from nodehttps._session import Session, checked_session
+from nodehttps._tlsinfo import Information
+from nodehttps._verify import admit_untrusted, judge, refined, sent_chain
+
+Function = Callable[..., Any]
+
+IDLE, HELLO, CHOOSING, SHAKING, CHECKING, SECURE, OVER = (
+    'idle', 'hello', 'choosing', 'shaking', 'checking', 'secure', 'over')
+_MOVES = {
+    IDLE: (HELLO, SHAKING, OVER),
+    HELLO: (CHOOSING, SHAKING, OVER),
+    CHOOSING: (SHAKING, OVER),
+    SHAKING: (CHECKING, OVER),
+    CHECKING: (SECURE, OVER),
+    SECURE: (OVER,),
+    OVER: (),
+}
+
+
+class Handshake(Information):
+    """A TLSSocket that does not carry data yet."""
+
+    authorized = False
+    authorizationError: str | None = None
+    alpnProtocol: str | bool | None = None
+    servername: str | bool | None = None
+
+    _state = IDLE
+    _incoming: ssl.MemoryBIO
+    _outgoing: ssl.MemoryBIO
+    _hello = b''  # what has arrived before the handshake began
+    _wants_hello = False
+    _handshake_timer: Timer | None = None
+    _told_session: bytes | None = None  # id of the session that was told last
+    _session: Session | None = None  # to be resumed
+    _tls_server: Any = None
+    _protocols: tuple[str, ...] = ()
+    _alpn_callback: Function | None = None
+    _sni_callback: Function | None = None
+    _check_identity: Function | None = None
+    _rejects = True
+    _requests_certificate = False
+    _connect_options: Mapping[str, Any] = {}
+
+    def _take_tls_options(self, options: dict[str, Any]) -> None:
+        context = options.get('secureContext')
+        if context is None:
+            context = createSecureContext(options)
+        elif not isinstance(context, SecureContext):
+            raise errors.node_error('ERR_TLS_INVALID_CONTEXT', 'options.secureContext')
+        self._secure_context = context
+        self._tls_server = options.get('server')
+        self._is_server = bool(options.get('isServer'))
+        self._rejects = options.get('rejectUnauthorized') is not False
+        self._requests_certificate = bool(options.get('requestCert'))
+        if 'ALPNProtocols' in options:
+            self._protocols = tuple(protocol_list(options['ALPNProtocols']))
+        if options.get('ALPNCallback') is not None:
+            self._alpn_callback = adapt(options['ALPNCallback'])
+        if options.get('SNICallback') is not None:
+            self._sni_callback = adapt(options['SNICallback'])
+        if 'session' in options:
+            self._session = checked_session(options['session'])
+        if options.get('servername'):
+            self.servername = options['servername']
+        self._wants_hello = self._is_server and bool(
+            self._protocols or self._alpn_callback or self._sni_callback)
+
+    def _go_to(self, state: str) -> None:
+        """The one place where the state changes."""
+        assert state in _MOVES[self._state], f'{self._state} -> {state}'
+        self._state = state
+
+    def _flush_outgoing(self) -> None:
+        """Send what is not data: of handshakes, alerts, keys."""
+        if self._outgoing.pending:
+            self._wire._write_internal(self._outgoing.read())
+
+    def _deliver_input(self) -> None:
+        """Decrypt all that has arrived and hand it on."""
+        raise NotImplementedError
+
+    # The handshake
+
+    def _begin_as_client(self) -> None:
+        use = Use(False, REQUIRED if self._rejects else NONE, self._protocols)
+        context = self._secure_context.context_for(use)
+        self._log_keys_of(context)
+        name = self.servername if isinstance(self.servername, str) and self.servername else None
+        try:
+            tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        except (ValueError, TypeError) as error:
+            failure = errors.node_error('ERR_INVALID_ARG_VALUE', 'options.servername', name, str(error))
+            self._destroy_once(failure)
+            return
+        if self._session is not None:
+            try:
+                tls.session = self._session.inner
+            except ValueError:  # of a context that is gone: a full handshake then
+                self._session = None
+        self._tls = tls
+        self._go_to(SHAKING)
+
+    def _look_at_hello(self) -> None:
+        hello = read_hello(self._hello)
+        if hello is None:
+            return
+        if hello.servername and self._sni_callback is not None:
+            self._go_to(CHOOSING)
+            self._ask_for_context(self._sni_callback, hello)
+        else:
+            self._begin_to_serve(self._secure_context, hello)
+            self._shake()
+
+    def _ask_for_context(self, callback: Function, hello: Hello) -> None:
+        answers: list[Any] = []
+
+        def answer(error: Any = None, context: Any = None) -> None:
+            with monitor:
+                if not answers:
+                    answers.append(context)
+                    self._tick(self._context_chosen, error, context, hello)
+
+        if getattr(callback, 'is_internal_hook', False):
+            callback(hello.servername, answer)
+            return
+        try:
+            with released():
+                returned = callback(hello.servername, answer)
+        except Exception as error:
+            report_exception(error)
+            answer(error)
+            return
+        if isinstance(returned, SecureContext):  # as in Node 0.x
+            answer(None, returned)
+
+    def _context_chosen(self, error: Any, context: Any, hello: Hello) -> None:
+        if self._state is not CHOOSING:
+            return
+        if error is not None:
+            self._fail_handshake(error)
+        elif context is not None and not isinstance(context, SecureContext):
+            self._fail_handshake(errors.node_error('ERR_TLS_INVALID_CONTEXT', 'context'))
+        else:
+            self._begin_to_serve(context or self._secure_context, hello)
+            self._shake()
+
+    def _begin_to_serve(self, context: SecureContext, hello: Hello) -> None:
+        """The context is known, and what the client wants: let OpenSSL see its message."""
+        self.servername = hello.servername or False
+        protocols = self._protocols
+        if hello.protocols:
+            offered = [protocol.decode('latin-1') for protocol in hello.protocols]
+            if self._alpn_callback is not None:
+                chosen = self._choose_protocol(self._alpn_callback, hello.servername, offered)
+                if self._state is OVER:
+                    return
+                protocols = () if chosen is None else (chosen,)
+            if (protocols or self._alpn_callback is not None) and not set(protocols) & set(offered):
+                self._wire._write_internal(NO_APPLICATION_PROTOCOL)
+                self._fail_handshake(openssl_error('SSL', 'NO_APPLICATION_PROTOCOL'))
+                return
+        self._secure_context = context
+        verification = NONE if not self._requests_certificate else REQUIRED if self._rejects else LENIENT
+        use = Use(True, verification, protocols)
+        ssl_context = context.context_for(use)
+        if verification is LENIENT and ssl_context._msg_callback is None:  # type: ignore[attr-defined]
+            admit_untrusted(ssl_context, context, use)
+        self._log_keys_of(ssl_context)
+        self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._incoming.write(self._hello)
+        self._hello = b''
+        self._go_to(SHAKING)
+
+    def _choose_protocol(self, callback: Function, servername: str, offered: list[str]) -> str | None:
+        """Ask ALPNCallback; what it raises, or an answer that was not offered, is reported and counts as
+        none."""
+        question: Record[Any] = Record(servername=servername, protocols=offered)
+        try:
+            with released():
+                chosen = callback(question)
+            if isinstance(chosen, (bytes, bytearray)):
+                chosen = chosen.decode('latin-1')
+            if chosen is not None and chosen not in offered:
+                raise errors.node_error('ERR_TLS_ALPN_CALLBACK_INVALID_RESULT', chosen, offered)
+        except Exception as error:
+            report_exception(error)
+            return None
+        return None if chosen is None else str(chosen)
+
+    def _log_keys_of(self, context: ssl.SSLContext) -> None:
+        server = self._tls_server
+        if 'keylog' in self._events or (server is not None and 'keylog' in server._events):
+            start_keylog(context)
+
+    def _shake(self, is_first: bool = False) -> None:
+        """Go on with the handshake as far as the input goes."""
+        tls = self._tls
+        if self._state is not SHAKING or tls is None:
+            return
+        failure: errors.NodeError | None = None
+        complete = False
+        try:
+            tls.do_handshake()
+            complete = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLCertVerificationError as error:
+            failure = ssl_error(error)
+            self.authorizationError = refined(str(failure.code), sent_chain(tls))
+            failure = verification_error(self.authorizationError, error)
+        except ssl.SSLError as error:
+            failure = ssl_error(error)
+        if self._is_server or not complete:
+            self._flush_outgoing()  # a client's last message has to wait for the check
+        if complete:
+            self._go_to(CHECKING)
+            if self._handshake_timer is not None:
+                self._handshake_timer.cancel()
+                self._handshake_timer = None
+        self._tell_keys(tls.context)
+        if failure is not None:
+            if self._state is not OVER:
+                self._fail_handshake(failure, is_first)
+        elif complete and self._state is CHECKING:
+            self._shaken()
+
+    def _tell_keys(self, context: ssl.SSLContext) -> None:
+        for line in new_lines(context):
+            self._fire('keylog', line)
+            if self._tls_server is not None:
+                self._tls_server._fire('keylog', line, self)
+
+    def _fail_handshake(self, error: Any, is_first: bool = False) -> None:
+        """It came to nothing: a server is told by 'tlsClientError', else the socket fails.
+
+        As in Node the error of a client is that of the write which waits for the handshake, if there is one
+        and the peer had its part in the failure.
+        """
+        server = self._tls_server
+        if server is not None:
+            self._destroy_once()
+            server._fire('tlsClientError', error, self)
+            return
+        code = getattr(error, 'code', None) or ''
+        if self._first_write is not None and not is_first and code.startswith('ERR_SSL_'):
+            error = write_error(error)
+            (_, callback), self._first_write = self._first_write, None
+            callback(error)
+        self._destroy_once(error)
+
+    def _limit_handshake(self, timeout: float) -> None:
+        """For the server: give the client so many ms."""
+        if self._state not in (CHECKING, SECURE, OVER):
+            self._handshake_timer = start_timer(
+                timeout, self._handshake_timed_out, strand=self._strand, ref=False)
+
+    def _handshake_timed_out(self) -> None:
+        self._handshake_timer = None
+        if self._state not in (SECURE, OVER):
+            error = errors.node_error('ERR_TLS_HANDSHAKE_TIMEOUT')
+            if self._tls_server is not None:  # as in Node the socket is still there in the event
+                self.on('error', _ignore)  # of a listener that destroys it with the error
+                self._tls_server._fire('tlsClientError', error, self)
+                self._destroy_once()
+            else:
+                self._destroy_once(error)
+
+    def _shaken(self) -> None:
+        tls = self._tls
+        assert tls is not None
+        self.alpnProtocol = tls.selected_alpn_protocol() or False
+        if self._is_server:
+            self._find_out_about_client(tls)
+            self._go_secure()
+            self._fire('secure')
+            if self._state is not SECURE:
+                return
+            server = self._tls_server
+            if server is not None:
+                _, error = server._fire_from(server._secure_source, 'secureConnection', self)
+                if error is not None:
+                    report_exception(error)
+                    self._destroy_once()
+        else:
+            self.servername = self.servername or False
+            if self._is_refused(tls):
+                return
+            self._go_secure()
+            self._fire('secureConnect')
+            if self._state is SECURE and tls.version() != 'TLSv1.3' and not tls.session_reused:
+                self._tell_session()
+            if self._state is SECURE:
+                self._fire('secure')
+        if self._state is SECURE:
+            self._deliver_input()
+        if self._state is SECURE and self._consumer is None and not self.isPaused():
+            self._take(0)
+
+    def _find_out_about_client(self, tls: ssl.SSLObject) -> None:
+        """Server: who is it, and is he to be trusted?"""
+        if not self._requests_certificate:
+            return
+        verdict = getattr(tls, 'verdict', None)
+        if self._rejects:
+            self.authorized = True
+        elif not self._peer_chain():
+            self._verdict = 'UNABLE_TO_GET_ISSUER_CERT'
+        else:
+            # A resumed session brings the certificate only.
+            self._verdict = verdict[0] if verdict else judge(self._secure_context, self._peer_chain(), True)
+        if not self._rejects:
+            self.authorized, self.authorizationError = self._verdict is None, self._verdict
+
+    def _is_refused(self, tls: ssl.SSLObject) -> bool:
+        """Client: look at the server's identity; destroy the socket if it is not the one that is meant."""
+        if tls.session_reused and self._session is not None:
+            self._chain, self._verdict = self._session.chain, self._session.verdict
+            self._told_session = tls.session.id if tls.session is not None else None
+        elif not self._rejects:
+            self._verdict = judge(self._secure_context, self._peer_chain(), False)
+        error: Any = None
+        if self._verdict is not None:
+            self.authorizationError = self._verdict
+        elif self._peer_chain():
+            error = self._identity_error()
+            if self._state is not CHECKING:
+                return True
+            if error is not None:
+                self.authorizationError = getattr(error, 'code', None) or str(error)
+        self.authorized = self._verdict is None and error is None
+        if self._rejects and not self.authorized:
+            self._destroy_once(error)
+            return True
+        return False
+
+    def _identity_error(self) -> Any:
+        """What is wrong with the name in the server's certificate, None if nothing."""
+        options = self._connect_options
+        host = (options.get('servername') or options.get('host') or getattr(self._wire, '_host', None)
+                or 'localhost')
+        check = self._check_identity
+        if check is None:
+            return _identity_error_of(host, self._peer_chain()[0])
+        certificate = self.getPeerCertificate(True)
+        try:
+            with released():
+                return check(host, certificate)
+        except Exception as error:
+            return error
+
+    def _go_secure(self) -> None:
+        self._go_to(SECURE)
+        self._flush_outgoing()
+        if self._consumer is None and not self.isPaused():
+            self._receiving = True
+        self._catch_up()
+        self._update_interest()
+
+    def _tell_session(self) -> None:
+        session = self.getSession()
+        if session is not None and session != self._told_session:
+            self._told_session = session
+            self._fire('session', session)
+
+    @property
+    def secureConnecting(self) -> bool:
+        """Is the handshake still to be done?"""
+        return self._state not in (SECURE, OVER)
+
+    def setServername(self, name: str) -> None:
+        """Set the name that the server is asked for; before the handshake."""
+        if not isinstance(name, str):
+            raise errors.invalid_arg_type('name', 'of type string', name)
+        if self._is_server:
+            raise errors.Error('Cannot issue SNI from a TLS server-side socket', 'ERR_TLS_SNI_FROM_SERVER')
+        self.servername = name
+
+    def setSession(self, session: Any) -> None:
+        """Set the session to be resumed; before the handshake."""
+        self._session = checked_session(session)
+
+
+def _ignore(error: Any) -> None:
+    """An error that was told already."""
+
+
+@lru_cache(maxsize=256)
+def _is_certificate_of(host: str, der: bytes) -> bool:
+    return checkServerIdentity(host, certificate_object(der)) is None
+
+
+def _identity_error_of(host: str, der: bytes) -> errors.NodeError | None:
+    """`checkServerIdentity`, which remembers whom it has let pass."""
+    try:
+        if _is_certificate_of(host, der):
+            return None
+        return checkServerIdentity(host, certificate_object(der))
+    except (errors.NodeError, ValueError) as error:
+        return error if isinstance(error, errors.NodeError) else errors.Error(str(error))
+
+
+Check = Callable[[str, Record[Any]], Any]
