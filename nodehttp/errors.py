@@ -308,7 +308,7 @@ def _class_for(base: Any, number: int) -> Any:
     return type(base.__name__, (base, python_class), {'__module__': __name__})
 
 
-def _remade(base: type[SystemError], number: int, message: str, code: str | None) -> SystemError:
+def _remade(base: Any, number: int, message: str, code: str | None) -> SystemError:
     error: SystemError = _class_for(base, number)(message, code)
     return error
 

@@ -125,4 +125,3 @@ def test_import_starts_nothing_and_ends_at_once() -> None:
     assert run('import threading, nodehttp; print(threading.active_count())') == '1\n'
     handler = run('import signal, nodehttp; print(signal.getsignal(signal.SIGINT).__name__)')
     assert handler == 'default_int_handler\n'
-    assert run('import nodehttps, sys; print("ssl" in sys.modules)') == 'False\n'
