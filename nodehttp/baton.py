@@ -476,6 +476,8 @@ class Pool(Loop):
         else:
             worker.detached = False
             self._detached -= 1  # it does not run: what it waits for has to keep the process alive
+            if strand is not None and strand.watch is not None:
+                strand.watch.want_back()  # the thread may have looked at it in place of the poller (`_stay`)
             self._free_strand(worker)
         return True
 

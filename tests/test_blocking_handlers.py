@@ -53,6 +53,32 @@ def test_a_connection_whose_handler_blocks_keeps_its_thread(dial):
     assert len(set(threads[1:])) == 1
 
 
+def test_a_handler_on_the_thread_of_its_connection_reads_what_arrives_later(dial):
+    waits = threading.Event()
+
+    def handler(req, res):
+        if req.method == 'GET':
+            time.sleep(0.03)
+            answer(res, 'slept')
+        else:
+            chunks = iter(req)
+            first = next(chunks)
+            waits.set()
+            answer(res, (first + b''.join(chunks)).decode())
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        for _ in range(3):
+            peer.send(REQUEST)
+            peer.read_until(END)
+        peer.send(b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo')
+        assert waits.wait(5)
+        peer.send(b'dy')
+        peer.socket.settimeout(5)
+        assert peer.read_until(END).endswith(b'4\r\nbody\r\n' + END)
+        server.closeAllConnections()
+
+
 def test_pipelined_requests_wait_for_the_handler_that_blocks(dial):
     order = []
 
