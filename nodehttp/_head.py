@@ -64,8 +64,10 @@ def checked_line(name: str, value: Any) -> tuple[str, int]:
         if entry is not None:
             return entry
     kind = _SPECIAL.get(checked_name(name), 0)
-    validateHeaderValue(name, value)
-    entry = f'{name}: {value if is_text else to_string(value)}\r\n', kind
+    # What is checked is what is sent: an object of the user's may say something else when asked again.
+    text = value if is_text or value is None else to_string(value)
+    validateHeaderValue(name, text)
+    entry = f'{name}: {text}\r\n', kind
     if is_text and len(value) <= _LONGEST_CACHED:
         if len(_lines) >= _CACHE_SIZE:
             _lines.clear()
@@ -171,7 +173,7 @@ class OutgoingHead(Stream):
         cookies: list[Any] = []
         spelling = ''
         for name, value in headers.items() if hasattr(headers, 'items') else headers:
-            if name.lower() == 'set-cookie':
+            if isinstance(name, str) and name.lower() == 'set-cookie':
                 spelling = spelling or name
                 cookies.extend(value if isinstance(value, (list, tuple)) else (value,))
             else:

@@ -123,6 +123,8 @@ class ServerResponse(OutgoingMessage):
 
     def _write_head(self, status: int, headers: Iterable[tuple[str, Any]]) -> None:
         reason = self.statusMessage or ''
+        if type(reason) is not str:
+            reason = to_string(reason)
         line = _status_lines.get((status, reason)) or _status_line(status, reason)
         if status < 200 or status == 204 or status == 304:
             self._has_body = False
