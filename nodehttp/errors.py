@@ -100,7 +100,7 @@ class SystemError(NodeError, OSError):
 
 
 class AggregateError(SystemError):
-    """All addresses of a host failed: `.errors` has one for each, `.code` and `.errno` are those of the first,
+    """All addresses of a host failed: `.errors` has one for each, `.code` and `.errno` are the first one's,
     `.message` is '', as in Node. ("Class: AggregateError")"""
 
     name = 'AggregateError'
@@ -299,7 +299,7 @@ def describe_errno(code: str) -> str:
     return _DESCRIPTIONS.get(code) or (os.strerror(number).lower() if number is not None else 'unknown error')
 
 
-@functools.cache
+@functools.lru_cache
 def _class_for(base: Any, number: int) -> Any:
     """The class for an errno: also Python's own, so that `except ConnectionRefusedError` catches it."""
     python_class = type(OSError(number, ''))

@@ -843,7 +843,7 @@ def test_more_jobs_than_threads(record: Recorder) -> None:
             submit(job, lambda error, result, number=number: record(number))
     for _ in range(3):  # all but the holder
         began.get(timeout=MUST_NOT_EXPIRE)
-    assert latency.stop() < 50
+    assert latency.stop() < 500  # not as long as the jobs take
     release.set()
     assert sorted(record.wait_count(20)) == list(range(20))
 
