@@ -307,6 +307,7 @@ class Server(EventEmitter):
                 running = self._listener is not None
                 self.once('close', callback if running else partial(
                     events.adapt(callback), errors.node_error('ERR_SERVER_NOT_RUNNING')))
+            hold(self._strand)  # a thread outside of the pool may wait for 'close' on its next line
             self._listen_call = None
             if self._state != CLOSED:
                 self._enter(CLOSED)

@@ -13,7 +13,7 @@ import pytest
 from net_order import HOST, logs, pair, watch
 from stream_order import show
 
-from nodehttp import errors, net, threadpool
+from nodehttp import errors, events, net, threadpool
 from nodehttp.abort import AbortController
 from nodehttp.timers import nextTick, setImmediate
 
@@ -506,6 +506,14 @@ def test_close_at_once(log):
     log(server.listening)
     server.close(told(log, 'callback'))
     log(server.listening, server.address())
+
+
+def test_a_thread_can_wait_for_close_after_it_has_closed():
+    for _ in range(40):  # without a hold about one in four came too late
+        server = net.createServer().listen(0, HOST)
+        events.once(server, 'listening')
+        server.close()
+        events.once(server, 'close', timeout=1)
 
 
 @logs('1', 'conns - 1', 'peer end', 'peer finish', 'close', 'first -',

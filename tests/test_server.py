@@ -750,6 +750,7 @@ def test_close_idle_connections(dial: Dial) -> None:
 
 def test_slow_heads_are_ended_without_threads(dial: Dial) -> None:
     """headersTimeout ends who does not finish a head; meanwhile they cost no thread."""
+    before = sum(thread.name == 'nodehttp' for thread in threading.enumerate())  # some may be idle yet
     options = {'headersTimeout': 100, 'connectionsCheckingInterval': 20}
     with server.createServer(options, lambda req, res: res.end('x')).listen(0) as made:
         peers = [dial(made) for _ in range(50)]
@@ -758,7 +759,7 @@ def test_slow_heads_are_ended_without_threads(dial: Dial) -> None:
         quick = dial(made)
         quick.send(GET)
         assert read_response(quick)[1] == b'x'
-        assert sum(thread.name == 'nodehttp' for thread in threading.enumerate()) <= 4
+        assert sum(thread.name == 'nodehttp' for thread in threading.enumerate()) <= max(4, before)
         for peer in peers:
             assert peer.read_to_end() == b'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n'
         quick.close()
