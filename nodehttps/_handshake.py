@@ -62,6 +62,7 @@ class Handshake(Information):
     servername: str | bool | None = None
 
     _state = IDLE
+    _context: ssl.SSLContext
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
     _hello = b''  # what has arrived before the handshake began
@@ -110,13 +111,15 @@ class Handshake(Information):
     def _flush_outgoing(self) -> None:
         """Send what is not data: of handshakes, alerts, keys."""
         if self._outgoing.pending:
-            self._wire._write_internal(self._outgoing.read())
+            data = self._outgoing.read()
+            if self._wire.writable:
+                self._wire._write_internal(data)
 
     def _deliver_input(self) -> None:
         """Decrypt all that has arrived and hand it on."""
         raise NotImplementedError
 
-    # The handshake
+    # Its beginning
 
     def _begin_as_client(self) -> None:
         use = Use(False, REQUIRED if self._rejects else NONE, self._protocols)
@@ -143,6 +146,7 @@ class Handshake(Information):
             return
         if hello.servername and self._sni_callback is not None:
             self._go_to(CHOOSING)
+            self._update_interest()
             self._ask_for_context(self._sni_callback, hello)
         else:
             self._begin_to_serve(self._secure_context, hello)
@@ -179,6 +183,7 @@ class Handshake(Information):
             self._fail_handshake(errors.node_error('ERR_TLS_INVALID_CONTEXT', 'context'))
         else:
             self._begin_to_serve(context or self._secure_context, hello)
+            self._update_interest()
             self._shake()
 
     def _begin_to_serve(self, context: SecureContext, hello: Hello) -> None:
@@ -224,7 +229,10 @@ class Handshake(Information):
             return None
         return None if chosen is None else str(chosen)
 
+    # Its course
+
     def _log_keys_of(self, context: ssl.SSLContext) -> None:
+        self._context = context
         server = self._tls_server
         if 'keylog' in self._events or (server is not None and 'keylog' in server._events):
             start_keylog(context)
@@ -254,15 +262,15 @@ class Handshake(Information):
             if self._handshake_timer is not None:
                 self._handshake_timer.cancel()
                 self._handshake_timer = None
-        self._tell_keys(tls.context)
+        self._tell_keys()
         if failure is not None:
             if self._state is not OVER:
                 self._fail_handshake(failure, is_first)
         elif complete and self._state is CHECKING:
             self._shaken()
 
-    def _tell_keys(self, context: ssl.SSLContext) -> None:
-        for line in new_lines(context):
+    def _tell_keys(self) -> None:
+        for line in new_lines(self._context):
             self._fire('keylog', line)
             if self._tls_server is not None:
                 self._tls_server._fire('keylog', line, self)
@@ -301,6 +309,8 @@ class Handshake(Information):
                 self._destroy_once()
             else:
                 self._destroy_once(error)
+
+    # Its end
 
     def _shaken(self) -> None:
         tls = self._tls
@@ -353,19 +363,21 @@ class Handshake(Information):
         if tls.session_reused and self._session is not None:
             self._chain, self._verdict = self._session.chain, self._session.verdict
             self._told_session = tls.session.id if tls.session is not None else None
+        elif not self._peer_chain():  # a cipher without certificates
+            self._verdict = 'UNSPECIFIED'
         elif not self._rejects:
             self._verdict = judge(self._secure_context, self._peer_chain(), False)
-        error: Any = None
+        error: Any
         if self._verdict is not None:
-            self.authorizationError = self._verdict
-        elif self._peer_chain():
+            error = verification_error(self._verdict)
+        else:
             error = self._identity_error()
             if self._state is not CHECKING:
                 return True
-            if error is not None:
-                self.authorizationError = getattr(error, 'code', None) or str(error)
-        self.authorized = self._verdict is None and error is None
-        if self._rejects and not self.authorized:
+        if error:
+            self.authorizationError = getattr(error, 'code', None) or str(error)
+        self.authorized = not error
+        if self._rejects and error:
             self._destroy_once(error)
             return True
         return False
@@ -378,6 +390,7 @@ class Handshake(Information):
         check = self._check_identity
         if check is None:
             return _identity_error_of(host, self._peer_chain()[0])
+        self._update_interest()  # it may take its time
         certificate = self.getPeerCertificate(True)
         try:
             with released():
@@ -435,5 +448,3 @@ def _identity_error_of(host: str, der: bytes) -> errors.NodeError | None:
     except (errors.NodeError, ValueError) as error:
         return error if isinstance(error, errors.NodeError) else errors.Error(str(error))
 
-
-Check = Callable[[str, Record[Any]], Any]

@@ -59,6 +59,9 @@ class TLSSocket(Handshake):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         with monitor:
             self._take_wire(socket, given)
+            for name, listener in (('error', self._wire_failed), ('end', self._wire_ended),
+                                   ('close', self._wire_closed)):
+                self._wire.on(name, internal(listener))
             check_signal(given.get('signal'), 'signal')
             for_stream: dict[str, Any] = {
                 name: given[name] for name in ('highWaterMark', 'signal') if name in given}
@@ -245,7 +248,8 @@ class TLSSocket(Handshake):
         wire = self._wire
         if self._state is OVER or (self._is_on_socket and wire.connecting):
             return
-        if self._receiving or self._state is not SECURE:
+        # What arrives while somebody is asked about the handshake would only heap up.
+        if self._receiving if self._state is SECURE else self._state not in (CHOOSING, CHECKING):
             wire._start_reading() if self._is_on_socket else wire.resume()
         elif self._is_on_socket:
             wire._stop_reading()
@@ -375,11 +379,7 @@ class TLSSocket(Handshake):
             if timer is not None:
                 timer.cancel()
         self._handshake_timer = self._idle_timer = None
-        wire = self._wire
-        if self._is_reset:
-            wire.resetAndDestroy()
-        else:
-            wire.destroy()
+        self._wire.destroy()
         callback(error)
         call_closing(self._emit_closed, error is not None, None, strand=self._strand)
 
@@ -399,6 +399,6 @@ class TLSSocket(Handshake):
         ("socket.resetAndDestroy()")"""
         with monitor:
             if self._is_on_socket and self._life < DOOMED:
-                self._is_reset = True
+                self._wire.resetAndDestroy()
             self._destroy_once()
         return self

@@ -107,12 +107,15 @@ def refined(name: str, chain: list[bytes]) -> str:
     """Return what Node says where OpenSSL's first failure with `chain` is `name`."""
     if not chain or name not in _UNTRUSTED:
         return name
-    known = ordered_chain(chain[0], chain[1:])
-    if name == 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' and len(known) == 1:
-        name = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
-    now = time.strftime('%Y%m%d%H%M%S', time.gmtime())
-    for der in reversed(known):
-        name = validity_error(der, now) or name
+    try:
+        known = ordered_chain(chain[0], chain[1:])
+        if name == 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' and len(known) == 1:
+            name = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+        now = time.strftime('%Y%m%d%H%M%S', time.gmtime())
+        for der in reversed(known):
+            name = validity_error(der, now) or name
+    except ValueError:  # OpenSSL could read what we cannot; it is untrusted in any case
+        pass
     return name
 
 
