@@ -25,7 +25,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from nodehttp import errors
-from nodehttp.common import has_100_continue
+from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.parser import END, Head, Parser
@@ -85,8 +85,10 @@ class ServerConnection:
         self.socket = socket
         self._unanswered: list[IncomingMessage] = []
         self._waiting: list[ServerResponse] = []
+        lenient = server.insecureHTTPParser
         self._parser: Parser | None = Parser(
-            'request', max_header_size=server.maxHeaderSize or 0, lenient=bool(server.insecureHTTPParser))
+            'request', max_header_size=server.maxHeaderSize or 0,
+            lenient=INSECURE_HTTP_PARSER if lenient is None else bool(lenient))
         self._mark: int = socket.writableHighWaterMark
         self._strand = socket._strand or socket._own_strand()
         self._is_consumed = hasattr(socket, '_consume')

@@ -32,7 +32,7 @@ from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._head import header_pairs
 from nodehttp._request_options import checked_method, checked_path, read_arguments, timer_duration
-from nodehttp.common import MAX_HEADER_SIZE, collect_headers
+from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
 from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OutgoingMessage
@@ -84,7 +84,7 @@ class ClientRequest(OutgoingMessage):
     _hears_timeouts = False
     _timeout_is_own = False  # the socket's timeout was set by setTimeout
     _max_header_size = MAX_HEADER_SIZE
-    _lenient = False
+    _lenient = INSECURE_HTTP_PARSER
     _join_duplicates: bool | None = None
     _checked_start: tuple[str, str] | None = None
     _signal: Any = None
@@ -154,8 +154,8 @@ class ClientRequest(OutgoingMessage):
             getattr(self.agent, 'options', None) and self.agent.options.get('timeout'))
         if options.get('maxHeaderSize'):
             self._max_header_size = options['maxHeaderSize']
-        if options.get('insecureHTTPParser'):
-            self._lenient = True
+        if options.get('insecureHTTPParser') is not None:
+            self._lenient = options['insecureHTTPParser']
         if 'joinDuplicateHeaders' in options:
             self._join_duplicates = options['joinDuplicateHeaders']
         if 'signal' in options:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
-import threading
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_NOT_EXPIRE
 
 import nodehttp as http
-from nodehttp import net, timers
-from nodehttp.agent import Agent
 
 GET = b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 
@@ -50,17 +50,29 @@ def respond(dial: Any, listener: Callable[[Any, Any], object]) -> str:
         return re.sub('Date: .*GMT', 'Date: now', peer.read_to_end().decode('latin-1'))
 
 
-@pytest.mark.parametrize('headers', [
-    lambda: {'x': Changing()}, lambda: ['x', Changing()], lambda: [['x', Changing()]], lambda: {'x': [Changing()]},
-])
+@pytest.mark.parametrize(
+    'headers',
+    [
+        lambda: {'x': Changing()},
+        lambda: ['x', Changing()],
+        lambda: [['x', Changing()]],
+        lambda: {'x': [Changing()]},
+    ],
+)
 def test_a_value_that_changes_its_text_cannot_split_a_head(dial: Any, headers: Callable[[], Any]) -> None:
     wire = respond(dial, lambda req, res: res.writeHead(200, headers()).end())
     assert wire.startswith('HTTP/1.1 200 OK\r\nx: first\r\nDate: now\r\n')
 
 
-@pytest.mark.parametrize(('message', 'line'), [
-    (5, '200 5'), (0, '200 OK'), (['a', 'b'], '200 a,b'), ('', '200 OK'),
-])
+@pytest.mark.parametrize(
+    ('message', 'line'),
+    [
+        (5, '200 5'),
+        (0, '200 OK'),
+        (['a', 'b'], '200 a,b'),
+        ('', '200 OK'),
+    ],
+)
 def test_status_message_of_any_kind(dial: Any, message: Any, line: str) -> None:
     def listener(req: Any, res: Any) -> None:
         res.statusMessage = message
@@ -80,3 +92,66 @@ def test_status_message_that_would_split_the_head(dial: Any) -> None:
 def test_set_headers_with_a_name_that_is_no_str(dial: Any) -> None:
     wire = respond(dial, lambda req, res: res.setHeaders({5: 'x'}))
     assert wire.endswith('ERR_INVALID_HTTP_TOKEN')
+
+
+SWITCHED = """
+import socket, sys
+import nodehttp as http
+options = eval(sys.argv[2])
+with http.createServer(options, lambda req, res: res.end()).listen(0, '127.0.0.1') as server:
+    with socket.create_connection(('127.0.0.1', server.address().port), 10) as peer:
+        peer.sendall(eval(sys.argv[1]))
+        print(http.maxHeaderSize, peer.recv(65536).split(b'\\r')[0].decode())
+with socket.create_server(('127.0.0.1', 0)) as listener:
+    req = http.get({'port': listener.getsockname()[1], 'host': '127.0.0.1', 'agent': False, **options})
+    peer, _ = listener.accept()
+    with peer:
+        peer.recv(65536)
+        peer.sendall(b'HTTP/1.1 200 OK\\r\\nX: ' + b'x' * 250 + b'\\1\\r\\nContent-Length: 0\\r\\n\\r\\n')
+        try:
+            print(http.once(req, 'response')[0].statusCode)
+        except http.errors.NodeError as error:
+            print(error.code)
+"""
+LARGE = b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ' + b'x' * 200 + b'\r\n\r\n'
+CONTROL = b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: \1\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    ('switches', 'options', 'request_sent', 'printed'),
+    [
+        ('', {}, LARGE, ['16384 HTTP/1.1 200 OK', 'HPE_INVALID_HEADER_TOKEN']),
+        (
+            '--no-warnings --max-http-header-size=100',
+            {},
+            LARGE,
+            ['100 HTTP/1.1 431 Request Header Fields Too Large', 'HPE_HEADER_OVERFLOW'],
+        ),
+        (
+            '--max_http_header_size 100',
+            {'maxHeaderSize': 1000},
+            LARGE,
+            ['100 HTTP/1.1 200 OK', 'HPE_INVALID_HEADER_TOKEN'],
+        ),
+        ('', {}, CONTROL, ['16384 HTTP/1.1 400 Bad Request', 'HPE_INVALID_HEADER_TOKEN']),
+        ('--insecure-http-parser', {}, CONTROL, ['16384 HTTP/1.1 200 OK', '200']),
+        (
+            '--insecure-http-parser',
+            {'insecureHTTPParser': False},
+            CONTROL,
+            ['16384 HTTP/1.1 400 Bad Request', 'HPE_INVALID_HEADER_TOKEN'],
+        ),
+    ],
+)
+def test_switches_of_the_process(
+    switches: str, options: Any, request_sent: bytes, printed: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', SWITCHED, repr(request_sent), repr(options)],
+        env={**os.environ, 'NODE_OPTIONS': switches},
+        capture_output=True,
+        text=True,
+        timeout=MUST_NOT_EXPIRE,
+        check=False,
+    )
+    assert (done.stdout.splitlines(), done.stderr) == (printed, '')
