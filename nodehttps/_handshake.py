@@ -259,6 +259,7 @@ class Handshake(Information):
             self._flush_outgoing()  # a client's last message has to wait for the check
         if complete:
             self._go_to(CHECKING)
+            self._is_shaken = True
             if self._handshake_timer is not None:
                 self._handshake_timer.cancel()
                 self._handshake_timer = None

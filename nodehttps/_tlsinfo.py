@@ -47,24 +47,26 @@ class Information(Wired):
     _chain: list[bytes] | None = None  # what the peer has sent, or had sent when the session began
     _verdict: str | None = None  # why the peer is not trusted
     _fragment = FRAGMENT_MAX
+    _is_shaken = False  # is, or was, the handshake complete?
     _remembered = _NOTHING  # from when it was destroyed
 
     def _facts(self) -> Facts:
         tls = self._tls
-        if tls is None:
+        if tls is None or not self._is_shaken:
             return self._remembered
         return Facts(tls.cipher(), tls.version(), bool(tls.session_reused), tls.session)
 
     def _forget_tls(self) -> None:
         """The connection is over: keep what can be asked, and nothing else."""
-        if self._tls is not None:
+        if self._is_shaken and self._tls is not None:
             self._peer_chain()
-            self._remembered, self._tls = self._facts(), None
+            self._remembered = self._facts()
+        self._tls = None
 
     def _peer_chain(self) -> list[bytes]:
         """The peer's certificates, its own first."""
         if self._chain is None:
-            if self._tls is None or self._tls.version() is None:  # no handshake
+            if self._tls is None or not self._is_shaken:
                 return []
             self._chain = sent_chain(self._tls)
             if not self._chain:  # resumed: what the ticket remembers
@@ -144,7 +146,7 @@ class Information(Wired):
 
     def _finished(self, what: str, own: bool) -> bytes | None:
         with monitor:
-            if self._tls is None or self._tls.version() is None:
+            if self._tls is None or not self._is_shaken:
                 return None
             # What Python has, 'tls-unique', is the first Finished of the handshake.
             if self._tls.version() == 'TLSv1.3' or own != (self._is_server == bool(self._tls.session_reused)):
