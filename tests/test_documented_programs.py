@@ -218,7 +218,8 @@ def test_early_hints(dial: Any, record: Recorder) -> None:
     server = http.createServer(early_hints)
     server.on('hints', record)
     assert answer(dial, server) == (
-        f'HTTP/1.1 103 Early Hints\r\nLink: {STYLES}\r\n\r\n{BOTH_HINTS}x-trace-id: id for diagnostics\r\n\r\n'
+        f'HTTP/1.1 103 Early Hints\r\nLink: {STYLES}\r\n\r\n'
+        f'{BOTH_HINTS}x-trace-id: id for diagnostics\r\n\r\n'
         f'{BOTH_HINTS}\r\nHTTP/1.1 200 OK\r\n{EMPTY}'
     )
     assert record.wait_count(1) == [['early hints message sent', 'finish']]
