@@ -192,7 +192,7 @@ class ClientConnection:
         elif request.method == 'CONNECT' or head.upgrade:
             if not request._tunnel_opened(head, self):
                 self._break()
-        elif status < 200 and status != 101:
+        elif 100 <= status < 200 and status != 101:
             self._informational = True
             request._informed(head)
         else:

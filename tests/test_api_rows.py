@@ -155,3 +155,13 @@ def test_switches_of_the_process(
         check=False,
     )
     assert (done.stdout.splitlines(), done.stderr) == (printed, '')
+
+
+def test_a_status_below_100_is_a_response(scripted: Any) -> None:
+    def script(peer: Any) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok')
+
+    req = http.get({'host': '127.0.0.1', 'port': scripted(script), 'agent': False})
+    (res,) = http.once(req, 'response', timeout=MUST_NOT_EXPIRE)
+    assert (res.statusCode, res.statusMessage, b''.join(res)) == (99, 'Odd', b'ok')
