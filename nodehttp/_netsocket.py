@@ -226,6 +226,7 @@ class Socket(Ends):
             if self.timeout:
                 self._touch()
             self.connecting = True
+            self._host = target.host  # whose certificate a TLSSocket on top expects
             self._connecting = Connecting(self, target)
             self._connecting.start()
         return self
