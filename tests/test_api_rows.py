@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE
+from conftest import MUST_NOT_EXPIRE, Recorder
 
 import nodehttp as http
+from nodehttp import events, net, timers
+from nodehttp.url import URL
 
 GET = b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 
@@ -165,3 +167,100 @@ def test_a_status_below_100_is_a_response(scripted: Any) -> None:
     req = http.get({'host': '127.0.0.1', 'port': scripted(script), 'agent': False})
     (res,) = http.once(req, 'response', timeout=MUST_NOT_EXPIRE)
     assert (res.statusCode, res.statusMessage, b''.join(res)) == (99, 'Odd', b'ok')
+
+
+def test_timeouts(record: Recorder) -> None:
+    timeout = timers.setTimeout(record, 1, 'timeout', 2)
+    assert timeout.hasRef() is True
+    assert timeout.unref() is timeout
+    assert timeout.hasRef() is False
+    assert timeout.ref() is timeout
+    assert timeout.hasRef() is True
+    assert record.wait_count(1) == [('timeout', 2)]
+    assert timeout.refresh() is timeout  # also one that has fired runs again
+    assert record.wait_count(2) == [('timeout', 2)] * 2
+
+
+def test_cleared_timers(record: Recorder) -> None:
+    timers.clearTimeout(timers.setTimeout(record, 1, 'cleared'))
+    timers.clearInterval(timers.setInterval(record, 1, 'cleared'))
+    timers.clearTimeout(None)
+    timers.clearInterval(None)
+    timers.setTimeout(record, 20, 'later')
+    assert record.wait_count(1) == ['later']
+
+
+def test_intervals(record: Recorder) -> None:
+    interval = timers.setInterval(record, 1, 'tick')
+    record.wait_count(3)
+    timers.clearInterval(interval)
+    assert interval.refresh() is interval  # one that was cleared stays silent
+    assert set(record.events) == {'tick'}
+
+
+def test_immediates_run_after_what_is_next(record: Recorder) -> None:
+    def main() -> None:
+        timers.setImmediate(record, 'immediate')
+        timers.nextTick(record, 'tick')
+        record('now')
+
+    timers.setImmediate(main)
+    assert record.wait_count(3) == ['now', 'tick', 'immediate']
+
+
+@pytest.mark.parametrize(
+    ('text', 'family'),
+    [
+        ('127.0.0.1', 4),
+        ('0.0.0.0', 4),
+        ('::1', 6),
+        ('fe80::1%lo', 6),
+        ('::ffff:1.2.3.4', 6),
+        ('1.2.3', 0),
+        ('1.2.3.256', 0),
+        ('01.2.3.4', 0),
+        ('localhost', 0),
+        ('', 0),
+        ('[::1]', 0),
+        (' 1.2.3.4', 0),
+        (5, 0),
+        (None, 0),
+    ],
+)
+def test_is_ip(text: Any, family: int) -> None:
+    assert (net.isIP(text), net.isIPv4(text), net.isIPv6(text)) == (family, family == 4, family == 6)
+
+
+def test_to_json_of_a_url() -> None:
+    assert URL('HTTP://a:80/b c').toJSON() == 'http://a/b%20c'
+
+
+def test_default_max_listeners() -> None:
+    assert events.EventEmitter.defaultMaxListeners == 10
+    assert events.EventEmitter().getMaxListeners() == 10
+    assert http.Agent.defaultMaxSockets == float('inf')
+
+
+def test_an_agent_that_makes_its_sockets_itself(record: Recorder) -> None:
+    """Node's hooks below the documented ones: addRequest, createSocket, removeSocket, onSocket, clearTimeout."""
+
+    class Watched(http.Agent):
+        def addRequest(self, req: Any, options: Any, *more: Any) -> None:
+            record('addRequest')
+            super().addRequest(req, options, *more)
+
+        def createSocket(self, req: Any, options: Any, callback: Any) -> None:
+            record('createSocket')
+            super().createSocket(req, options, callback)
+
+        def removeSocket(self, socket: Any, options: Any) -> None:
+            record('removeSocket')
+            super().removeSocket(socket, options)
+
+    with http.createServer(lambda req, res: res.end('ok')).listen(0, '127.0.0.1') as server:
+        req = http.get({'host': '127.0.0.1', 'port': server.address().port, 'agent': Watched()})
+        req.setTimeout(5000)
+        req.clearTimeout()
+        (res,) = http.once(req, 'response', timeout=MUST_NOT_EXPIRE)
+        assert b''.join(res) == b'ok'
+        assert record.wait_for('removeSocket')[:2] == ['addRequest', 'createSocket']
