@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
+from functools import partial
 from typing import Any, Self
 
 from nodehttp import errors
@@ -22,7 +23,7 @@ from nodehttp._readable import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
-from nodehttp.threadpool import call_closing, call_soon, hold
+from nodehttp.threadpool import call_closing, hold
 from nodehttps._errors import disconnected, ssl_error, unavailable
 from nodehttps._handshake import CHECKING, CHOOSING, HELLO, IDLE, OVER, SECURE, SHAKING, Handshake
 from nodehttps._hello import Hello
@@ -364,9 +365,13 @@ class TLSSocket(Handshake):
             except OSError:  # the peer's is still to come, or will not
                 pass
             self._flush_outgoing()
-        if self._wire.writable:
-            self._wire.end()
-        call_soon(callback, None, strand=self._strand)
+        wire = self._wire
+        if wire.writable:
+            wire.end()
+        if wire.writableLength:
+            wire.once('finish', internal(partial(callback, None)))
+        else:
+            callback(None)
 
     # The end
 
