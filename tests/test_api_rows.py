@@ -242,7 +242,7 @@ def test_default_max_listeners() -> None:
 
 
 def test_an_agent_that_makes_its_sockets_itself(record: Recorder) -> None:
-    """Node's hooks below the documented ones: addRequest, createSocket, removeSocket, onSocket, clearTimeout."""
+    """addRequest, createSocket, removeSocket, onSocket and clearTimeout are below what Node documents."""
 
     class Watched(http.Agent):
         def addRequest(self, req: Any, options: Any, *more: Any) -> None:
