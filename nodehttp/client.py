@@ -104,6 +104,9 @@ class ClientRequest(OutgoingMessage):
                 self.once('response', callback)
             self._set_headers(given)
             self._start(given)
+            # Once more: of the processor time that a hold lasts, all this has used a good part, and the caller's
+            # listeners come only now.
+            hold(self._strand)
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self.method} {self.protocol}//{self.host}{self.path} {self._state}>'
