@@ -86,8 +86,16 @@ def header_pairs(headers: Headers) -> Iterable[tuple[str, Any]]:
     if not headers:
         return ()
     if isinstance(headers[0], (list, tuple)):
-        return [(pair[0], pair[1]) for pair in headers]
+        return map(_pair, headers)
     return flat_pairs(headers)
+
+
+def _pair(pair: Any) -> tuple[str, Any]:
+    """As Node, which takes what stands at 0 and at 1 of anything; what is not there is `undefined`."""
+    if len(pair) < 2:
+        name = pair[0] if pair else 'undefined'
+        raise errors.node_error('ERR_HTTP_INVALID_HEADER_VALUE', 'undefined', name)
+    return pair[0], pair[1]
 
 
 def flat_pairs(headers: list[Any] | tuple[Any, ...]) -> Iterable[tuple[str, Any]]:

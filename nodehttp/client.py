@@ -37,6 +37,7 @@ from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OutgoingMessage
 from nodehttp.record import Record
+from nodehttp.strings import to_usv_string
 from nodehttp.threadpool import Strand, hold, monitor, next_tick, released
 
 Callback = Callable[..., Any]
@@ -104,8 +105,8 @@ class ClientRequest(OutgoingMessage):
                 self.once('response', callback)
             self._set_headers(given)
             self._start(given)
-            # Once more: of the processor time that a hold lasts, all this has used a good part, and the caller's
-            # listeners come only now.
+            # Once more: of the processor time that a hold lasts, all this has used a good part, and the
+            # caller's listeners come only now.
             hold(self._strand)
 
     def __repr__(self) -> str:
@@ -511,7 +512,7 @@ def basic_authorization(auth: Any) -> str:
     """Return the Authorization header for 'user:password'."""
     if not isinstance(auth, str):
         raise errors.invalid_arg_type('options.auth', 'of type string', auth)
-    return f'Basic {base64.b64encode(auth.encode()).decode()}'
+    return f'Basic {base64.b64encode(to_usv_string(auth).encode()).decode()}'
 
 
 def destroy_soon(socket: Any) -> None:

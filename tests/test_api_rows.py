@@ -264,3 +264,16 @@ def test_an_agent_that_makes_its_sockets_itself(record: Recorder) -> None:
         (res,) = http.once(req, 'response', timeout=MUST_NOT_EXPIRE)
         assert b''.join(res) == b'ok'
         assert record.wait_for('removeSocket')[:2] == ['addRequest', 'createSocket']
+
+
+def test_what_is_no_pair_among_pairs_has_no_value(escaped):
+    with pytest.raises(TypeError) as caught:
+        http.request({'port': 1, 'headers': [['a', 'b'], 'x']})
+    assert (caught.value.code, caught.value.message) == (
+        'ERR_HTTP_INVALID_HEADER_VALUE', 'Invalid value "undefined" for header "x"')
+
+
+def test_a_lone_surrogate_in_auth_is_replaced_as_in_node():
+    request = http.request({'port': 1, 'auth': '\ud800:é'}).on('error', lambda error: None)
+    assert request.getHeader('authorization') == 'Basic 77+9OsOp'
+    request.destroy()
