@@ -206,7 +206,10 @@ class ClientConnection:
             self._informational = False
             return
         self._enter(COMPLETE)
-        self.request.res._complete(self._parser.trailers)  # type: ignore[union-attr]
+        response, trailers = self.request.res, self._parser.trailers  # type: ignore[union-attr]
+        if response.statusCode == 101:  # without the headers of an upgrade; as Node: nothing behind it is read
+            self._parser = None
+        response._complete(trailers)
 
     def _break(self) -> None:
         """What comes on this connection is of no use any more."""

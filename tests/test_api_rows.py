@@ -273,6 +273,23 @@ def test_what_is_no_pair_among_pairs_has_no_value(escaped):
         'ERR_HTTP_INVALID_HEADER_VALUE', 'Invalid value "undefined" for header "x"')
 
 
+@pytest.mark.parametrize('behind', [b'', b'rubbish', b'HTTP/1.1 200 OK\r\n\r\n'])
+def test_what_follows_a_101_that_is_no_upgrade_is_not_read(record, scripted, behind):
+    def peer(raw):
+        raw.read_until(b'\r\n\r\n')
+        raw.send(b'HTTP/1.1 101 Switching Protocols\r\n\r\n' + behind)
+        raw.read_to_end()
+
+    def answered(response):
+        record(response.statusCode)
+        record.on(response, 'end', 'error', prefix='res')
+        response.resume()
+    request = http.request({'port': scripted(peer), 'agent': False})
+    record.on(request, 'error', 'close', prefix='req')
+    request.on('response', answered).end()
+    assert record.wait_for('req close') == [101, 'res end', 'req close']
+
+
 def test_a_lone_surrogate_in_auth_is_replaced_as_in_node():
     request = http.request({'port': 1, 'auth': '\ud800:é'}).on('error', lambda error: None)
     assert request.getHeader('authorization') == 'Basic 77+9OsOp'
