@@ -207,7 +207,7 @@ class ClientConnection:
             return
         self._enter(COMPLETE)
         response, trailers = self.request.res, self._parser.trailers  # type: ignore[union-attr]
-        if response.statusCode == 101:  # without the headers of an upgrade; as Node: nothing behind it is read
+        if response.statusCode == 101:  # without the headers of an upgrade: as Node, read nothing behind it
             self._parser = None
         response._complete(trailers)
 
