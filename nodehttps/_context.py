@@ -261,9 +261,9 @@ def _frozen(value: Any) -> Any:
         return tuple(map(_frozen, value))
     if isinstance(value, Mapping):
         return tuple((name, _frozen(item)) for name, item in value.items())
-    if isinstance(value, (bytearray, memoryview)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
-    return (type(value).__name__, value)
+    return (type(value).__name__, value)  # True is not 1
 
 
 def createSecureContext(options: Mapping[str, Any] | None = None, **kwargs: Any) -> SecureContext:

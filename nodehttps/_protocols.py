@@ -32,10 +32,10 @@ DEFAULT_CIPHERS = (
 TLS13_CIPHERS = tuple(DEFAULT_CIPHERS.split(':')[:3])
 
 Bounds = tuple[TLSVersion, TLSVersion]
-_ANY = (TLSVersion.TLSv1, TLSVersion.TLSv1_3)
 _METHODS: dict[str, Bounds] = {
-    'TLS': _ANY,
-    'SSLv23': (TLSVersion.TLSv1, TLSVersion.TLSv1_2),
+    # Python warns of anything below TLS 1.2 unless it is called so; contexts never do SSLv3.
+    'TLS': (TLSVersion.MINIMUM_SUPPORTED, TLSVersion.TLSv1_3),
+    'SSLv23': (TLSVersion.MINIMUM_SUPPORTED, TLSVersion.TLSv1_2),
     'TLSv1': (TLSVersion.TLSv1, TLSVersion.TLSv1),
     'TLSv1_1': (TLSVersion.TLSv1_1, TLSVersion.TLSv1_1),
     'TLSv1_2': (TLSVersion.TLSv1_2, TLSVersion.TLSv1_2),

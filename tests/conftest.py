@@ -235,3 +235,25 @@ def leftovers(threads: set[threading.Thread]) -> list[str]:
         open_things = threadpool.pool.describe_open()
     others = set(threading.enumerate()) - threads
     return open_things + [thread.name for thread in others if thread.name not in POOL_THREADS]
+
+
+@pytest.fixture(autouse=True)
+def no_trust_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom the machine trusts does not reach the tests."""
+    for name in ('NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope='session')
+def authority() -> Any:
+    """A certificate authority of this test run."""
+    from tls_credentials import Authority
+    return Authority()
+
+
+@pytest.fixture
+def closes_https() -> Iterator[None]:
+    """Idle connections of `nodehttps.globalAgent` are closed at the end."""
+    yield
+    import nodehttps
+    nodehttps.globalAgent.destroy()
