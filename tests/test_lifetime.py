@@ -263,7 +263,10 @@ def callback():
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     say('parent')
+    over.set()
+over = Waiter()
 timers.setTimeout(callback, 1)
+over.wait()
 """,
     'in a detached callback': """
 def callback():
@@ -275,7 +278,10 @@ def callback():
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     say('parent')
+    over.set()
+over = Waiter()
 timers.setTimeout(callback, 1)
+over.wait()
 """,
     'in run, which goes on in both': """
 def main():
@@ -372,7 +378,7 @@ assert 'ssl' not in sys.modules and 'asyncio' not in sys.modules
 
 
 def test_new_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Since Python 3.12 that is so once the script is over.
+    # By Python 3.12.0 and 3.12.1 they are, once the script is over.
     script = """
 timers.setTimeout(lambda: None, 1)
 timers.sleep(20)

@@ -238,7 +238,10 @@ def test_a_callback_that_sleeps_does_not_delay_the_others() -> None:
 
 
 def test_a_callback_that_computes_does_not_delay_the_others_for_long() -> None:
-    assert delay_beside(lambda: compute(1), 250) < 250
+    began = time.monotonic()
+    delay = delay_beside(lambda: compute(1), 250)
+    slowness = max(1.0, (time.monotonic() - began) / 3)  # of a machine with other things to do
+    assert delay < 250 * slowness
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs schedstat')
