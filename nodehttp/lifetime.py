@@ -8,7 +8,7 @@ the first thing that is opened.
 A script that ends with an exception has ended, as in Node: what it left open is not waited for. `sys.exit` in
 a script (not in a callback) means in Python that the other threads are waited for, and so it does here.
 
-Python 3.12.0 and 3.12.1 start no thread once the script is over. The pool then goes on with the threads it has,
+Python 3.12.0 and 3.12.1 start no thread once the script is over. The pool then goes on with those it has,
 so that few callbacks can block at a time; `run` has no such limit.
 """
 
