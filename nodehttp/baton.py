@@ -388,15 +388,19 @@ class Pool(Loop):
             function: Function
             args: tuple[Any, ...]
             if strand.backlog:
-                _, (_, function, args) = strand.backlog[0]
+                ticks = (index for index, (is_tick, _) in enumerate(strand.backlog) if is_tick)
+                first = next(ticks, 0)
+                _, (_, function, args) = strand.backlog[first]
                 if function == self._resume:  # only the holder can give the baton away
                     break
-                del strand.backlog[0]
+                del strand.backlog[first]
                 self._deferred -= 1
-            elif watch is not None and self._waits_for_input(watch):
-                function, args = watch.read, ()
-            else:
+            elif watch is None or not self._waits_for_input(watch):
                 break
+            elif strand.backlog:  # from other threads meanwhile, and earlier than the input
+                continue
+            else:
+                function, args = watch.read, ()
             try:
                 function(*args)
             except BaseException as error:

@@ -102,7 +102,10 @@ class Echo:
             self._watch.want(True, False)
 
     def _on_readable(self) -> None:
-        data = self._server.recv(1000)
+        try:
+            data = self._server.recv(1000)
+        except BlockingIOError:  # it may be told twice
+            return
         if self._source is None:
             call_user(self._reply, data)
         else:

@@ -376,6 +376,46 @@ def test_ticks_of_a_detached_callback_come_before_the_events_behind_it(record: R
     assert record.wait_for('event')[1:] == ['end', 'tick', 'later tick', 'event']
 
 
+@pytest.mark.parametrize('threads', [2, 8, 128])
+def test_connections_with_blocking_callbacks_are_answered_in_order(threads: int) -> None:
+    shrink_pool()
+    configure(maxThreads=threads)
+    source = Source()
+    failures = queue.SimpleQueue[str]()
+
+    def converse(index: int) -> None:
+        witness = Witness()
+        strand = Strand()
+        seen: list[Any] = []
+
+        @witness
+        def answer(data: bytes) -> bytes:
+            seen.append(data)
+            with monitor:
+                next_tick(call_user, seen.append, 'tick', strand=strand)
+            time.sleep(0.006 if (index + len(seen)) % 4 == 0 else 0)
+            return data
+
+        echo = Echo(answer, strand, source)
+        try:
+            for number in range(20):
+                if echo.ask(b'%d' % number) != b'%d' % number:
+                    failures.put('wrong answer')
+        finally:
+            echo.close()
+        if witness.overlaps:
+            failures.put('overlap')
+        if seen[:39] != [part for number in range(20) for part in (b'%d' % number, 'tick')][:39]:
+            failures.put(f'order {seen}')
+
+    talkers = [threading.Thread(target=converse, args=(index,)) for index in range(8)]
+    for thread in talkers:
+        thread.start()
+    for thread in talkers:
+        thread.join(MUST_NOT_EXPIRE)
+    assert failures.qsize() == 0, failures.get()
+
+
 def test_strands_keep_their_order_under_load() -> None:
     strands = [Strand() for _ in range(8)]
     seen: list[list[int]] = [[] for _ in strands]
