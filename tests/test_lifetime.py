@@ -172,6 +172,9 @@ listen()
 atexit.register(say, 'at exit')
 def say_when_the_script_is_over():
     threading.main_thread().join()
+    # Nothing tells when it waits in the interpreter's end; a signal just before that would be noticed late,
+    # which is Python's affair.
+    time.sleep(0.2)
     say('ready')
 threading.Thread(target=say_when_the_script_is_over, daemon=True).start()
 """,
