@@ -347,6 +347,7 @@ class Handshake(Information):
     def _find_out_about_client(self, tls: ssl.SSLObject) -> None:
         """Server: who is it, and is he to be trusted?"""
         if not self._requests_certificate:
+            self._chain = []
             return
         verdict = getattr(tls, 'verdict', None)
         if self._rejects:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
-from functools import partial
 from typing import Any, Self
 
 from nodehttp import errors
@@ -163,6 +162,8 @@ class TLSSocket(Handshake):
     def _wire_closed(self, *_: Any) -> None:
         if self._state is OVER:
             return
+        if self._state is SECURE and self._peer_ended and self.writableFinished and not self.readableEnded:
+            return  # all has been said, but not all has been read
         if self._state is SECURE or self._state is IDLE:
             self._destroy_once()
         elif self._is_server:
@@ -364,14 +365,15 @@ class TLSSocket(Handshake):
                 self._tls.unwrap()
             except OSError:  # the peer's is still to come, or will not
                 pass
-            self._flush_outgoing()
         wire = self._wire
-        if wire.writable:
-            wire.end()
-        if wire.writableLength:
-            wire.once('finish', internal(partial(callback, None)))
+        if self._outgoing.pending and wire.writable:
+            self._unsent, self._write_callback = deque(), callback
+            if self._send_encrypted():
+                self._write_over(None)
         else:
             callback(None)
+        if wire.writable:
+            wire.end()
 
     # The end
 

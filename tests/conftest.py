@@ -247,8 +247,29 @@ def no_trust_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope='session')
 def authority() -> Any:
     """A certificate authority of this test run."""
-    from tls_credentials import Authority
+    from tls_tools import Authority
     return Authority()
+
+
+@pytest.fixture
+def tls_ends(authority: Any) -> Iterator[Any]:
+    """A maker of TLS servers and clients, closed at the end."""
+    from tls_tools import Ends
+    ends = Ends(authority, MUST_NOT_EXPIRE)
+    yield ends
+    ends.close()
+
+
+@pytest.fixture
+def serve(tls_ends: Any) -> Any:
+    """serve(listener=None, **options) -> tls.Server that listens."""
+    return tls_ends.serve
+
+
+@pytest.fixture
+def connect(tls_ends: Any) -> Any:
+    """connect(server or port, **options) -> TLSSocket that is connecting."""
+    return tls_ends.connect
 
 
 @pytest.fixture

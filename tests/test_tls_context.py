@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
-from tls_credentials import Authority, self_signed
+from tls_tools import Authority, self_signed
 
 import nodehttps
 from nodehttp import errors

@@ -1,0 +1,88 @@
+"""TLS sessions: resumed, and never a way around a check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import RawPeer, Recorder
+from tls_tools import (
+    Authority,
+    failed,
+    self_signed,
+    wait,
+    wait_closed,
+)
+
+from nodehttps import tls
+from nodehttps._session import Session
+
+Dial = Callable[..., RawPeer]
+
+
+# Sessions
+
+
+@pytest.mark.parametrize('version', ['TLSv1.2', 'TLSv1.3'])
+def test_sessions(serve: Any, connect: Any, authority: Authority, version: str, record: Recorder) -> None:
+    server = serve(lambda peer: peer.end('x'), maxVersion=version)
+    first = connect(server)
+    first.resume()
+    [session] = wait(first, 'session')
+    assert isinstance(session, bytes)
+    assert len(session) == 32
+    assert first.getSession() == session
+    certificate = first.getPeerCertificate()
+    wait_closed(first)
+
+    second = connect(server, session=session)
+    record.on(second, 'session')
+    wait(second, 'secureConnect')
+    assert second.isSessionReused()
+    assert second.authorized
+    assert second.getPeerCertificate() == certificate
+    second.resume()
+    wait_closed(second)
+    assert second.isSessionReused()
+    # Whom the name has to match is looked at again.
+    error = failed(connect(server, session=session, servername='other.test'))
+    assert error.code == 'ERR_TLS_CERT_ALTNAME_INVALID'
+    # A session of other rules is of no use, and does no harm.
+    for options in ({'ca': [authority.pem, Authority().pem]}, {'rejectUnauthorized': False}):
+        third = connect(server, session=session, **options)
+        wait(third, 'secureConnect')
+        assert not third.isSessionReused()
+
+
+def test_sessions_of_untrusted_servers_stay_untrusted(serve: Any, connect: Any) -> None:
+    server = serve(lambda peer: peer.end('x'), **self_signed())
+    first = connect(server, rejectUnauthorized=False)
+    first.resume()
+    [session] = wait(first, 'session')
+    second = connect(server, rejectUnauthorized=False, session=session)
+    wait(second, 'secureConnect')
+    assert (second.isSessionReused(), second.authorized, second.authorizationError) == (
+        True,
+        False,
+        'DEPTH_ZERO_SELF_SIGNED_CERT',
+    )
+    assert failed(connect(server, session=session)).code == 'DEPTH_ZERO_SELF_SIGNED_CERT'
+
+
+def test_sessions_as_bytes_are_refused() -> None:
+    with pytest.raises(TypeError, match=r'must be what getSession\(\) returned in this process'):
+        tls.connect(port=1, session=b'x' * 32)
+    with pytest.raises(TypeError, match=r'"options.session" property must be an instance of Buffer'):
+        tls.connect(port=1, session='x')
+    assert Session.__mro__[1] is bytes
+    client = tls.TLSSocket()
+    for bad in (b'x', 5):
+        with pytest.raises(TypeError):
+            client.setSession(bad)
+    client.setSession(None)
+    client.setServername('x.test')
+    assert client.servername == 'x.test'
+    with pytest.raises(TypeError, match='"name" argument'):
+        client.setServername(5)  # type: ignore[arg-type]
+    client.destroy()

@@ -1,0 +1,169 @@
+"""What the tests of TLS share: certificates, made when they run, and both ends of a connection."""
+
+from __future__ import annotations
+
+import datetime
+import queue
+import socket
+import ssl
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import trustme
+
+from nodehttp import events, threadpool
+from nodehttps import tls
+
+LOCAL = ('localhost', '127.0.0.1', '::1')
+
+
+class Authority:
+    """A certificate authority. `pem` is its certificate; credentials are options of createSecureContext."""
+
+    def __init__(self, parent: Authority | None = None) -> None:
+        self._ca = trustme.CA() if parent is None else parent._ca.create_child_ca()
+        self.pem = self._ca.cert_pem.bytes()
+
+    @cache  # noqa: B019 -- as long as the tests run
+    def issue(self, *names: str, **options: Any) -> dict[str, bytes]:
+        """Return key and cert for `names`, with the chain up to below the authority that is trusted."""
+        issued = self._ca.issue_cert(*(names or LOCAL), **options)
+        return {
+            'key': issued.private_key_pem.bytes(),
+            'cert': b''.join(pem.bytes() for pem in issued.cert_chain_pems),
+        }
+
+    def issue_rsa(self, *names: str) -> dict[str, bytes]:
+        """As `issue`, with a key of RSA."""
+        return self.issue(*names, key_type=trustme.KeyType.RSA)
+
+    def issue_expired(self) -> dict[str, bytes]:
+        """As `issue`; it was valid in 2020."""
+        return self.issue(not_before=datetime.datetime(2020, 1, 1), not_after=datetime.datetime(2021, 1, 1))
+
+    def issue_future(self) -> dict[str, bytes]:
+        """As `issue`; it will be valid in 2990."""
+        return self.issue(not_before=datetime.datetime(2990, 1, 1), not_after=datetime.datetime(2991, 1, 1))
+
+    def child(self) -> Authority:
+        """Return an authority below this one."""
+        return Authority(self)
+
+    def client_context(self, **options: Any) -> ssl.SSLContext:
+        """Return a context of Python's own for a client that trusts the authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=self.pem.decode())
+        for name, value in options.items():
+            setattr(context, name, value)
+        return context
+
+
+def self_signed(name: str = 'localhost') -> dict[str, bytes]:
+    """Return key and cert of one who trusts himself only."""
+    from nodehttps.__main__ import self_signed as make
+
+    key, cert = make([name, '127.0.0.1'])
+    return {'key': key, 'cert': cert}
+
+
+class Ends:
+    """Makes servers and clients, and closes them."""
+
+    def __init__(self, authority: Authority, timeout: float) -> None:
+        self.authority, self.timeout = authority, timeout
+        self.servers: list[tls.Server] = []
+        self.clients: list[tls.TLSSocket] = []
+
+    def serve(self, listener: Any = None, **options: Any) -> tls.Server:
+        """Return a listening server; with a certificate of the authority, if the options bring none."""
+        if 'cert' not in options:
+            options = {**self.authority.issue(), **options}
+        server = tls.createServer(options, listener).listen(0)
+        # A client that leaves without having read everything resets the connection.
+        server.on('secureConnection', lambda peer: peer.on('error', lambda error: None))
+        self.servers.append(server)
+        events.once(server, 'listening', self.timeout)
+        return server
+
+    def connect(self, target: Any, **options: Any) -> tls.TLSSocket:
+        """Return a client of a server, or port, that trusts the authority."""
+        port = target if isinstance(target, int) else target.address().port
+        client = tls.connect({'port': port, 'host': 'localhost', 'ca': self.authority.pem, **options})
+        self.clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Destroy what is open."""
+        for server in self.servers:
+            server.close()
+            with threadpool.monitor:
+                open_sockets = list(server._sockets)
+            for one in open_sockets:
+                one.destroy()
+        for client in self.clients:
+            client.on('error', lambda error: None)
+            client.destroy()
+
+
+def wait_unless(done: Callable[[], bool], emitter: Any, name: str, timeout: float = 10) -> None:
+    """Wait for an event, unless what it tells is so already."""
+    waiter = threadpool.Waiter()
+    with threadpool.monitor:
+        if done():
+            return
+        emitter.once(name, waiter.set)
+    waiter.wait(timeout)
+
+
+def wait_secure(client: tls.TLSSocket) -> None:
+    """Wait until the handshake is over."""
+    wait_unless(lambda: not client.secureConnecting, client, 'secureConnect')
+
+
+def wait_closed(one: Any) -> None:
+    """Wait until a socket is closed."""
+    wait_unless(lambda: bool(one.closed), one, 'close')
+
+
+def python_client(
+    authority: Authority, server: Any, name: str = 'localhost', **options: Any
+) -> ssl.SSLSocket:
+    """Return a connection made by Python's own ssl."""
+    plain = socket.create_connection(('127.0.0.1', server.address().port), 10)
+    try:
+        return authority.client_context(**options).wrap_socket(plain, server_hostname=name)
+    except BaseException:
+        plain.close()
+        raise
+
+
+class Caught:
+    """The arguments of an event, from now on, to be waited for one after the other."""
+
+    def __init__(self, emitter: Any, name: str) -> None:
+        self._queue: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        emitter.on(name, lambda *args: self._queue.put(args))
+
+    def next(self) -> Any:
+        """Return the first argument of the next one."""
+        threadpool.pool.end_holds_of_caller()
+        return self._queue.get(timeout=10)[0]
+
+
+def wait(emitter: Any, name: str) -> list[Any]:
+    """Wait for an event."""
+    return events.once(emitter, name, timeout=10)
+
+
+def echo(peer: tls.TLSSocket) -> None:
+    """Send back what comes, as long as it comes."""
+    peer.pipe(peer)
+
+
+def failed(client: tls.TLSSocket) -> Any:
+    """Wait for the error of a connection, and its end."""
+    [error] = wait(client, 'error')
+    wait_closed(client)
+    assert client.destroyed
+    return error
