@@ -8,7 +8,9 @@ what is missing is skipped, visibly.
 
     servers/, clients/   the programs, as a user of each library would write them
     peers.py             which there are, how they are started, what they must not be asked for
-    workloads.py         what is measured
+    loads.py             what servers are loaded with
+    workloads.py, idle.py, growth.py, imports.py    what is measured
     process.py, wrk.py, probe.py, clients/loop.py   how
-    report.py            the tables
+    check.py             whether the answers are right
+    report.py, readme.py the tables: on the terminal, and in README.rst (`--table`)
 """

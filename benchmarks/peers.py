@@ -27,14 +27,14 @@ class Peer:
     needs: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     threaded: bool = False  # takes the number of its threads as its first argument
-    holds_idle: bool = True  # can hold thousands of idle connections
+    unfit: tuple[str, ...] = ()  # workloads that are no fair question to it
 
 
 SERVERS = (
     Peer(OURS, 'servers/ours.py', (OURS,)),
     Peer(NODE, 'servers/node.js', (NODE,)),
-    # A thread for each connection; thousands of them are no fair question to it.
-    Peer('ThreadingHTTPServer', 'servers/threading_server.py', holds_idle=False),
+    # A thread for each connection, and nothing in it that reads or writes chunks.
+    Peer('ThreadingHTTPServer', 'servers/threading_server.py', unfit=('idle-10000', 'chunked-64')),
     Peer('cheroot', 'servers/cheroot_server.py', ('cheroot',), threaded=True),
     Peer('waitress', 'servers/waitress_server.py', ('waitress',), threaded=True),
     Peer('gunicorn gthread', 'servers/gunicorn_server.py', ('gunicorn',), threaded=True),
@@ -50,6 +50,7 @@ CLIENTS = (
     Peer('urllib3', 'clients/urllib3_client.py', ('urllib3',)),
     Peer('requests', 'clients/requests_client.py', ('requests',)),
     Peer('httpx', 'clients/httpx_client.py', ('httpx',)),
+    Peer('aiohttp', 'clients/aiohttp_client.py', ('aiohttp',)),
 )
 
 

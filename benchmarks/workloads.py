@@ -1,112 +1,54 @@
-"""What is measured: loads of `wrk` on the servers, the cost of idle connections, and the clients."""
+"""What is measured: loads of `wrk` on the servers, and the clients. What is of another kind has a module of
+its own: `idle.py`, `growth.py`, `imports.py`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
-from benchmarks import report, wrk
+from benchmarks import report
 from benchmarks.check import check
-from benchmarks.idle import measure_idle
+from benchmarks.loads import LOADS, Load
 from benchmarks.peers import CLIENTS, NODE, OURS, SERVERS, Peer, missing, version
 from benchmarks.probe import Probe
-from benchmarks.process import Failed, Server, percentile, run_client
+from benchmarks.process import Failed, Server, load_server, percentile, run_client
+from benchmarks.report import FIGURES, Summary
 from benchmarks.wrk import Result
 
 WARM_UP = 1  # s
 IDEAL_OF_SLEEP = 100  # requests/s of one connection whose handler sleeps 10 ms
 
+CLIENT_LOADS = {'clients-1': ('one after another', 1), 'clients-16': ('16 at a time', 16)}
+
 
 @dataclass
 class Settings:
-    """What the command line says."""
+    """What the command line says; and `summary`, where the results go that the README shows."""
 
     wrk: str | None
     seconds: int
     rounds: int
     selected: Callable[[str], bool]  # is the peer of this name to be measured?
+    summary: Summary = field(default_factory=Summary)
 
+    def chosen(self, name: str, peers: tuple[Peer, ...]) -> list[Peer]:
+        """Those that are to be measured with a workload and can be; says so of those that cannot."""
+        fit = []
+        for peer in peers:
+            if self.selected(peer.name):
+                reason = f'{name} is not made for it' if name in peer.unfit else missing(peer)
+                if reason:
+                    print(f'  {peer.name} skipped: {reason}')
+                else:
+                    fit.append(peer)
+                    self.summary.versions[peer.name] = version(peer)
+        return fit
 
-@dataclass(frozen=True)
-class Load:
-    """A load on a server. `threads` is the size of a peer's pool where its default is not its best."""
-
-    name: str
-    title: str
-    path: str
-    connections: int
-    body: int = 0  # bytes
-    threads: int | None = None
-    sleeps: bool = False
-
-
-LOADS = (
-    Load('hello-1', 'a short answer, 1 connection', '/hello', 1),
-    Load('hello-64', 'a short answer, 64 connections', '/hello', 64),
-    Load('hello-256', 'a short answer, 256 connections', '/hello', 256),
-    Load('echo-64', 'POST of 1 KiB, sent back, 64 connections', '/echo', 64, body=1024),
-    Load('download-8', 'download of 1 MiB, 8 connections', '/download', 8),
-    # A thread for each sleeper, and some for the prompt requests beside them.
-    Load('sleep-64', 'a handler that sleeps 10 ms, 64 connections', '/sleep', 64, threads=72, sleeps=True),
-)
-IDLE = 'idle-5000'
-CLIENT_LOADS = {'clients-1': 1, 'clients-16': 16}
-
-ALL = (*(load.name for load in LOADS), IDLE, *CLIENT_LOADS)
-SHORT = ('hello-64', 'echo-64', 'sleep-64', 'clients-1')
-
-
-def run(name: str, settings: Settings) -> None:
-    """Measure one workload and print its table."""
-    if name in CLIENT_LOADS:
-        run_clients(CLIENT_LOADS[name], settings)
-    elif settings.wrk is None:
-        print(f'{name}: skipped, because there is no wrk\n')
-    elif name == IDLE:
-        print('5,000 idle keep-alive connections; a short answer over 16 others, without and with them')
-        measure_idle(settings.wrk, settings.seconds, chosen(SERVERS, settings))
-    else:
-        run_load(next(load for load in LOADS if load.name == name), settings, settings.wrk)
-
-
-def chosen(peers: tuple[Peer, ...], settings: Settings) -> list[Peer]:
-    """Those that are to be measured and can be; says so of those that cannot."""
-    wanted = [peer for peer in peers if settings.selected(peer.name)]
-    for peer in wanted:
-        if reason := missing(peer):
-            print(f'  {peer.name} skipped: {reason}')
-    return [peer for peer in wanted if not missing(peer)]
-
-
-def run_load(load: Load, settings: Settings, wrk_path: str) -> None:
-    """All servers are there at once; they are loaded in turns, round by round."""
-    print_title(load.title, settings)
-    results: report.Results = {}
-    prompt: dict[str, list[float]] = {}  # p99 of the requests beside the sleeping ones
-    with contextlib.ExitStack() as stack:
-        servers = {}
-        for peer in chosen(SERVERS, settings):
-            with reporting(peer):
-                server = stack.enter_context(Server(peer, load.threads))
-                check(server, load.path, load.body)
-                servers[peer] = server
-        for server in servers.values():
-            wrk.run(wrk_path, server.url(load.path), load.connections, WARM_UP, load.body)
-        for _ in range(settings.rounds):
-            for peer, server in servers.items():
-                with Probe(server.port) if load.sleeps else contextlib.nullcontext() as probe:
-                    result = wrk.run(
-                        wrk_path, server.url(load.path), load.connections, settings.seconds, load.body)
-                results.setdefault(peer.name, []).append(result)
-                if probe:
-                    prompt.setdefault(peer.name, []).append(percentile(probe.latencies, 99))
-    print_load(load, list(servers), results, prompt)
-
-
-def print_title(title: str, settings: Settings) -> None:
-    print(f'{title} ({settings.rounds} rounds of {settings.seconds} s)', flush=True)
+    def print_title(self, title: str) -> None:
+        print(f'{title} ({self.rounds} rounds of {self.seconds} s)', flush=True)
 
 
 @contextlib.contextmanager
@@ -118,10 +60,35 @@ def reporting(peer: Peer) -> Iterator[None]:
         print(f'  {peer.name} left out: {failure}')
 
 
+def run_load(load: Load, settings: Settings, wrk_path: str) -> None:
+    """All servers are there at once; they are loaded in turns, round by round."""
+    settings.print_title(load.title)
+    results: report.Results = {}
+    prompt: dict[str, list[float]] = {}  # p99 of the requests beside the sleeping ones
+    with contextlib.ExitStack() as stack:
+        servers = {}
+        for peer in settings.chosen(load.name, SERVERS):
+            with reporting(peer):
+                server = stack.enter_context(Server(peer, load.threads))
+                check(server, load)
+                servers[peer] = server
+        for server in servers.values():
+            load_server(wrk_path, server, load, WARM_UP)
+        for _ in range(settings.rounds):
+            for peer, server in servers.items():
+                with Probe(server.port) if load.sleeps else contextlib.nullcontext() as probe:
+                    result = load_server(wrk_path, server, load, settings.seconds)
+                results.setdefault(peer.name, []).append(result)
+                if probe:
+                    prompt.setdefault(peer.name, []).append(percentile(probe.latencies, 99))
+    print_load(load, list(servers), results, prompt)
+    summarize_load(load, results, settings.summary)
+
+
 def print_load(
     load: Load, peers: list[Peer], results: report.Results, prompt: dict[str, list[float]],
 ) -> None:
-    headings = ['server', 'requests/s', 'spread', 'p99 ms']
+    headings = ['server', *FIGURES]
     if load.sleeps:
         headings += ['of ideal', 'prompt p99 ms']
     ours = [OURS] if OURS in results else []
@@ -131,24 +98,38 @@ def print_load(
         measured = results[peer.name]
         row = [peer.name, *report.figures(measured)]
         if load.sleeps:
-            ideal = load.connections * IDEAL_OF_SLEEP
-            row += [f'{median(result.rate for result in measured) / ideal:.0%}',
-                    report.milliseconds(median(prompt[peer.name]))]
-        rows.append([*row, *ratios(ours, measured, results), version(peer) + report.failures(measured)])
+            row += [of_ideal(load, measured), report.milliseconds(median(prompt[peer.name]))]
+        row += [report.ratio(results[name], measured) for name in ours]
+        rows.append([*row, version(peer) + report.failures(measured)])
     report.print_table([*headings, 'version'], rows)
 
 
-def ratios(ours: list[str], measured: list[Result], results: report.Results) -> list[str]:
-    return [report.ratio(results[name], measured) for name in ours]
+def of_ideal(load: Load, measured: list[Result]) -> str:
+    return f'{median(result.rate for result in measured) / load.connections / IDEAL_OF_SLEEP:.0%}'
 
 
-def run_clients(concurrency: int, settings: Settings) -> None:
+def summarize_load(load: Load, results: report.Results, summary: Summary) -> None:
+    if OURS not in results:
+        return
+    remark = f' ({of_ideal(load, results[OURS])} of the ideal)' if load.sleeps else ''
+    others = [name for name in results if name != OURS]
+    summary.servers.append(report.line(load.title, OURS, results, others, remark))
+    if load.tail:
+        tails = {name: report.milliseconds(median(result.p99 for result in measured))
+                 for name, measured in results.items()}
+        shown = '; '.join(f'{name} {tail}' for name, tail in tails.items() if name != OURS)
+        summary.remarks.append(
+            f'99 % of the answers, {load.title}, came within {tails[OURS]} ms ({shown}).')
+
+
+def run_clients(name: str, settings: Settings) -> None:
     """The clients in turns, against Node's server if there is one, because it is the fastest; else ours."""
-    print_title(f'clients, {concurrency} at a time', settings)
-    fixed = [peer for peer in SERVERS if peer.name in (NODE, OURS) and not missing(peer)]
+    title, concurrency = CLIENT_LOADS[name]
+    settings.print_title(f'clients, {title}')
+    servers = [peer for peer in SERVERS if peer.name in (NODE, OURS) and not missing(peer)]
     results: report.Results = {}
-    clients = chosen(CLIENTS, settings)
-    with Server(max(fixed, key=lambda peer: peer.name == NODE)) as server:
+    clients = settings.chosen(name, CLIENTS)
+    with Server(max(servers, key=lambda peer: peer.name == NODE)) as server:
         for _ in range(settings.rounds):
             for client in clients:
                 with reporting(client):
@@ -156,7 +137,15 @@ def run_clients(concurrency: int, settings: Settings) -> None:
                     results.setdefault(client.name, []).append(result)
     measured = [client for client in clients if client.name in results]
     ours = [client.name for client in measured if client.name.startswith(OURS)]
-    headings = ['client', 'requests/s', 'spread', 'p99 ms', *(f'{name} / it' for name in ours), 'version']
-    report.print_table(headings, [
-        [client.name, *report.figures(results[client.name]), *ratios(ours, results[client.name], results),
-         version(client)] for client in measured])
+    report.print_table(['client', *FIGURES, *(f'{name} / it' for name in ours), 'version'], [
+        [client.name, *report.figures(results[client.name]),
+         *(report.ratio(results[name], results[client.name]) for name in ours), version(client)]
+        for client in measured])
+    for name in ours:
+        style = name.removeprefix(OURS).strip()
+        others = [other for other in results if other not in ours]
+        settings.summary.clients.append(report.line(f'{title}, {style}', name, results, others))
+
+
+def run_named_load(name: str, settings: Settings, wrk_path: str) -> None:
+    run_load(next(load for load in LOADS if load.name == name), settings, wrk_path)

@@ -6,8 +6,11 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.loads import Load
 
 SCRIPT = Path(__file__).with_name('wrk.lua')
 
@@ -19,7 +22,9 @@ class Result:
     rate: float  # requests/s
     p50: float
     p99: float
+    requests: int
     failed: int = 0  # answers other than 2xx and 3xx, broken connections, requests without an answer
+    processor: float | None = None  # time of it that each request took, where that is known
 
 
 def find() -> str | None:
@@ -34,14 +39,17 @@ def version(path: str) -> str:
     return match.group() if match else 'wrk'
 
 
-def run(path: str, url: str, connections: int, seconds: int, body: int = 0) -> Result:
-    """Load `url` over so many connections, each asking again as soon as it is answered.
+def run(path: str, port: int, load: Load, seconds: int) -> Result:
+    """Load the server on `port`.
 
     One thread is enough: it outruns every server here, and the processors are for these.
     """
-    output = subprocess.check_output(
-        [path, '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '10s', '-s', str(SCRIPT), url, '--',
-         str(body)], text=True)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(load.packet())
+        file.flush()
+        output = subprocess.check_output(
+            [path, '-t1', f'-c{load.connections}', f'-d{seconds}s', '--timeout', '10s', '-s', str(SCRIPT),
+             f'http://127.0.0.1:{port}/', '--', file.name], text=True)
     counts = json.loads(output.splitlines()[-1])
-    return Result(counts['requests'] / counts['seconds'], counts['p50'], counts['p99'],
+    return Result(counts['requests'] / counts['seconds'], counts['p50'], counts['p99'], counts['requests'],
                   counts['failed'] + counts['timeouts'])

@@ -1,5 +1,5 @@
-"""What the blocking clients share: N threads, each asking over and over; and the line that every client
-prints.
+"""What the blocking clients share: N threads, each asking over and over, or for one at a time the main thread
+itself; and the line that every client prints.
 
 A client is started with three arguments: the port of the server, how many requests at a time, for how many
 seconds.
@@ -22,27 +22,34 @@ Ask = Callable[[], bytes]
 
 
 class Clock:
-    """Counts the answers that were asked for after the warm-up and came before the end."""
+    """Counts the answers to what was asked after the warm-up, until the end and one at least, and the
+    processor time of the program from the first to the last of them."""
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
         self.start = time.perf_counter() + WARM_UP
         self.end = self.start + seconds
         self.latencies: list[float] = []  # s
+        self._last = 0.0
+        self._processor_before = 0.0
 
     def running(self) -> bool:
-        return time.perf_counter() < self.end
+        return time.perf_counter() < self.end or not self.latencies
 
     def answered(self, asked: float, body: bytes) -> None:
         """`asked` is the time.perf_counter() of the request. A wrong answer ends the program."""
         if body != HELLO:
             raise SystemExit(f'wrong answer: {body!r}')
         now = time.perf_counter()
-        if asked >= self.start and now <= self.end:
+        if asked >= self.start:
+            if not self.latencies:
+                self._processor_before = time.process_time()
             self.latencies.append(now - asked)
+            self._last = now
 
     def report(self) -> None:
-        print(json.dumps({'seconds': self.seconds, 'latencies': self.latencies}))
+        processor = time.process_time() - self._processor_before
+        seconds = self._last - self.start
+        print(json.dumps({'seconds': seconds, 'processor': processor, 'latencies': self.latencies}))
 
 
 def arguments() -> tuple[int, int, float]:
@@ -55,9 +62,10 @@ def run(make: Callable[[int], Ask]) -> None:
     """Measure `make(port)()` in each of the threads; a call is one request and returns the body."""
     port, concurrency, seconds = arguments()
     clock = Clock(seconds)
-    threads = [threading.Thread(target=_ask, args=(clock, make(port))) for _ in range(concurrency)]
+    threads = [threading.Thread(target=_ask, args=(clock, make(port))) for _ in range(concurrency - 1)]
     for thread in threads:
         thread.start()
+    _ask(clock, make(port))
     for thread in threads:
         thread.join()
     clock.report()

@@ -9,13 +9,18 @@ const end = start + seconds * 1000;
 const latencies = [];
 const agent = new http.Agent({ keepAlive: true, maxSockets: concurrency });
 let open = concurrency;
+let last = 0;
+let processorBefore;
 
 function ask() {
   const asked = performance.now();
-  if (asked >= end) {
+  if (asked >= end && latencies.length > 0) {
     if (--open === 0) {
       agent.destroy();
-      console.log(JSON.stringify({ seconds, latencies }));
+      const { user, system } = process.cpuUsage(processorBefore);
+      console.log(JSON.stringify({
+        seconds: (last - start) / 1000, processor: (user + system) / 1e6, latencies,
+      }));
     }
     return;
   }
@@ -25,7 +30,11 @@ function ask() {
     res.on('end', () => {
       if (Buffer.concat(chunks).toString() !== 'Hello, World!\n') throw new Error('wrong answer');
       const now = performance.now();
-      if (asked >= start && now <= end) latencies.push((now - asked) / 1000);
+      if (asked >= start) {
+        processorBefore ??= process.cpuUsage();
+        latencies.push((now - asked) / 1000);
+        last = now;
+      }
       ask();
     });
   });

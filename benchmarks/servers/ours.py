@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 
 import nodehttp as http
-from benchmarks.servers.content import BACKLOG, DOWNLOAD, HELLO, KEEP_ALIVE, SLEEP, listening
+from benchmarks.servers.content import (
+    BACKLOG,
+    DOWNLOAD,
+    EXTRA_HEADERS,
+    HELLO,
+    KEEP_ALIVE,
+    SLEEP,
+    listening,
+)
 
 
 def send(res: http.ServerResponse, body: bytes) -> None:
@@ -13,10 +21,35 @@ def send(res: http.ServerResponse, body: bytes) -> None:
     res.end(body)
 
 
+def browser(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    res.setHeader('Content-Type', 'text/plain')
+    res.setHeader('Content-Length', len(HELLO))
+    for name, value in EXTRA_HEADERS.items():
+        res.setHeader(name, value)
+    res.end(HELLO)
+
+
 def echo(req: http.IncomingMessage, res: http.ServerResponse) -> None:
     chunks: list[bytes] = []
     req.on('data', chunks.append)
     req.on('end', lambda: send(res, b''.join(chunks)))
+
+
+def stream(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    res.writeHead(200, {'Content-Type': 'text/plain'})
+    req.on('data', lambda chunk: res.write(chunk))
+    req.on('end', lambda: res.end())
+
+
+def count(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    total = 0
+
+    @req.on('data')
+    def _(chunk: bytes) -> None:
+        nonlocal total
+        total += len(chunk)
+
+    req.on('end', lambda: send(res, b'%d' % total))
 
 
 def sleep(req: http.IncomingMessage, res: http.ServerResponse) -> None:
@@ -27,8 +60,14 @@ def sleep(req: http.IncomingMessage, res: http.ServerResponse) -> None:
 def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
     if req.url == '/hello':
         send(res, HELLO)
+    elif req.url == '/browser':
+        browser(req, res)
     elif req.url == '/echo':
         echo(req, res)
+    elif req.url == '/stream':
+        stream(req, res)
+    elif req.url == '/count':
+        count(req, res)
     elif req.url == '/download':
         send(res, DOWNLOAD)
     elif req.url == '/sleep':
