@@ -7,7 +7,6 @@ literal is never resolved.
 from __future__ import annotations
 
 import itertools
-import math
 import re
 import socket
 from collections.abc import Iterable
@@ -15,14 +14,13 @@ from typing import Any
 
 from nodehttp import errors, hostname
 from nodehttp.record import Record
+from nodehttp.strings import to_number
 
 # What dns.lookup takes as `hints`: the flags of getaddrinfo.
 HINTS = int(socket.AI_ADDRCONFIG | getattr(socket, 'AI_V4MAPPED', 0) | getattr(socket, 'AI_ALL', 0))
 FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
 _ZONE = re.compile('[0-9a-zA-Z.:-]+')
-_NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
-_PREFIXED = re.compile(r'0([xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)')
 
 Address = tuple[str, int]  # IP literal and family, 4 or 6
 
@@ -54,20 +52,6 @@ def _is_numeric(family: int, text: str) -> bool:
     except (OSError, ValueError):  # ValueError: not ASCII, or a NUL
         return False
     return True
-
-
-def to_number(value: Any) -> float:
-    """Return what JavaScript's Number() makes of a number or a str; NaN if that is no number."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    if not isinstance(value, str):
-        return math.nan
-    text = value.strip()
-    if not text:
-        return 0
-    if _PREFIXED.fullmatch(text):
-        return int(text, 0)
-    return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
 def port_number(value: Any, name: str) -> int:

@@ -76,6 +76,7 @@ class ServerConnection:
     _held = 0  # why the socket is not read
     _queued = 0  # bytes of responses that wait for their turn
     _count = 0  # requests so far, counted under maxRequestsPerSocket only
+    _is_broken = False  # the server's user was told of an error
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
     _deliverer = 0  # the thread that is in `_advance`
     _flushed: ServerResponse | None = None  # to be dealt with at the end of that
@@ -97,7 +98,7 @@ class ServerConnection:
         self._listeners = {
             'end': internal(self._ended),
             'close': internal(self._closed),
-            'error': internal(self._failed),
+            'error': internal(self._broken),
             'drain': internal(self._drained),
             'timeout': internal(self._timed_out),
         }
@@ -335,6 +336,10 @@ class ServerConnection:
     def _emit_request(self, request: IncomingMessage, response: ServerResponse) -> None:
         """Tell the server's user about a request, unless the rules answer it."""
         server = self.server
+        if server._optimizes_empty:
+            names = [*map(str.lower, request.rawHeaders[::2])]
+            if 'content-length' not in names and 'transfer-encoding' not in names:
+                request._end_unread()
         if request.httpVersionMinor == 1 and request.httpVersionMajor == 1:
             names = [*map(str.lower, request.rawHeaders[::2])]
             if server.requireHostHeader and 'host' not in names:
@@ -344,8 +349,6 @@ class ServerConnection:
                 return
             if 'expect' in names and self._expects(request, response):
                 return
-            if server._optimizes_empty and 'content-length' not in names and 'transfer-encoding' not in names:
-                request._end_unread()
         self._emit('request', request, response)
 
     def _emit(self, name: str, request: IncomingMessage, response: ServerResponse) -> None:
@@ -416,7 +419,7 @@ class ServerConnection:
         32 for a short answer.
         """
         socket = self.socket
-        return (self._deliverer == get_ident() and not pool.ticks
+        return (self._deliverer == get_ident() and not pool.ticks and not socket.writableCorked
                 and socket._httpMessage is response and bool(socket.writable))
 
     def response_sent(self, response: ServerResponse) -> None:
@@ -488,11 +491,18 @@ class ServerConnection:
         self._failed(errors.node_error('ERR_HTTP_REQUEST_TIMEOUT'))
 
     def _failed(self, error: BaseException) -> None:
-        """The client did something wrong, or its connection is broken."""
+        """The client did something wrong."""
         if self.state is REFUSED or self.state is CLOSED:
             return
         self._enter(REFUSED)
         self._parser = None
+        self._broken(error)
+
+    def _broken(self, error: BaseException) -> None:
+        """There was an error, the socket's or one of ours. What was received before is delivered yet."""
+        if self._is_broken or self.state is CLOSED:
+            return
+        self._is_broken = True
         self.server._receiving.pop(self, None)
         socket = self.socket
         if self.server._fire('clientError', error, socket):

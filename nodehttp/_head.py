@@ -17,7 +17,7 @@ from nodehttp import errors
 from nodehttp._stream import Stream
 from nodehttp.common import has_chunked, has_close, http_date, validateHeaderName, validateHeaderValue
 from nodehttp.record import Record
-from nodehttp.strings import to_string
+from nodehttp.strings import to_number, to_string
 from nodehttp.threadpool import monitor
 
 Headers = Mapping[str, Any] | list[Any] | tuple[Any, ...] | None
@@ -122,7 +122,7 @@ class OutgoingHead(Stream):
     _trailer = ''
     _has_body = True  # may there be one?
     _last = False  # does the connection end with this message?
-    _content_length: int | None = None
+    _content_length: float | None = None  # NaN: the header is no number
     _removed_connection = False  # the user took an automatic header away
     _removed_content_length = False
     _removed_transfer_encoding = False
@@ -310,7 +310,7 @@ class OutgoingHead(Stream):
                 self.chunkedEncoding = True
         elif kind == CONTENT_LENGTH:
             self._removed_content_length = False
-            self._content_length = _number(value)
+            self._content_length = value if type(value) is int else to_number(to_string(value))
         elif kind == KEEP_ALIVE:
             self._default_keep_alive = False
 
@@ -358,11 +358,3 @@ def _name_to_look_up(name: Any) -> str:
     if not isinstance(name, str):
         raise errors.invalid_arg_type('name', 'of type string', name)
     return name.lower()
-
-
-def _number(value: Any) -> int | None:
-    """Return a Content-Length as a number, None if it is none."""
-    try:
-        return int(to_string(value))
-    except ValueError:
-        return None

@@ -9,10 +9,11 @@ from math import inf
 from typing import Any
 
 from nodehttp import errors, threadpool
-from nodehttp._addresses import FAMILIES, HINTS, isIP, port_number, to_number
+from nodehttp._addresses import FAMILIES, HINTS, isIP, port_number
 from nodehttp._handles import BACKLOG, adopted_handle
 from nodehttp._stream import Function, merged
 from nodehttp.events import EventEmitter
+from nodehttp.strings import to_number
 
 Listener = Function | None
 

@@ -136,10 +136,7 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return 'NaN' if value != value else 'Infinity' if value > 0 else '-Infinity'
-        if value.is_integer() and abs(value) < 1e21:
-            return str(int(value))
+        return show_number(value)
     if isinstance(value, (list, tuple)):
         return f"[ {', '.join(map(show, value))} ]" if value else '[]'
     if isinstance(value, dict):
@@ -148,6 +145,28 @@ def show(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return f"<Buffer {value[:50].hex(' ')}>"
     return str(value) if isinstance(value, NodeError) else repr(value)
+
+
+def show_number(value: float) -> str:
+    """Return a number as JavaScript writes it: 5, 0.000001, 1e-7, 1e+21, NaN."""
+    if not math.isfinite(value):
+        return 'NaN' if value != value else 'Infinity' if value > 0 else '-Infinity'
+    if value == 0:
+        return '0'
+    sign = '-' if value < 0 else ''
+    mantissa, _, exponent = repr(abs(value)).partition('e')
+    before, _, behind = mantissa.partition('.')
+    digits = (before + behind).lstrip('0')
+    # How many digits stand before the point.
+    point = len(before) + int(exponent or 0) - (len(before + behind) - len(digits))
+    text = digits.rstrip('0')
+    if -6 < point <= 0:
+        return f'{sign}0.{"0" * -point}{text}'
+    if 0 < point <= 21:
+        whole, fraction = text[:point].ljust(point, '0'), text[point:]
+        return f'{sign}{whole}.{fraction}' if fraction else f'{sign}{whole}'
+    mantissa = f'{text[0]}.{text[1:]}' if len(text) > 1 else text
+    return f'{sign}{mantissa}e{point - 1:+}'
 
 
 def _show_key(key: Any) -> str:

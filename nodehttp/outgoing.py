@@ -246,12 +246,17 @@ class OutgoingMessage(OutgoingHead):
         total = self._bytes_written + size
         if self._is_length_strict() and (
                 total != self._content_length if is_end else total > (self._content_length or 0)):
-            raise errors.node_error('ERR_HTTP_CONTENT_LENGTH_MISMATCH', total, self._content_length)
+            self._refuse_length(total)
         self._bytes_written = total
+
+    def _refuse_length(self, size: int) -> None:
+        shown = errors.show(self._content_length)
+        raise errors.node_error('ERR_HTTP_CONTENT_LENGTH_MISMATCH', size, shown)
 
     def _is_length_strict(self) -> bool:
         return (self.strictContentLength and self._content_length is not None and self._has_body
-                and not self._removed_content_length and not self.chunkedEncoding)
+                and not self._removed_content_length and not self.chunkedEncoding
+                and 'transfer-encoding' not in (self._headers or ()))
 
     def end(self, chunk: Any = None, encoding: Any = None, callback: Callback | None = None) -> Self:
         """Send `chunk`, if any, and finish the message. Returns the message; never waits.
@@ -286,7 +291,7 @@ class OutgoingMessage(OutgoingHead):
                 self.on('finish', callback)
 
     def _end(self, data: bytes | None, callback: Callback | None) -> None:
-        if self.destroyed:
+        if self.destroyed and data is not None:  # as in Node nobody hears of it
             self._advance(ENDED)
             self._leave_to_socket()
             return
@@ -297,15 +302,14 @@ class OutgoingMessage(OutgoingHead):
             self._implicit_header()
             if self._phase is not OPEN:  # by a writeHead of the user's
                 return
-        if data and not self._has_body:
+        if data is not None and not self._has_body:
             if self._reject_body:
                 raise errors.node_error('ERR_HTTP_BODY_NOT_ALLOWED')
-            data = None
+            data = b''
         if callback is not None:
             self.once('finish', callback)
         if self._is_length_strict() and self._bytes_written != self._content_length:
-            raise errors.node_error(
-                'ERR_HTTP_CONTENT_LENGTH_MISMATCH', self._bytes_written, self._content_length)
+            self._refuse_length(self._bytes_written)
         if self._corked_chunks:  # Node 25.2.1 sends them behind the last chunk
             self._send_corked_chunks()
         self._advance(ENDED)
@@ -326,7 +330,7 @@ class OutgoingMessage(OutgoingHead):
                 self._send(b'%x\r\n%b\r\n%b' % (len(data), data, last), done)
             else:
                 self._send_parts(b'%x\r\n' % len(data), data, b'\r\n' + last, done)
-        elif data or not self._head_sent or self.writableLength:
+        elif data is not None or not self._head_sent or self.writableLength:
             self._send(data or b'', done)
         elif done is not None:
             next_tick(done, strand=self._strand)

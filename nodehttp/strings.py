@@ -6,11 +6,15 @@ JavaScript would.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 from urllib.parse import unquote
 
-from nodehttp.errors import NodeError
+from nodehttp.errors import NodeError, show_number
+
+_NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?', re.ASCII)
+_PREFIXED = re.compile(r'0([xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)')
 
 
 def to_string(value: Any) -> str:
@@ -21,13 +25,13 @@ def to_string(value: Any) -> str:
         return 'null'
     if isinstance(value, bool):
         return 'true' if value else 'false'
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
+    if isinstance(value, float):
+        return show_number(value)
     if isinstance(value, (list, tuple)):
         return ','.join('' if item is None else to_string(item) for item in value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode('utf-8', 'replace')
-    return str(value)
+    return '[object Object]' if isinstance(value, dict) else str(value)
 
 
 def to_usv_string(value: Any) -> str:
@@ -36,6 +40,20 @@ def to_usv_string(value: Any) -> str:
     if text.isascii():
         return text
     return text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')
+
+
+def to_number(value: Any) -> float:
+    """Return what JavaScript's Number() makes of a number or a str; NaN if that is no number."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        return math.nan
+    text = value.strip()
+    if not text:
+        return 0
+    if _PREFIXED.fullmatch(text):
+        return int(text, 0)
+    return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
 class URIError(NodeError, ValueError):

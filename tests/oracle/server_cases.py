@@ -51,6 +51,11 @@ ALL = {'res': RES, 'req': REQ}
 ALL_AND_SOCKET = {**ALL, 'sock': SOCK}
 
 
+def with_line(request: str, line: str) -> str:
+    """Return a request with another header line."""
+    return request.replace('\r\n\r\n', f'\r\n{line}\r\n\r\n', 1)
+
+
 def cases() -> list[Case]:
     """Return all cases."""
     made: list[Case] = []
@@ -114,6 +119,8 @@ def framing(case: Any) -> None:
     case('HEAD, Content-Length', [['res.writeHead', 200, {'Content-Length': 5}], ['res.end', 'hello']], HEAD)
     case('HEAD, writes', [['?res.write', 'x', {'callback': 'written'}],
          ['res.end', 'y', {'callback': 'ended'}]], HEAD, watch=ALL)
+    case('1.0, no bytes', [['res.flushHeaders'], ['?res.write', '', {'callback': 'written'}],
+                           ['res.end', {'latin1': ''}, {'callback': 'ended'}]], OLD_KEPT, watch=ALL)
     case('encodings', [['res.write', '68656c6c6f', 'hex'], ['res.write', 'aGk=', 'base64'],
          ['res.write', '\xe9', 'latin1'],
                        ['res.write', '\xe9'], ['res.end', '\xe9', 'utf16le']])
@@ -163,6 +170,7 @@ def header_map(case: Any) -> None:
             ['res.setHeader', 'h', []],
         ['?res.getHeaders'], ['?res.getHeader', 'F'], ['?res.getHeader', 'nothing'], ['?res.getHeaderNames'],
         ['?res.getRawHeaderNames'], ['?res.hasHeader', 'B'], ['?res.hasHeader', 'c'], ['res.end']])
+    case('numbers', [['res.setHeader', 'a', [1e21, 1e-7, 0.000001, 1.5, 1e20, 5e-324]], ['res.end']])
     case('append', [
         ['res.appendHeader', 'a', '1'], ['res.appendHeader', 'A', '2'], ['res.appendHeader', 'b', ['1', '2']],
         ['res.appendHeader', 'B', ['3']], ['res.setHeader', 'c', 1], ['res.appendHeader', 'c', 2],
@@ -261,6 +269,12 @@ def strict_bodies(case: Any) -> None:
          ['res.end', 'abc']])
     case('strict, end(too little)', [strict, three, ['res.end', 'ab'], ['?res.writableEnded'],
          ['res.end', 'abc']])
+    for length in ('abc', '', '1.5'):
+        case(f'strict, a length of {length!r}', [
+            strict, ['res.writeHead', 200, {'Content-Length': length}], ['?res.write', 'a'], ['res.end']])
+    case('strict beside Transfer-Encoding', [
+        strict, ['res.setHeader', 'Content-Length', 5], ['res.setHeader', 'Transfer-Encoding', 'gzip'],
+        ['?res.write', 'a'], ['res.end']])
     case('strict without a length', [strict, ['res.write', 'ab'], ['res.end', 'c']])
     reject = {'rejectNonStandardBodyWrites': True}
     for name, begin, request in (('204', [['res.statusCode=', 204]], GET), ('HEAD', [], HEAD),
@@ -268,6 +282,10 @@ def strict_bodies(case: Any) -> None:
         case(f'rejecting bodies, {name}', [*begin, ['?res.write', 'ab'], ['res.end', 'x'],
              ['?res.writableEnded'], ['res.end']],
              request, options=reject)
+
+
+    nothing = ['res.end', {'latin1': ''}, {'callback': 'ended'}]
+    case('rejecting bodies, HEAD, no bytes', [nothing, ['res.end']], HEAD, options=reject, watch=ALL)
 
 
 def information(case: Any) -> None:
@@ -347,6 +365,9 @@ def corking(case: Any) -> None:
             ['?res.write', 'b', {'callback': 'b'}],
         ['?res.writableLength'], ['after', 5, [['note', 'uncork'], ['res.uncork'], ['res.end', 'c']]]],
             watch=ALL)
+    case('an answer behind what was corked', [
+        ['res.cork'], ['res.writeProcessing', {'callback': 'processing'}],
+        ['res.end', {'callback': 'ended'}]], watch=ALL)
 
 
 def orders_of_get(case: Any) -> None:
@@ -375,6 +396,13 @@ def orders_of_get(case: Any) -> None:
     case('optimizeEmptyRequests', [
         ['?req.readableEnded'], ['?req.complete'], ['?req.destroyed'], ['?req.closed'], ['res.end', 'x']],
         options={'optimizeEmptyRequests': True}, watch=ALL)
+    for name, request in (('1.0', OLD), ('a length', with_line(CLOSE, 'Content-Length: 0')),
+                          ('100-continue', with_line(CLOSE, 'Expect: 100-continue')),
+                          ('another expectation', with_line(CLOSE, 'Expect: x'))):
+        answer = [['?req.readableEnded'], ['res.end']]
+        case(f'optimizeEmptyRequests, {name}', {
+            'request': answer, 'checkContinue': answer, 'checkExpectation': answer}, request,
+            options={'optimizeEmptyRequests': True}, watch=ALL)
     case('optimizeEmptyRequests, POST', [['req.on', 'data', {'callback': 'data'}],
          ['on', 'req', 'end', [['res.end', 'x']]]], POST,
          options={'optimizeEmptyRequests': True}, watch=ALL)
@@ -450,6 +478,16 @@ def destruction(case: Any) -> None:
              watch=ALL_AND_SOCKET)
         case(f'{kind}.destroy() after a write', [['res.write', 'x', {'callback': 'written'}],
              [f'{kind}.destroy']], watch=ALL)
+    case('end() of a destroyed response', [
+        ['res.destroy'], ['res.end', {'callback': 'ended'}], ['?res.headersSent'], ['res.setHeader', 'a', '1']],
+        watch=ALL)
+    case('end() of a destroyed response without a body', [
+        ['res.flushHeaders'], ['res.destroy', {'error': 'boo'}], ['res.end', {'callback': 'ended'}]], HEAD,
+        watch=ALL_AND_SOCKET)
+    for name, request in (('a body', POST), ('chunks', POST_CHUNKED)):
+        for how, first in (('unread', []), ('read', [['on', 'req', 'data', []]]), ('answered', [['res.end']])):
+            case(f'{name} behind sock.destroy(error), {how}', [*first, ['sock.destroy', {'error': 'boo'}]],
+                 request, watch=ALL_AND_SOCKET)
     case('writing to a destroyed response', [
         ['res.destroy'], ['?res.write', 'x', {'callback': 'write'}], ['?res.destroyed'], ['?res.writable'],
         ['res.end', 'x', {'callback': 'end'}], ['?res.headersSent']], watch=ALL)
