@@ -479,13 +479,14 @@ def destruction(case: Any) -> None:
         case(f'{kind}.destroy() after a write', [['res.write', 'x', {'callback': 'written'}],
              [f'{kind}.destroy']], watch=ALL)
     case('end() of a destroyed response', [
-        ['res.destroy'], ['res.end', {'callback': 'ended'}], ['?res.headersSent'], ['res.setHeader', 'a', '1']],
-        watch=ALL)
+        ['res.destroy'], ['res.end', {'callback': 'ended'}], ['?res.headersSent'],
+        ['res.setHeader', 'a', '1']], watch=ALL)
     case('end() of a destroyed response without a body', [
         ['res.flushHeaders'], ['res.destroy', {'error': 'boo'}], ['res.end', {'callback': 'ended'}]], HEAD,
         watch=ALL_AND_SOCKET)
     for name, request in (('a body', POST), ('chunks', POST_CHUNKED)):
-        for how, first in (('unread', []), ('read', [['on', 'req', 'data', []]]), ('answered', [['res.end']])):
+        for how, first in (('unread', []), ('read', [['on', 'req', 'data', []]]),
+                           ('answered', [['res.end']])):
             case(f'{name} behind sock.destroy(error), {how}', [*first, ['sock.destroy', {'error': 'boo'}]],
                  request, watch=ALL_AND_SOCKET)
     case('writing to a destroyed response', [
