@@ -211,11 +211,12 @@ class ServerConnection:
             except errors.NodeError as error:
                 self._failed(error)
                 return
-            if event is None:
-                self._note_what_is_missing(self._parser)
-                return
             if event is END:
                 self._request_ended(self._parser)
+            elif event is None:
+                if self.state is not IDLE or self._parser.in_message:
+                    self._note_what_is_missing()
+                return
             elif type(event) is bytes:
                 self._body_arrived(event)
                 # As in Node, ticks come between a piece of the body and what follows it.
@@ -258,9 +259,9 @@ class ServerConnection:
         if not self._is_consumed and self._parser is not None:
             self.socket._flow()
 
-    def _note_what_is_missing(self, parser: Parser) -> None:
+    def _note_what_is_missing(self) -> None:
         """The rest of a request is to come in another read: its time runs from now on."""
-        if self.state is IDLE and parser.in_message:
+        if self.state is IDLE:
             self._enter(HEAD)
         if self.state is HEAD or self.state is BODY:
             self.server._receiving.setdefault(self, now())
@@ -270,14 +271,20 @@ class ServerConnection:
         self.server._receiving.pop(self, None)
         assert self._request is not None
         self._request._complete(parser.trailers)
-        self._let_go(READER_IS_SLOW)
+        if self._held:
+            self._let_go(READER_IS_SLOW)
 
     def _request_arrived(self, head: Head) -> None:
         server, socket = self.server, self.socket
         if self._is_idle_timed:
             self._is_idle_timed = False
             self._set_timeout(server.timeout or 0)
-        request = self._new_request(head)
+        if server._builds_plainly:
+            request: IncomingMessage = server._incoming_class(socket)
+        else:
+            request = self._build(server._incoming_class, socket)
+        request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
+        request.method, request.url = head.method, head.url
         if head.upgrade and self._upgrade(request):
             return
         request.upgrade = False
@@ -292,17 +299,11 @@ class ServerConnection:
             response._attach(socket)
         else:
             self._waiting.append(response)
-        self._emit_request(request, response)
-
-    def _new_request(self, head: Head) -> IncomingMessage:
-        server = self.server
-        if server._builds_plainly:
-            request: IncomingMessage = server._incoming_class(self.socket)
-        else:
-            request = self._build(server._incoming_class, self.socket)
-        request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
-        request.method, request.url = head.method, head.url
-        return request
+        if server._optimizes_empty and head.names.isdisjoint(('content-length', 'transfer-encoding')):
+            request._end_unread()
+        is_1_1 = head.versionMinor == 1 and head.versionMajor == 1
+        if not is_1_1 or self._is_for_user(head.names, request, response):
+            self._emit('request', request, response)
 
     def _new_response(self, request: IncomingMessage) -> ServerResponse:
         server = self.server
@@ -333,23 +334,18 @@ class ServerConnection:
             self.socket.destroy()
             raise
 
-    def _emit_request(self, request: IncomingMessage, response: ServerResponse) -> None:
-        """Tell the server's user about a request, unless the rules answer it."""
+    def _is_for_user(self, names: frozenset[str], request: IncomingMessage, response: ServerResponse) -> bool:
+        """Tell whether a request of HTTP/1.1 with headers of these names is the user's to answer; else the
+        rules have answered it."""
         server = self.server
-        if server._optimizes_empty:
-            names = [*map(str.lower, request.rawHeaders[::2])]
-            if 'content-length' not in names and 'transfer-encoding' not in names:
-                request._end_unread()
-        if request.httpVersionMinor == 1 and request.httpVersionMajor == 1:
-            names = [*map(str.lower, request.rawHeaders[::2])]
-            if server.requireHostHeader and 'host' not in names:
-                response._answer(400, ('Connection', 'close'))
-                return
-            if server.maxRequestsPerSocket and self._is_beyond_limit(request, response):
-                return
-            if 'expect' in names and self._expects(request, response):
-                return
-        self._emit('request', request, response)
+        if 'host' not in names and server.requireHostHeader:
+            response._answer(400, ('Connection', 'close'))
+            return False
+        if server.maxRequestsPerSocket and self._is_beyond_limit(request, response):
+            return False
+        if 'expect' in names and self._expects(request, response):
+            return False
+        return True
 
     def _emit(self, name: str, request: IncomingMessage, response: ServerResponse) -> None:
         _, error = self.server._fire_from(self.server._source, name, request, response)

@@ -10,6 +10,7 @@ shares the first write; RFC 9110, 5.5 knows no such thing.)
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -36,10 +37,11 @@ _SPECIAL = {
 
 # Names and whole lines that have been checked. A program uses few of them, again and again; a collection that
 # grows (numbers and ids in values) is thrown away and begins anew.
+Line = tuple[str, int, str]  # a header's line, which special header it is (0: none), its name in lower case
 _CACHE_SIZE = 1024
 _LONGEST_CACHED = 128  # characters of a value
 _names: dict[str, str] = {}
-_lines: dict[tuple[str, str], tuple[str, int]] = {}
+_lines: dict[tuple[str, str], Line] = {}
 
 
 def checked_name(name: str) -> str:
@@ -53,22 +55,18 @@ def checked_name(name: str) -> str:
     return lower
 
 
-def checked_line(name: str, value: Any) -> tuple[str, int]:
-    """Return the line for a header with one value, and which special header it is (0: none).
+def checked_line(name: str, value: Any) -> Line:
+    """Return the line for a header with one value, after a look into the cache in vain.
 
     Raises TypeError ERR_INVALID_HTTP_TOKEN, ERR_HTTP_INVALID_HEADER_VALUE, ERR_INVALID_CHAR.
     """
     is_text = type(value) is str
-    if is_text:
-        entry = _lines.get((name, value))
-        if entry is not None:
-            return entry
-    kind = _SPECIAL.get(checked_name(name), 0)
+    lower = checked_name(name)
     # What is checked is what is sent: an object of the user's may say something else when asked again.
     text = value if is_text or value is None else to_string(value)
     validateHeaderValue(name, text)
-    entry = f'{name}: {text}\r\n', kind
-    if is_text and len(value) <= _LONGEST_CACHED:
+    entry = f'{name}: {text}\r\n', _SPECIAL.get(lower, 0), lower
+    if is_text and type(name) is str and len(value) <= _LONGEST_CACHED:
         if len(_lines) >= _CACHE_SIZE:
             _lines.clear()
         _lines[name, value] = entry
@@ -139,9 +137,12 @@ class OutgoingHead(Stream):
         ERR_INVALID_CHAR or ERR_HTTP_INVALID_HEADER_VALUE. ("outgoingMessage.setHeader(name, value)")
         """
         with monitor:
-            self._refuse_when_sent('set')
-            lower = checked_name(name)
-            if type(value) is not str or (name, value) not in _lines:
+            if self._header is not None:
+                self._refuse_when_sent('set')
+            if type(value) is str and type(name) is str:
+                lower = (_lines.get((name, value)) or checked_line(name, value))[2]
+            else:
+                lower = checked_name(name)
                 validateHeaderValue(name, value)
             if self._headers is None:
                 self._headers = {}
@@ -259,10 +260,13 @@ class OutgoingHead(Stream):
         parts = [first_line]
         seen = 0
         for name, value in headers:
-            if type(value) is not str and isinstance(value, (list, tuple)):
+            if type(value) is str:
+                line, kind, _ = _lines.get((name, value)) or checked_line(name, value)
+            elif isinstance(value, (list, tuple)):
                 seen |= self._render_list(parts, name, value)
                 continue
-            line, kind = checked_line(name, value)
+            else:
+                line, kind, _ = checked_line(name, value)
             parts.append(line)
             if kind:
                 seen |= kind
@@ -289,7 +293,7 @@ class OutgoingHead(Stream):
             values = ['; '.join(map(to_string, values))]
         seen = 0
         for value in values:
-            line, kind = checked_line(name, 'null' if value is None else value)
+            line, kind, _ = checked_line(name, 'null' if value is None else value)
             parts.append(line)
             if kind:
                 seen |= kind
@@ -326,16 +330,14 @@ class OutgoingHead(Stream):
         if seen & CONNECTION:
             return
         # Without a length the end of the body is the end of the connection.
-        keep = self.shouldKeepAlive and (
-            seen & CONTENT_LENGTH or self.useChunkedEncodingByDefault or self.agent)
-        if not keep:
+        if not self.shouldKeepAlive or not (
+                seen & CONTENT_LENGTH or self.useChunkedEncodingByDefault or self.agent):
             self._last = True
-        if not keep or self.maxRequestsOnConnectionReached:
             parts.append('Connection: close\r\n')
-        elif self._keep_alive_timeout and self._default_keep_alive:
-            limit = f', max={self._max_requests_per_socket}' if self._max_requests_per_socket > 0 else ''
-            seconds = int(self._keep_alive_timeout // 1000)
-            parts.append(f'Connection: keep-alive\r\nKeep-Alive: timeout={seconds}{limit}\r\n')
+        elif self.maxRequestsOnConnectionReached:
+            parts.append('Connection: close\r\n')
+        elif self._default_keep_alive:
+            parts.append(keep_alive_lines(self._keep_alive_timeout, self._max_requests_per_socket))
         else:
             parts.append('Connection: keep-alive\r\n')
 
@@ -352,6 +354,15 @@ class OutgoingHead(Stream):
             self.chunkedEncoding = True
         else:  # the user removed both
             self._last = True
+
+
+@functools.lru_cache(64)
+def keep_alive_lines(timeout: float, max_requests: int) -> str:
+    """Say that the connection stays, and how long (ms; 0: not said) and for how many requests."""
+    if not timeout:
+        return 'Connection: keep-alive\r\n'
+    limit = f', max={max_requests}' if max_requests > 0 else ''
+    return f'Connection: keep-alive\r\nKeep-Alive: timeout={int(timeout // 1000)}{limit}\r\n'
 
 
 def _name_to_look_up(name: Any) -> str:

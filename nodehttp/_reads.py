@@ -31,19 +31,19 @@ class Head:
     """The start line and the headers of one message, as received; its strings are latin1.
 
     A request has `statusCode` 0 and `statusMessage` '', a response has `method` and `url` ''. `rawHeaders` is
-    flat: name, value, name, ... `upgrade`: the peer proposes another protocol (CONNECT, or `Upgrade` together
-    with `Connection: upgrade`); the consumer decides. `shouldKeepAlive`: another message may follow on this
-    connection.
+    flat: name, value, name, ...; `names` holds their names in lower case. `upgrade`: the peer proposes
+    another protocol (CONNECT, or `Upgrade` together with `Connection: upgrade`); the consumer decides.
+    `shouldKeepAlive`: another message may follow on this connection.
     """
 
     __slots__ = (
-        'method', 'rawHeaders', 'shouldKeepAlive', 'statusCode', 'statusMessage', 'upgrade', 'url',
+        'method', 'names', 'rawHeaders', 'shouldKeepAlive', 'statusCode', 'statusMessage', 'upgrade', 'url',
         'versionMajor', 'versionMinor',
     )
 
     def __init__(
         self, method: str, url: str, status: int, reason: str, major: int, minor: int, raw_headers: list[str],
-        upgrade: bool, should_keep_alive: bool,
+        names: frozenset[str], upgrade: bool, should_keep_alive: bool,
     ) -> None:
         self.method = method
         self.url = url
@@ -52,6 +52,7 @@ class Head:
         self.versionMajor = major
         self.versionMinor = minor
         self.rawHeaders = raw_headers
+        self.names = names
         self.upgrade = upgrade
         self.shouldKeepAlive = should_keep_alive
 

@@ -54,6 +54,7 @@ _QUOTED = re.compile(rb'[\t !#-\[\]-\xff]*')
 
 _TAB, _QUOTE, _SEMICOLON, _EQUALS, _BACKSLASH, _DELETE = b'\t";=\\\x7f'
 
+_BOTH_UPGRADES = UPGRADE | CONNECTION_UPGRADE
 _MAX_HEX_DIGITS = 16  # of a chunk size: 2**64 - 1
 _MAX_EXTENSIONS = 16384  # bytes of extensions of one chunk; Node's value, no option changes it
 
@@ -65,13 +66,14 @@ class Scanner(StartLines):
     thread. Calls must not overlap; the library makes them under its monitor. Nothing here waits.
     """
 
-    __slots__ = ('_extensions',)
+    __slots__ = ('_extensions', '_persists')
 
     def __init__(self, kind: Kind, *, max_header_size: int = MAX_HEADER_SIZE, lenient: bool = False) -> None:
         """`max_header_size` in bytes, 0 for the default. `lenient` is Node's `insecureHTTPParser`."""
         super().__init__(kind, max_header_size=max_header_size, lenient=lenient)
         self._state = Scanner._between_messages
         self._extensions = 0  # bytes of the extensions of a chunk
+        self._persists = True  # may another message follow this one?
 
     def skip_body(self) -> None:
         """To be called after a Head: no body follows, whatever its headers say (the answer to a HEAD)."""
@@ -121,26 +123,28 @@ class Scanner(StartLines):
         if self._is_request and not self._lenient and self._flags & (LENGTH | CHUNKED) and is_disputed(
                 self._fields, bool(self._flags & CHUNKED), self._left):
             self._refuse('HPE_INTERNAL', 'Framing in dispute', self._pos)
-        return self._deliver_head()
+        return self._deliver_head(frozenset(map(str.lower, self._fields[::2])))
 
-    def _deliver_head(self) -> Head:
+    def _deliver_head(self, names: frozenset[str]) -> Head:
         self._counted = 0
-        flags = self._flags
-        upgrade = flags & (UPGRADE | CONNECTION_UPGRADE) == UPGRADE | CONNECTION_UPGRADE
+        upgrade = self._flags & _BOTH_UPGRADES == _BOTH_UPGRADES
         if self._is_request:
             upgrade = upgrade or self._method == 'CONNECT'
         else:
             upgrade = upgrade and self._status == 101
         self._frame_body()
+        self._persists = self._keeps_alive()
         return Head(
             self._method, self._url, self._status, self._reason, self._major, self._minor, self._fields,
-            upgrade, self._keeps_alive(),
+            names, upgrade, self._persists,
         )
 
     def _frame_body(self) -> None:
         """RFC 9112 section 6.3. Sets the state that reads the body."""
         flags = self._flags
-        if self._method == 'CONNECT' or self._is_bodiless_response():
+        if self._is_request and not (flags & (CODING | CHUNKED) or self._left):
+            self._due = Scanner._end_message  # so it is with most messages
+        elif self._method == 'CONNECT' or self._is_bodiless_response():
             self._due = Scanner._end_message
         elif flags & CHUNKED:
             self._state = Scanner._chunk_start
@@ -175,8 +179,12 @@ class Scanner(StartLines):
         return bool(flags & CHUNKED) or flags & (LENGTH | CODING) == LENGTH
 
     def _end_message(self) -> End:
-        self.trailers = self._fields if self._flags & IN_TRAILERS else []
-        self._state = Scanner._between_messages if self._lenient or self._keeps_alive() else Scanner._closed
+        if self._flags & (IN_TRAILERS | SKIP_BODY):
+            self.trailers = self._fields if self._flags & IN_TRAILERS else []
+            self._persists = self._keeps_alive()
+        elif self.trailers:
+            self.trailers = []
+        self._state = Scanner._between_messages if self._persists or self._lenient else Scanner._closed
         return END
 
     # Bodies.

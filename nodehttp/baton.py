@@ -313,6 +313,12 @@ class Pool(Loop):
         worker = self._workers.get(threading.get_ident())
         return worker if worker is not None and (worker.detached or self.holder is worker) else None
 
+    def has_baton(self) -> bool:
+        """Is the calling thread in a callback that has the baton, so that what it leaves to the next tick is
+        done when the callback is over?"""
+        worker = self.holder
+        return worker is not None and worker is self._workers.get(threading.get_ident())
+
     # The watcher
 
     def _rouse_watcher(self) -> None:
@@ -557,7 +563,7 @@ class Pool(Loop):
         `end_callback` wants to know."""
         mark = source.begin() if source.blocky else None
         worker = self.holder
-        if worker is None or worker is not self.current():
+        if worker is None or worker is not self._workers.get(threading.get_ident()):
             return None, mark
         worker.source = source
         if source.blocky and self.handoff_after is not None and self.pass_on():

@@ -88,10 +88,8 @@ class IncomingMessage(Readable):
         self.httpVersionMajor, self.httpVersionMinor = major, minor
         self.httpVersion = '1.1' if minor == 1 and major == 1 else f'{major}.{minor}'
         self.rawHeaders = raw = head.rawHeaders
-        if len(raw) > 124 and (admitted := limit_headers(raw, max_count)) is not raw:
+        if (max_count or len(raw) > 124) and (admitted := limit_headers(raw, max_count)) is not raw:
             self._headers_raw = admitted
-        elif max_count and len(raw) > 2 * max_count:
-            self._headers_raw = limit_headers(raw, max_count)
         if join:
             self.joinDuplicateHeaders = True
 
@@ -107,7 +105,7 @@ class IncomingMessage(Readable):
         if self._flowing or self._decoder is not None or self._input != MORE or not self._is_unheard():
             self.push(None)
         else:
-            self._move(EOF)  # what `push` comes to if nobody waits for anything
+            self._input = EOF  # what `push` comes to if nobody waits for anything
 
     @internal_hook
     def _read(self, size: int) -> None:

@@ -265,17 +265,18 @@ class OutgoingMessage(OutgoingHead):
         is a one-time 'finish' listener; after the end it gets an error instead. Raises as `write` does.
         ("outgoingMessage.end(chunk[, encoding][, callback])")
         """
-        if callable(chunk):
-            chunk, encoding, callback = None, None, chunk
-        elif callable(encoding):
+        if encoding is not None and callable(encoding):
             encoding, callback = None, encoding
         # '', 0 and false are no chunk, as in JavaScript.
-        has_chunk = bool(chunk) if chunk is None or isinstance(chunk, (str, int, float)) else True
+        if not chunk and (chunk is None or isinstance(chunk, (str, int, float))):
+            chunk = None
+        elif callable(chunk):
+            chunk, encoding, callback = None, None, chunk
         with monitor:
             if self._phase is not OPEN:
-                self._refuse_end(has_chunk, callback)
+                self._refuse_end(chunk is not None, callback)
             else:
-                self._end(_body_bytes(chunk, encoding) if has_chunk else None, callback)
+                self._end(None if chunk is None else _body_bytes(chunk, encoding), callback)
         return self
 
     def _refuse_end(self, has_chunk: bool, callback: Callback | None) -> None:
@@ -367,21 +368,28 @@ class OutgoingMessage(OutgoingHead):
             self._head_sent = True
             head = self._header.encode('latin-1')
             if len(data) > JOIN_LIMIT:
-                self._write_out(head, None)
-            else:
-                data = head + data
+                return self._write_parts((head, data), callback)
+            data = head + data
         return self._write_out(data, callback)
 
     def _send_parts(self, before: bytes, data: bytes, behind: bytes, callback: Callback | None) -> bool:
         """Send a piece of the body and what frames it, whole."""
         if len(data) <= JOIN_LIMIT:
             return self._send(b'%b%b%b' % (before, data, behind), callback)
+        if not self._head_sent:
+            assert self._header is not None
+            self._head_sent = True
+            before = self._header.encode('latin-1') + before
+        return self._write_parts((before, data, behind), callback)
+
+    def _write_parts(self, parts: tuple[bytes, ...], callback: Callback | None) -> bool:
+        """As `_write_out`, in one system call without a copy."""
         socket = self.socket
         if socket is not None:
             socket.cork()
-        self._send(before)
-        self._write_out(data, None)
-        written = self._write_out(behind, callback)
+        for part in parts[:-1]:
+            self._write_out(part, None)
+        written = self._write_out(parts[-1], callback)
         if socket is not None:
             socket.uncork()
         return written

@@ -48,6 +48,7 @@ class _Block(NamedTuple):
     """Header lines, and what they say: see `_headerlines.py`."""
 
     fields: list[str]
+    names: frozenset[str]  # lower case
     flags: int
     length: int
 
@@ -69,19 +70,20 @@ def _new_block(lines: bytes) -> _Block | None:
 
 def _read_block(lines: bytes) -> _Block | None:
     if not lines:
-        return _Block([], 0, 0)
+        return _Block([], frozenset(), 0, 0)
     if not _HEADER_LINES.fullmatch(lines) or b' \r\n' in lines or b'\t\r\n' in lines:
         return None
     text = lines[:-2].decode('latin1')
     fields = text.replace('\r\n', ': ').split(': ')
     if len(fields) != 2 * text.count('\r\n') + 2:  # there is a colon and a space in some value
         fields = [part for line in text.split('\r\n') for part in line.split(': ', 1)]
-    if _FRAMING_NAMES.isdisjoint(map(str.lower, fields[::2])):
-        return _Block(fields, 0, 0)
-    return _read_framing(fields)
+    names = frozenset(map(str.lower, fields[::2]))
+    if _FRAMING_NAMES.isdisjoint(names):
+        return _Block(fields, names, 0, 0)
+    return _read_framing(fields, names)
 
 
-def _read_framing(fields: list[str]) -> _Block | None:
+def _read_framing(fields: list[str], names: frozenset[str]) -> _Block | None:
     """As `_Block`, for fields of which some say how the body is framed or what becomes of the connection."""
     flags = length = 0
     for name, value in zip(map(str.lower, fields[::2]), fields[1::2], strict=True):
@@ -99,7 +101,7 @@ def _read_framing(fields: list[str]) -> _Block | None:
             if flags & (LENGTH | CODING) or value.lower() != 'chunked':
                 return None
             flags |= CODING | CHUNKED
-    return _Block(fields, flags, length)
+    return _Block(fields, names, flags, length)
 
 
 class Parser(Scanner):
@@ -148,7 +150,7 @@ class Parser(Scanner):
             self._status = int(status)
             self._reason = reason.decode('latin1')
         self._minor = 1 if minor == b'1' else 0
-        return self._deliver_head()
+        return self._deliver_head(block.names)
 
     def _take_block(self, start: int) -> _Block | None:
         """Pass over the header lines that begin at `start` and the empty line behind them."""

@@ -31,7 +31,7 @@ from nodehttp.common import (
 )
 from nodehttp.events import adapt, internal
 from nodehttp.incoming import IncomingMessage
-from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
+from nodehttp.outgoing import ENDED, FINISHED, JOIN_LIMIT, OPEN, OutgoingMessage
 from nodehttp.strings import to_string
 from nodehttp.threadpool import Source, Timer, monitor, next_tick, now, released, start_timer
 
@@ -87,8 +87,7 @@ class ServerResponse(OutgoingMessage):
         with monitor:
             if self._header is not None:
                 self._refuse_when_sent('write')
-            is_standard = type(statusCode) is int and statusCode in _REASONS
-            status = statusCode if is_standard else _to_status(statusCode)
+            status = _to_status(statusCode)
             if isinstance(statusMessage, str):
                 self.statusMessage = statusMessage
             else:
@@ -139,7 +138,10 @@ class ServerResponse(OutgoingMessage):
 
     def _implicit_header(self) -> None:
         if self._has_plain_write_head and 'writeHead' not in self.__dict__:
-            self.writeHead(self.statusCode)
+            status = self.statusCode = _to_status(self.statusCode)
+            if not self.statusMessage:
+                self.statusMessage = _REASONS.get(status, 'unknown')
+            self._write_head(status, () if self._headers is None else self._headers.values())
         else:
             with released():
                 self.writeHead(self.statusCode)
@@ -254,10 +256,16 @@ class ServerResponse(OutgoingMessage):
         connection = self._connection
         if connection is None or not connection.saves_tick(self):
             super()._send_end(data)
-        else:
+            return
+        if self._head_sent or self.chunkedEncoding or (data and len(data) > JOIN_LIMIT):
             self._send_last(data, None)
+        else:  # all of it is one short write, and nothing is before it
+            self._head_sent = True
+            head = self._header.encode('latin-1')  # type: ignore[union-attr]
+            self.socket._write_internal(head + data if data else head, None)
+        if self.socket.writableCorked or not self._is_unheard():
             self._leave_to_socket()
-            connection.response_sent(self)
+        connection.response_sent(self)
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
         # As in Node also after an error of the socket, when nothing more can be sent.
@@ -278,6 +286,8 @@ class ServerResponse(OutgoingMessage):
 
 def _to_status(code: Any) -> int:
     """Return a status as a number, as JavaScript's `code | 0`; ValueError ERR_HTTP_INVALID_STATUS_CODE."""
+    if type(code) is int and code in _REASONS:
+        return code
     try:
         status = code if type(code) is int else int(float(code))
     except (TypeError, ValueError, OverflowError):

@@ -76,16 +76,10 @@ hold = pool.hold
 begin_callback = pool.begin_callback
 end_callback = pool.end_callback
 may_deliver = pool.may_deliver
+has_baton = pool.has_baton
 report_exception = pool.report
 add_ref = pool.add_ref
 drop_ref = pool.drop_ref
-
-
-def has_baton() -> bool:
-    """Is the calling thread in a callback that has the baton, so that what it leaves to the next tick is done
-    when the callback is over?"""
-    worker = pool.holder
-    return worker is not None and worker is pool.current()
 
 
 def now() -> float:

@@ -53,7 +53,7 @@ def in_a_callback(function: Callable[[], Any]) -> Any:
 def message(*raw: str, join: bool | None = None, limit: int | None = None) -> http.IncomingMessage:
     """Return a request with these headers."""
     made = http.IncomingMessage()
-    made._take_head(Head('GET', '/', 0, '', 1, 1, list(raw), False, True), Idle(), limit, join)
+    made._take_head(Head('GET', '/', 0, '', 1, 1, list(raw), frozenset(), False, True), Idle(), limit, join)
     return made
 
 
