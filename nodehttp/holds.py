@@ -65,7 +65,7 @@ class Hold:
             self._clocks.close()
         except OSError:  # the thread has ended
             return 0
-        if self._last == last:
+        if self._last == last and not self._clocks.is_runnable():
             return 0
         # Who waits for the interpreter's lock wakes up every switch interval.
         pause = 1.2 * sys.getswitchinterval() * 1000
