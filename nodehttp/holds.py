@@ -36,10 +36,11 @@ class _Guest:
 class Hold:
     """One strand that is held back, by which thread and until when."""
 
-    __slots__ = ('_began', '_clocks', '_last', 'limit', 'until')
+    __slots__ = ('_began', '_clocks', '_last', 'is_timed', 'limit', 'until')
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
+        self.is_timed = False  # a timer sees to its end
         self._last: tuple[float, bytes] | None = None
         self.prolong()
 
@@ -90,6 +91,8 @@ class Holds:
         strand.hold = Hold(guest.clocks)
         strand.patient_until = strand.hold.limit
         self._loop.occupy(strand)
+        if strand.backlog:  # it was busy for another reason, which will end
+            self.check_later(strand)
         if len(guest.strands) > 64:  # a thread that never waits
             guest.strands = [strand for strand in guest.strands if strand.hold is not None]
         guest.strands.append(strand)
@@ -103,14 +106,16 @@ class Holds:
 
     def check_later(self, strand: Strand) -> None:
         """An event of the strand is ready: see to it that it comes, when its hold is over."""
-        if strand.hold is not None:
-            self._loop.start_timer(strand.hold.remaining(), self._check, strand, ref=False)
+        hold = strand.hold
+        if hold is not None and not hold.is_timed:
+            hold.is_timed = True
+            self._loop.start_timer(hold.remaining(), self._check, strand, hold, ref=False)
 
-    def _check(self, strand: Strand) -> None:
-        if strand.hold is not None:
-            remaining = strand.hold.remaining()
+    def _check(self, strand: Strand, hold: Hold) -> None:
+        if strand.hold is hold:
+            remaining = hold.remaining()
             if remaining > 0:
-                self._loop.start_timer(remaining, self._check, strand, ref=False)
+                self._loop.start_timer(remaining, self._check, strand, hold, ref=False)
             else:
                 self._end(strand)
 

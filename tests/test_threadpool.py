@@ -672,6 +672,18 @@ def test_an_error_that_waits_for_its_listener_stops_nobody(escaped: list[BaseExc
     assert escaped == []
 
 
+def test_what_waits_behind_an_error_comes_though_the_thread_goes_on_with_the_strand(record: Recorder) -> None:
+    started = Started('error', KeyError('x'))
+    with monitor:
+        next_tick(call_user, record, 'close', strand=started._strand)
+    time.sleep(0.03)  # the 'error' waits for its listener, 'close' for the 'error'
+    with monitor:
+        threadpool.hold(started._strand)
+    started.on('error', lambda error: record('error'))
+    with record._changed:  # the thread waits by means of its own
+        assert record._changed.wait_for(lambda: record.events == ['error', 'close'], MUST_NOT_EXPIRE)
+
+
 def test_an_error_without_listener_is_reported(reported: Callable[[], type]) -> None:
     Started('error', KeyError('x'))
     assert reported() is KeyError
