@@ -78,7 +78,8 @@ def test_the_packet_is_what_its_load_says() -> None:
 
 def test_the_table_of_the_readme() -> None:
     summary = Summary(
-        servers=[Line('hello', '1,000', '25.0', {'node': '0.50'}), Line('echo', '900', '-', {'cheroot': '2.00'})],
+        servers=[Line('hello', '1,000', '25.0', {'node': '0.50'}),
+                 Line('echo', '900', '-', {'cheroot': '2.00'})],
         remarks=['It is so.'], versions={'nodehttp': 'from the checkout', 'node': 'v25.2.1', 'cheroot': '11'})
     text = write(summary, 'wrk 4')
     assert ', wrk 4; node v25.2.1, cheroot 11. ' in text.replace('\n', ' ')
