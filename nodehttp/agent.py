@@ -33,10 +33,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from nodehttp import errors, net
+from nodehttp._members import Members
 from nodehttp.events import EventEmitter, adapt, internal
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, monitor, released, report_exception
@@ -111,6 +113,7 @@ class _Opening:
         self.options = options
         agent, name = self.agent, self.name
         agent._opening[name] = agent._opening.get(name, 0) + 1
+        agent._all_opening += 1
         try:
             agent._call(agent.createSocket, self.request, options, self)
         except Exception as error:
@@ -129,6 +132,7 @@ class _Opening:
         was_pending, self.is_pending = self.is_pending, False
         if was_pending:
             opening = self.agent._opening
+            self.agent._all_opening -= 1
             opening[self.name] -= 1
             if not opening[self.name]:
                 del opening[self.name]
@@ -171,13 +175,14 @@ class Agent(EventEmitter):
         self.maxTotalSockets: float = _max_total_sockets(given.get('maxTotalSockets'))
         self.scheduling: str = _scheduling(given.get('scheduling'))
 
-        self.sockets: Record[list[Any]] = Record()
-        self.freeSockets: Record[list[Any]] = Record()
+        self.sockets: Record[Members] = Record()
+        self.freeSockets: Record[Members] = Record()
         self.requests: Record[list[Any]] = Record()
         self.totalSocketCount = 0
         self._leases: dict[Any, _Lease] = {}
-        self._idle: dict[Any, _Lease] = {}  # the FREE ones, longest idle first
+        self._idle: OrderedDict[Any, _Lease] = OrderedDict()  # the FREE ones, longest idle first
         self._opening: dict[str, int] = {}  # connections asked for and not there yet, by name
+        self._all_opening = 0  # the same, of all names
         self._queued_options: dict[Any, Record[Any]] = {}  # by waiting request
 
         self._free_listener = internal(self._on_free)
@@ -236,19 +241,26 @@ class Agent(EventEmitter):
         """Is there room for one more socket under both limits? An idle socket of another name makes room."""
         if len(self.sockets.get(name, ())) + self._opening.get(name, 0) >= self.maxSockets:
             return False
-        while self.totalSocketCount + sum(self._opening.values()) >= self.maxTotalSockets:
+        while self._is_full():
             if not self._idle:
                 return False
             self._drop(next(iter(self._idle)))
         return True
 
-    def _serve_waiting(self) -> None:
-        """Open sockets for waiting requests, as far as the limits allow."""
-        for name in list(self.requests):
+    def _is_full(self) -> bool:
+        """Is `maxTotalSockets` reached?"""
+        return self.totalSocketCount + self._all_opening >= self.maxTotalSockets
+
+    def _serve_waiting(self, freed: str) -> None:
+        """A socket of the name `freed` has made room: open sockets for waiting requests, as far as the limits
+        allow. Requests of other names can have waited for nothing but `maxTotalSockets`."""
+        for name in [freed] if self.maxTotalSockets == math.inf else list(self.requests):
             # One that is being opened will take the first of the queue.
             while len(self.requests.get(name, ())) > self._opening.get(name, 0) and self._may_open(name):
                 req = self.requests[name][self._opening.get(name, 0)]
                 _Opening(self, name, req, True).start(self._queued_options[req])
+            if self._is_full() and not self._idle:
+                return
 
     def _next_waiting(self, name: str) -> Any:
         """Take the first waiting request of a name, or None."""
@@ -283,7 +295,7 @@ class Agent(EventEmitter):
             req = self._next_waiting(opening.name)
         if req is not None:
             req.onSocket(None, error)
-        self._serve_waiting()
+        self._serve_waiting(opening.name)
 
     @internal_hook
     def createSocket(self, req: Any, options: Options, callback: Function) -> None:
@@ -324,7 +336,7 @@ class Agent(EventEmitter):
         """A new socket is there: count and follow it."""
         lease = _Lease(self, socket, name, options)
         self._leases[socket] = lease
-        self.sockets.setdefault(name, []).append(socket)
+        _add(self.sockets, name, socket)
         self.totalSocketCount += 1
         if self._forwards_keylog:
             self._forward_keylog(socket)
@@ -367,7 +379,7 @@ class Agent(EventEmitter):
             socket._httpMessage = None
             self._enter(lease, FREE)
             if self.requests:  # of other names, for which there was no room
-                self._serve_waiting()
+                self._serve_waiting(lease.name)
 
     def _is_worth_keeping(self, lease: _Lease) -> bool:
         """Does the pool take an idle socket back?"""
@@ -424,7 +436,7 @@ class Agent(EventEmitter):
             lease = self._leases.get(socket)
             if lease is not None:
                 self._enter(lease, GONE)
-                self._serve_waiting()
+                self._serve_waiting(lease.name)
 
     def _remove(self, socket: Any, options: Record[Any]) -> None:
         self._call(self.removeSocket, socket, options)
@@ -453,10 +465,10 @@ class Agent(EventEmitter):
             del self._leases[socket]
             self.totalSocketCount -= 1
         elif state is FREE:
-            self.freeSockets.setdefault(name, []).append(socket)
+            _add(self.freeSockets, name, socket)
             self._idle[socket] = lease
         else:
-            self.sockets.setdefault(name, []).append(socket)
+            _add(self.sockets, name, socket)
         lease.state = state
 
     # The rest
@@ -492,6 +504,13 @@ class Agent(EventEmitter):
     def _forward_keylog(self, socket: Any) -> None:
         """Emit 'keylog' for the lines of a TLS socket."""
         socket.on('keylog', lambda line: self.emit('keylog', line, socket))
+
+
+def _add(by_name: Record[Members], name: str, socket: Any) -> None:
+    members = by_name.get(name)
+    if members is None:
+        members = by_name[name] = Members()
+    members.add(socket)
 
 
 def is_open(socket: Any) -> bool:

@@ -1,0 +1,660 @@
+"""What things cost, as counted work: calls, system calls, bytes. Times would say more about the machine.
+
+The loop runs on the thread of the test (`http.run`), which counts what is called there; the peers are raw
+sockets in other threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import sys
+import threading
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import pytest
+from conftest import MUST_NOT_EXPIRE, RawPeer
+
+import nodehttp as http
+from nodehttp import stream, timers
+
+Drive = Callable[[int, 'Meter'], None]
+
+# Functions written in C that enter the kernel: those of sockets, epoll, kqueue and os. (A lock enters it only
+# to wait.)
+SYSTEM_CALLS = frozenset((
+    'recv', 'recv_into', 'send', 'sendmsg', 'accept', '_accept', 'shutdown', 'poll', 'control', 'register',
+    'modify', 'unregister', 'setsockopt', 'getsockopt', 'getsockname', 'getpeername', 'setblocking', 'write',
+    'read', 'fcntl'))
+TIMES = 40  # that a thing is done, so that what is counted at the ends does not show
+
+
+class Meter:
+    """Counts the calls of the thread that made it, on which the loop runs."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self._thread = threading.current_thread()
+
+    def start(self) -> None:
+        """Count from now on. To be called on that thread."""
+        self.calls.clear()
+        sys.setprofile(self._note)
+
+    def stop(self) -> None:
+        """Count no more."""
+        sys.setprofile(None)
+
+    def _note(self, frame: FrameType, event: str, arg: Any) -> None:
+        if event == 'call':
+            self.calls[frame.f_code.co_qualname] += 1
+        elif event == 'c_call':
+            self.calls[arg.__name__] += 1
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count within this block. Another thread has the loop begin and end with it, between two events."""
+        self._have(self.start)
+        try:
+            yield
+        finally:
+            self._have(self.stop)
+
+    def _have(self, function: Callable[[], None]) -> None:
+        if threading.current_thread() is self._thread:
+            function()
+        else:
+            done = threading.Event()
+            timers.setImmediate(lambda: (function(), done.set()))
+            assert done.wait(MUST_NOT_EXPIRE)
+
+    def each(self, times: int = TIMES) -> float:
+        """How many calls each of so many times took."""
+        return sum(self.calls.values()) / times
+
+    def system_calls(self, times: int = TIMES) -> dict[str, int]:
+        """The system calls of each of so many times; what was called now and then counts as not called."""
+        return {name: each for name, count in self.calls.items()
+                if name in SYSTEM_CALLS and (each := round(count / times))}
+
+
+@pytest.fixture
+def strict() -> Iterator[None]:
+    """No other thread takes over: what is counted is on one."""
+    http.configure(handoffAfter=None)
+    yield
+    http.configure(handoffAfter=5)
+
+
+def run_server(listener: Any, drive: Drive, **options: Any) -> Meter:
+    """Run a server on this thread, and `drive(port, meter)` beside it, at whose end it is closed."""
+    server = http.createServer(options, listener)
+    server.keepAliveTimeout = 0
+    failures: list[BaseException] = []
+    meter = Meter()
+
+    def beside() -> None:
+        try:
+            drive(server.address().port, meter)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            server.close()
+            server.closeAllConnections()
+
+    thread = threading.Thread(target=beside)
+    http.run(lambda: server.listen(0, '127.0.0.1', thread.start))
+    thread.join(MUST_NOT_EXPIRE)
+    if failures:
+        raise failures[0]
+    return meter
+
+
+def answer(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    res.writeHead(200, {'Content-Type': 'text/plain', 'Content-Length': 2})
+    res.end('ok')
+
+
+def dial(port: int) -> RawPeer:
+    return RawPeer(socket.create_connection(('127.0.0.1', port), MUST_NOT_EXPIRE))
+
+
+def ask(peer: RawPeer, request: bytes) -> None:
+    """Send a request that `answer` answers."""
+    peer.send(request)
+    assert peer.read_until(b'\r\n\r\nok').startswith(b'HTTP/1.1 200 OK\r\n')
+
+
+def asking(*requests: bytes) -> Drive:
+    """Ask for each of these in turn over one connection, and count."""
+    def drive(port: int, meter: Meter) -> None:
+        with contextlib.closing(dial(port)) as peer:
+            ask(peer, requests[0])
+            with meter.counting():
+                for request in requests:
+                    ask(peer, request)
+    return drive
+
+
+def get(*lines: str, body: str = '') -> bytes:
+    return '\r\n'.join(['GET / HTTP/1.1', 'Host: x', *lines, '', body]).encode()
+
+
+# System calls
+
+
+def test_a_keep_alive_request_costs_the_server_one_recv_one_send_and_one_poll(strict: None) -> None:
+    meter = run_server(answer, asking(*[get()] * TIMES))
+    assert meter.system_calls() == {'recv': 1, 'send': 1, 'poll': 1}
+
+
+@pytest.mark.parametrize('path', ['set headers', 'string body', 'body read', 'headers read'])
+def test_so_does_one_that_is_answered_otherwise(strict: None, path: str) -> None:
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        if path == 'body read':
+            req.on('data', lambda chunk: None)
+            req.on('end', lambda: res.end('ok'))
+            return
+        if path == 'headers read':
+            assert req.headers['content-length'] == '3'
+        if path == 'set headers':
+            for index in range(12):
+                res.setHeader(f'X-{index}', 'value')
+        res.end('ok' if path == 'string body' else b'ok')
+    meter = run_server(listener, asking(*[get('Content-Length: 3', body='abc')] * TIMES))
+    assert meter.system_calls() == {'recv': 1, 'send': 1, 'poll': 1}
+
+
+def test_pipelined_requests_cost_one_recv_and_one_poll_together(strict: None) -> None:
+    def drive(port: int, meter: Meter) -> None:
+        with contextlib.closing(dial(port)) as peer:
+            ask(peer, get())
+            with meter.counting():
+                for _ in range(TIMES):
+                    peer.send(get() * 8)
+                    for _ in range(8):
+                        peer.read_until(b'\r\n\r\nok')
+    calls = run_server(answer, drive).system_calls()
+    assert calls['recv'] == calls['poll'] == 1
+    assert set(calls) == {'recv', 'send', 'poll'}
+    assert calls['send'] <= 8
+
+
+def test_a_keep_alive_request_of_a_client_costs_one_send_one_poll_and_two_recv(
+        strict: None, scripted: Any) -> None:
+    """One of the two only looks (MSG_PEEK) whether the server has closed the idle connection."""
+    def serve(peer: RawPeer) -> None:
+        for _ in range(TIMES + 3):
+            peer.read_until(b'\r\n\r\n')
+            peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    meter = run_client(scripted(serve), TIMES)
+    assert meter.system_calls() == {'recv': 2, 'send': 1, 'poll': 1}
+
+
+def run_client(port: int, times: int) -> Meter:
+    """Ask one after the other over one connection, in callbacks, three times more than is counted."""
+    meter = Meter()
+    agent = http.Agent(keepAlive=True, maxSockets=1)
+
+    def next_request(left: int) -> None:
+        if left == times:
+            meter.start()
+        elif not left:
+            meter.stop()
+            agent.destroy()
+            return
+
+        def on_response(res: http.IncomingMessage) -> None:
+            res.on('data', lambda chunk: None)
+            res.on('close', lambda: next_request(left - 1))
+        http.get({'host': '127.0.0.1', 'port': port, 'agent': agent}, on_response)
+    http.run(next_request, times + 3)
+    return meter
+
+
+# Linear in what is sent
+
+
+def headers(count: int, request: int) -> list[str]:
+    """So many headers, which no other request has: nothing that was remembered helps."""
+    return [f'X-Header-{index}: value {request} of some length' for index in range(count)]
+
+
+@pytest.mark.parametrize(('line', 'most'), [('X-Short: way', 0.1), ('X-Long:way', 40)])
+def test_the_calls_of_a_request_grow_with_its_headers_and_no_faster(
+        strict: None, line: str, most: float) -> None:
+    """`most` calls a header: on the short way of the parser expressions of `re` do the work."""
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        assert req.headers['host'] == 'x'
+        answer(req, res)
+    few, more, many = (
+        run_server(listener, asking(*(get(line, *headers(count, n)) for n in range(TIMES)))).each()
+        for count in (10, 30, 50))
+    assert more - few <= 20 * most
+    assert many - more <= max(1.02 * (more - few), 1)
+
+
+def test_the_calls_of_a_response_grow_with_its_headers_and_no_faster(strict: None) -> None:
+    def calls(count: int) -> float:
+        def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+            for index in range(count):
+                res.setHeader(names[index], 'value')
+            answer(req, res)
+        return run_server(listener, asking(*[get()] * TIMES)).each()
+    names = [f'X-Header-{index}' for index in range(100)]
+    few, more, many = map(calls, (10, 30, 90))
+    assert more - few <= 20 * 16
+    assert many - more <= 1.02 * 3 * (more - few)
+
+
+def body_in(chunks: int) -> bytes:
+    return get('Transfer-Encoding: chunked', body='5\r\nhello\r\n' * chunks + '0\r\n\r\n')
+
+
+def test_the_calls_for_a_body_grow_with_its_chunks_and_no_faster(strict: None) -> None:
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        req.on('data', lambda chunk: None)
+        req.on('end', lambda: answer(req, res))
+    few, more, many = (
+        run_server(listener, asking(*[body_in(count)] * 4)).each(4) for count in (10, 100, 1000))
+    assert more - few <= 90 * 70
+    assert many - more <= 1.02 * 10 * (more - few)
+
+
+@pytest.mark.parametrize(('answered', 'most'), [('counted', 100), ('piped back', 300)])
+def test_the_calls_for_a_body_grow_with_its_reads_and_no_faster(
+        strict: None, answered: str, most: int) -> None:
+    """How much a read brings is the kernel's to say."""
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        if answered == 'counted':
+            req.on('data', lambda chunk: None)
+            req.on('end', lambda: res.end())
+        else:
+            req.pipe(res)
+
+    def drive(port: int, meter: Meter) -> None:
+        with contextlib.closing(dial(port)) as peer, meter.counting():
+            peer.send(get(f'Content-Length: {size}', 'Connection: close'))
+            sender = threading.Thread(target=peer.send, args=(bytes(size),))
+            sender.start()
+            assert len(peer.read_to_end()) >= (size if answered == 'piped back' else 0)
+            sender.join(MUST_NOT_EXPIRE)
+    for size in (2**20, 2**23):
+        calls = run_server(listener, drive).calls
+        assert calls['recv'] >= size / 65536
+        assert sum(calls.values()) <= 1000 + most * calls['recv']
+
+
+# Whatever else is open
+
+FEW, MANY = 50, 2000
+
+
+def allowed(wanted: int, descriptors: int) -> int:
+    """So many things of so many descriptors each, or as many as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = hard if hard != resource.RLIM_INFINITY else wanted * descriptors + 500
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, wanted * descriptors + 500), hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else min(wanted, (soft - 300) // descriptors)
+
+
+def is_same(few: dict[str, float], many: dict[str, float], within: float = 3) -> bool:
+    """Do things cost the same beside few and beside many others? Asserts that they do, within a few calls."""
+    assert few.keys() == many.keys()
+    for name, calls in few.items():
+        assert abs(many[name] - calls) <= within, (name, calls, many[name])
+    return True
+
+
+class Costs(dict[str, float]):
+    """Calls of each of the things that were done TIMES times, by name."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+
+    @contextlib.contextmanager
+    def of(self, name: str, times: int = TIMES) -> Iterator[None]:
+        with self.meter.counting():
+            yield
+        self[name] = self.meter.each(times)
+
+
+def test_a_timer_costs_the_same_beside_many(strict: None) -> None:
+    def beside(count: int) -> Costs:
+        meter = Meter()
+        costs = Costs(meter)
+
+        def main() -> None:
+            others = [timers.setTimeout(print, 60_000 + index % 7) for index in range(count)]
+            with costs.of('started and cleared'):
+                for _ in range(TIMES):
+                    timers.clearTimeout(timers.setTimeout(print, 60_000))
+            with costs.of('refreshed', 3 * count):
+                for _ in range(3):
+                    for timer in others:
+                        timer.refresh()
+            with costs.of('cleared', count):
+                for timer in others:
+                    timers.clearTimeout(timer)
+        http.run(main)
+        return costs
+    # The heap is cleared of the dead when most of them are, which costs each of them a call or two.
+    assert is_same(beside(FEW), beside(MANY), within=6)
+
+
+def test_a_connection_costs_the_same_beside_many(strict: None) -> None:
+    def beside(count: int) -> Costs:
+        def drive(port: int, meter: Meter) -> None:
+            nonlocal costs
+            costs = Costs(meter)
+            with contextlib.ExitStack() as stack:
+                peers = [stack.enter_context(contextlib.closing(dial(port))) for _ in range(count)]
+                for peer in peers:
+                    ask(peer, get())
+                with costs.of('asked'):
+                    for peer in peers[:TIMES]:
+                        ask(peer, get())
+                with costs.of('new'):
+                    for _ in range(TIMES):
+                        with contextlib.closing(dial(port)) as peer:
+                            ask(peer, get('Connection: close'))
+                            assert peer.read_to_end() == b''
+                with costs.of('closed'):
+                    for peer in peers[:TIMES]:
+                        peer.close()
+                        ask(peers[-1], get())
+        costs: Any = None
+        run_server(answer, drive, keepAliveTimeout=60_000)
+        assert costs is not None
+        return costs
+    # What comes in one poll and what in two is not the same each time.
+    assert is_same(beside(FEW), beside(allowed(MANY, 2)), within=60)
+
+
+class Line(stream.Duplex):
+    """A connection that answers each request, or none, and notes what it is compared with."""
+
+    def __init__(self, answers: bool) -> None:
+        super().__init__()
+        self._answers = answers
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def setKeepAlive(self, *args: Any) -> None:
+        pass
+
+    def setTimeout(self, *args: Any) -> None:
+        pass
+
+    ref = unref = setKeepAlive
+
+    def _read(self, size: int) -> None:
+        pass
+
+    def _write(self, chunk: bytes, encoding: str, callback: Callable[[], None]) -> None:
+        if self._answers:
+            self.push(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        callback()
+
+
+class Lines(http.Agent):
+    """An agent whose first connections are silent."""
+
+    def __init__(self, silent: int = 0, **options: Any) -> None:
+        super().__init__(keepAlive=True, maxFreeSockets=MANY * 2, **options)
+        self.silent = silent
+        self.opened: list[Line] = []
+
+    def createConnection(self, options: Any = None, callback: Any = None) -> Line:
+        self.opened.append(Line(len(self.opened) >= self.silent))
+        return self.opened[-1]
+
+
+@pytest.mark.parametrize('beside', ['busy', 'idle, lifo', 'idle, fifo', 'waiting', 'other hosts'])
+def test_a_request_costs_the_same_whatever_else_the_agent_has(strict: None, beside: str) -> None:
+    assert is_same(beside_others(beside, FEW), beside_others(beside, MANY))
+
+
+def beside_others(kind: str, count: int) -> Costs:
+    """What a request, or a connection that is gone, costs beside so many others."""
+    costs = Costs(Meter())
+
+    def main() -> None:
+        if kind == 'busy':
+            beside_busy(count, costs)
+        elif kind == 'waiting':
+            beside_waiting(count, costs)
+        elif kind == 'other hosts':
+            beside_other_hosts(count, costs)
+        else:
+            beside_idle(count, costs, kind.partition(', ')[2])
+    http.run(main)
+    return costs
+
+
+def request(agent: http.Agent, done: Callable[[], Any] = bool, host: str = 'a') -> None:
+    req = http.get({'host': host, 'agent': agent})
+    req.on('error', lambda error: None)
+    req.on('response', lambda res: res.resume())
+    req.on('close', lambda: done())
+
+
+def in_turn(agent: http.Agent, costs: Costs, then: Callable[[], Any], left: int = TIMES + 3) -> None:
+    """One request after the other."""
+    if left == TIMES:
+        costs.meter.start()
+    if left:
+        request(agent, partial(in_turn, agent, costs, then, left - 1))
+    else:
+        costs.meter.stop()
+        costs['a request'] = costs.meter.each()
+        then()
+
+
+def beside_busy(count: int, costs: Costs) -> None:
+    def close_some() -> None:
+        gone = agent.opened[count // 2:][:TIMES // 2]
+        with costs.of('a connection that is gone', len(gone)):
+            for line in gone:
+                agent.removeSocket(line)
+        for line in agent.opened:
+            line.destroy()
+    agent = Lines(silent=count)
+    for _ in range(count):
+        request(agent)
+    in_turn(agent, costs, close_some)
+
+
+def beside_idle(count: int, costs: Costs, scheduling: str) -> None:
+    def one_is_idle() -> None:
+        nonlocal busy
+        busy -= 1
+        if not busy:
+            timers.setImmediate(in_turn, agent, costs, agent.destroy)
+    agent = Lines(scheduling=scheduling)
+    busy = count
+    for _ in range(count):
+        request(agent, one_is_idle)
+
+
+def beside_waiting(count: int, costs: Costs) -> None:
+    """Each request that is over lets the next one begin."""
+    def one_is_over() -> None:
+        nonlocal over
+        over += 1
+        if over == 3:
+            costs.meter.start()
+        elif over == 3 + TIMES:
+            costs.meter.stop()
+            costs['a request'] = costs.meter.each()
+        elif over == 3 + TIMES + count:
+            agent.destroy()
+    agent = Lines(maxSockets=1)
+    over = 0
+    for _ in range(3 + TIMES + count):
+        request(agent, one_is_over)
+
+
+def beside_other_hosts(count: int, costs: Costs) -> None:
+    """For each of so many hosts one request is busy and another one waits."""
+    agent = Lines(silent=2 * count, maxSockets=1)
+    for host in [f'host-{index}' for index in range(count)] * 2:
+        request(agent, host=host)
+    gone = agent.opened[:TIMES]
+    with costs.of('a connection that is gone'):
+        for line in gone:
+            agent.removeSocket(line)
+    assert len(agent.opened) == count + TIMES  # and the next one for the same host was opened
+    for line in agent.opened:
+        line.destroy()
+
+
+# Memory
+
+
+def piece_by_piece(size: int) -> Iterator[bytes]:
+    """So many bytes in pieces, of which none is made anew."""
+    for _ in range(size // len(PIECE)):
+        yield PIECE
+
+
+PIECE = bytes(65536)
+SHORT, LONG = 2**22, 2**25
+MOST = 2**21  # bytes; the pieces and buffers on their way
+
+
+def send_body(peer: RawPeer, size: int, chunked: bool = False) -> None:
+    for piece in piece_by_piece(size):
+        peer.send(b'10000\r\n%s\r\n' % piece if chunked else piece)
+    if chunked:
+        peer.send(b'0\r\n\r\n')
+
+
+def received(peer: RawPeer) -> int:
+    """Read to the end; return how much it was."""
+    count = 0
+    while data := peer.socket.recv(65536):
+        count += len(data)
+    return count
+
+
+def count_request(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    total = 0
+
+    @req.on('data')
+    def _(chunk: bytes) -> None:
+        nonlocal total
+        total += len(chunk)
+    req.on('end', lambda: res.end(str(total)))
+
+
+def iterate_request(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    res.end(str(sum(map(len, req))))
+
+
+def pipe_back(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    req.pipe(res)
+
+
+def pipe_out(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    stream.Readable.from_(pieces_for(req, res)).pipe(res)
+
+
+def pieces_for(req: http.IncomingMessage, res: http.ServerResponse) -> Iterator[bytes]:
+    """What is to be answered: chunked, or of known length."""
+    if req.headers['x-chunked'] != 'True':
+        res.setHeader('Content-Length', req.headers['x-size'])
+    return piece_by_piece(int(req.headers['x-size']))
+
+
+def write_out(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+    pieces = pieces_for(req, res)
+
+    def go_on() -> None:
+        for piece in pieces:
+            if not res.write(piece):
+                return
+        res.end()
+    res.on('drain', go_on)
+    go_on()
+
+
+@pytest.mark.parametrize('listener', [count_request, iterate_request, pipe_back, pipe_out, write_out])
+@pytest.mark.parametrize('chunked', [False, True])
+def test_the_memory_of_a_server_is_the_same_for_a_stream_of_any_length(
+        listener: Callable[..., None], chunked: bool) -> None:
+    def drive(size: int, port: int, meter: Meter) -> None:
+        with contextlib.closing(dial(port)) as peer:
+            if listener in (pipe_out, write_out):
+                peer.send(get(f'X-Size: {size}', f'X-Chunked: {chunked}', 'Connection: close'))
+                assert received(peer) > size
+                return
+            framing = 'Transfer-Encoding: chunked' if chunked else f'Content-Length: {size}'
+            peer.send(get(framing, 'Connection: close'))
+            sender = threading.Thread(target=send_body, args=(peer, size, chunked))
+            sender.start()
+            assert received(peer) >= (size if listener is pipe_back else 1)
+            sender.join(MUST_NOT_EXPIRE)
+    short, long = (peak(partial(run_server, listener, partial(drive, size))) for size in (SHORT, LONG))
+    assert max(short, long) <= MOST
+    assert long - short <= 2**18
+
+
+@pytest.mark.parametrize('direction', ['request', 'response', 'iterated response'])
+def test_the_memory_of_a_client_is_the_same_for_a_stream_of_any_length(direction: str, scripted: Any) -> None:
+    def exchange(size: int) -> None:
+        def serve(peer: RawPeer) -> None:
+            peer.read_until(b'\r\n\r\n')
+            if direction == 'request':
+                left = size - len(peer.received)
+                while left:
+                    left -= len(peer.socket.recv(min(left, 65536)))
+                peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+            else:
+                peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % size)
+                send_body(peer, size)
+
+        def on_response(res: http.IncomingMessage) -> None:
+            if direction == 'iterated response':
+                counts.append(sum(map(len, res)))
+            else:
+                res.on('data', lambda chunk: counts.append(len(chunk)))
+
+        counts: list[int] = []
+        options = {'host': '127.0.0.1', 'port': scripted(serve), 'agent': False}
+        if direction == 'request':
+            options |= {'method': 'POST', 'headers': {'Content-Length': size}}
+
+        def main() -> None:
+            req = http.request(options, on_response)
+            if direction == 'request':
+                stream.Readable.from_(piece_by_piece(size)).pipe(req)
+            else:
+                req.end()
+        http.run(main)
+        assert sum(counts) == (2 if direction == 'request' else size)
+    short, long = (peak(partial(exchange, size)) for size in (SHORT, LONG))
+    assert max(short, long) <= MOST
+    assert long - short <= 2**18
+
+
+def peak(work: Callable[[], Any]) -> int:
+    """The most bytes that were in use at once, beyond those in use before."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
