@@ -5,7 +5,7 @@ Two things go on at once. *Receiving* has a named state:
     HEAD      the head of a request is arriving; so it is from the beginning, before the first byte
     BODY      the head was delivered, the rest of the request is arriving
     IDLE      there were requests, and the last one is complete
-    REFUSED   what came is no HTTP, or came too late: nothing more is parsed
+    REFUSED   what came is no HTTP: nothing more is parsed
     TUNNEL    after 'upgrade' or 'connect': the socket is the user's
     CLOSED
 
@@ -28,9 +28,9 @@ from nodehttp import errors
 from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
-from nodehttp.parser import END, Head, Parser
+from nodehttp.parser import END, Head, ParseError, Parser
 from nodehttp.threadpool import (
-    call_soon,
+    call_next,
     call_user,
     has_baton,
     next_tick,
@@ -58,6 +58,10 @@ _MOVES = {
 # no thread left for another request.
 READER_IS_SLOW, SWAMPED, CROWDED = 1, 2, 4
 
+# Names and values. From so many on, or once there were trailers, Node's parser takes the long way, on which
+# ticks come before each further request of the connection.
+MANY_HEADERS = 64
+
 _BAD_REQUEST = b'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'
 # What a client is told that did something wrong, by the code of the error.
 _ERROR_ANSWERS = {
@@ -76,7 +80,10 @@ class ServerConnection:
     _held = 0  # why the socket is not read
     _queued = 0  # bytes of responses that wait for their turn
     _count = 0  # requests so far, counted under maxRequestsPerSocket only
+    _refusal: ParseError | None = None  # why it is refused
     _is_broken = False  # the server's user was told of an error
+    _is_late = False  # and that the request takes too long
+    _has_ticks = False  # before the next request, be it there: see MANY_HEADERS
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
     _deliverer = 0  # the thread that is in `_advance`
     _flushed: ServerResponse | None = None  # to be dealt with at the end of that
@@ -175,7 +182,9 @@ class ServerConnection:
     # What arrives
 
     def _received(self, data: bytes) -> None:
-        if self._parser is not None:
+        if self._refusal is not None:  # the listener for 'clientError' has left the socket open
+            self._refuse(self._refusal.again(data))
+        elif self._parser is not None:
             self._parser.feed(data)
             self._advance()
 
@@ -194,7 +203,7 @@ class ServerConnection:
                 next_tick(response._on_flushed, strand=self._strand)
 
     def _admit(self) -> None:
-        """There may be a thread for the request that was postponed."""
+        """There may be a thread for the request that was postponed, or the ticks before it are over."""
         head, self._postponed = self._postponed, None
         if head is not None and self._parser is not None:
             if postpone(self._admit, self._strand):
@@ -205,14 +214,16 @@ class ServerConnection:
             self._advance()
 
     def _deliver(self) -> None:
+        has_ended = False
         while self._parser is not None and self._postponed is None:
             try:
                 event = self._parser.next_event()
-            except errors.NodeError as error:
+            except ParseError as error:
                 self._failed(error)
                 return
             if event is END:
                 self._request_ended(self._parser)
+                has_ended = True
             elif event is None:
                 if self.state is not IDLE or self._parser.in_message:
                     self._note_what_is_missing()
@@ -220,8 +231,11 @@ class ServerConnection:
             elif type(event) is bytes:
                 self._body_arrived(event)
                 # As in Node, ticks come between a piece of the body and what follows it.
-                call_soon(self._advance, strand=self._strand)
+                call_next(self._advance, strand=self._strand)
                 return
+            elif has_ended and self._has_ticks:
+                self._postponed = event  # type: ignore[assignment]
+                call_next(self._admit, strand=self._strand)
             elif postpone(self._admit, self._strand):
                 self._postponed = event  # type: ignore[assignment]
                 self._hold(CROWDED)
@@ -238,7 +252,7 @@ class ServerConnection:
             return False
         try:
             event = parser.next_event()
-        except errors.NodeError as error:
+        except ParseError as error:
             self._failed(error)
             return False
         if event is END:
@@ -263,12 +277,15 @@ class ServerConnection:
         """The rest of a request is to come in another read: its time runs from now on."""
         if self.state is IDLE:
             self._enter(HEAD)
-        if self.state is HEAD or self.state is BODY:
+        if (self.state is HEAD or self.state is BODY) and not self._is_late:
             self.server._receiving.setdefault(self, now())
 
     def _request_ended(self, parser: Parser) -> None:
         self._enter(IDLE)
+        self._is_late = False
         self.server._receiving.pop(self, None)
+        if parser.trailers:
+            self._has_ticks = True
         assert self._request is not None
         self._request._complete(parser.trailers)
         if self._held:
@@ -279,6 +296,8 @@ class ServerConnection:
         if self._is_idle_timed:
             self._is_idle_timed = False
             self._set_timeout(server.timeout or 0)
+        if len(head.rawHeaders) >= MANY_HEADERS:
+            self._has_ticks = True
         if server._builds_plainly:
             request: IncomingMessage = server._incoming_class(socket)
         else:
@@ -296,7 +315,7 @@ class ServerConnection:
         response = self._new_response(request)
         response.shouldKeepAlive = head.shouldKeepAlive
         if socket._httpMessage is None:
-            response._attach(socket)
+            self._attach(response)
         else:
             self._waiting.append(response)
         if server._optimizes_empty and head.names.isdisjoint(('content-length', 'transfer-encoding')):
@@ -304,6 +323,12 @@ class ServerConnection:
         is_1_1 = head.versionMinor == 1 and head.versionMajor == 1
         if not is_1_1 or self._is_for_user(head.names, request, response):
             self._emit('request', request, response)
+
+    def _attach(self, response: ServerResponse) -> None:
+        """It is the turn of `response`: it hears of the end of the socket in the order of Node."""
+        response._attach(self.socket)
+        if len(self.socket._events.get('close', ())) > 1:
+            response._hear_close()
 
     def _new_response(self, request: IncomingMessage) -> ServerResponse:
         server = self.server
@@ -394,6 +419,8 @@ class ServerConnection:
         if parser is None:  # the callback has waited, and the connection is over
             return True
         request.upgrade = True
+        if socket._httpMessage is not None:  # of an earlier request
+            socket._httpMessage._hear_close()
         parser.upgrade()
         rest = parser.take_rest()
         self._enter(TUNNEL)
@@ -444,7 +471,7 @@ class ServerConnection:
             destroy_soon()
         elif self._waiting:
             following = self._waiting.pop(0)
-            following._attach(socket)
+            self._attach(following)
             following._fire('socket', socket)
             following._flush()
         elif server.keepAliveTimeout and self._set_timeout is not None:
@@ -469,10 +496,12 @@ class ServerConnection:
 
     def _ended(self) -> None:
         """The client sends no more."""
-        if self._parser is not None:
+        if self._parser is not None and self.state is not REFUSED:
             self._parser.feed_eof()
             self._advance()
-        if self.state is REFUSED or self.state is CLOSED:
+            if self.state is REFUSED:
+                return
+        if self.state is CLOSED:
             return
         socket = self.socket
         if self.server.httpAllowHalfOpen and self._waiting:
@@ -483,22 +512,27 @@ class ServerConnection:
             socket.end()
 
     def expire(self) -> None:
-        """The request took too long to arrive."""
-        self._failed(errors.node_error('ERR_HTTP_REQUEST_TIMEOUT'))
+        """The request took too long to arrive. A listener may let it go on; it is not told again then."""
+        if self.state is HEAD or self.state is BODY:
+            self._is_broken = self._is_late = True
+            self._refuse(errors.node_error('ERR_HTTP_REQUEST_TIMEOUT'))
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: ParseError) -> None:
         """The client did something wrong."""
-        if self.state is REFUSED or self.state is CLOSED:
-            return
-        self._enter(REFUSED)
-        self._parser = None
-        self._broken(error)
+        if self.state is not CLOSED:
+            self._enter(REFUSED)
+            self._is_broken = True
+            self._refusal = error
+            self._refuse(error)
 
     def _broken(self, error: BaseException) -> None:
-        """There was an error, the socket's or one of ours. What was received before is delivered yet."""
-        if self._is_broken or self.state is CLOSED:
-            return
-        self._is_broken = True
+        """There was an error of the socket. What was received before is delivered yet."""
+        if not self._is_broken and self.state is not CLOSED:
+            self._is_broken = True
+            self._refuse(error)
+
+    def _refuse(self, error: BaseException) -> None:
+        """Tell the server's user of an error; if nobody listens, the client gets an answer and is closed."""
         self.server._receiving.pop(self, None)
         socket = self.socket
         if self.server._fire('clientError', error, socket):
@@ -528,7 +562,7 @@ class ServerConnection:
         for request in unanswered:
             request._destroy_once(aborted_error())
         message = self.socket._httpMessage
-        if message is not None:
+        if message is not None and not message._hears_close:
             message._emit_close()
 
 

@@ -26,6 +26,12 @@ class ParseError(Error):
     bytesParsed = 0
     rawPacket: bytes | None = None
 
+    def again(self, data: bytes) -> ParseError:
+        """The error of another read: there is no way on behind a wrong byte."""
+        error = ParseError(self.message, self.code)
+        error.reason, error.bytesParsed, error.rawPacket = self.reason, self.bytesParsed, data
+        return error
+
 
 class Head:
     """The start line and the headers of one message, as received; its strings are latin1.

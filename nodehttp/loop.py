@@ -308,6 +308,13 @@ class Loop:
         if self._polling_until is not None or self.holder is None:
             self.notify()
 
+    def call_next(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
+        """Run as an event of its own, after the ticks, before those that are ready: the rest of an event that
+        was interrupted for its ticks."""
+        self.ready.appendleft((strand, function, args))
+        if self._polling_until is not None or self.holder is None:
+            self.notify()
+
     def set_immediate(self, function: Function, *args: Any, strand: Strand | None = None) -> Immediate:
         """Run in the check phase: after the events that are ready now, before the next poll."""
         immediate = Immediate(self, function, args)

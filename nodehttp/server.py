@@ -53,6 +53,7 @@ class ServerResponse(OutgoingMessage):
     req: Any
 
     _connection: ServerConnection | None = None
+    _hears_close = False  # listens to the socket by itself
     _expects_continue = False
     _sent_continue = False
     _has_plain_write_head = True  # writeHead is ours, not a subclass's
@@ -225,7 +226,7 @@ class ServerResponse(OutgoingMessage):
             self._attach(socket)
             if self._connection is None:
                 self._strand = socket._strand or socket._own_strand()
-                socket.on('close', self._socket_closed)
+                self._hear_close()
             self._fire('socket', socket)
             self._flush()
 
@@ -233,7 +234,11 @@ class ServerResponse(OutgoingMessage):
         """Detach the response from its socket."""
         with monitor:
             self._detach()
-            socket.off('close', self._socket_closed)
+
+    def _hear_close(self) -> None:
+        if not self._hears_close:
+            self._hears_close = True
+            self.socket.on('close', self._socket_closed)
 
     def _socket_closed(self, *_: Any) -> None:
         with monitor:
@@ -247,6 +252,9 @@ class ServerResponse(OutgoingMessage):
         socket, self.socket = self.socket, None
         if socket is not None:
             socket._httpMessage = None
+            if self._hears_close:
+                self._hears_close = False
+                socket.off('close', self._socket_closed)
 
     def _queue_changed(self, delta: int) -> None:
         if self._connection is not None:

@@ -37,6 +37,7 @@ __all__ = [
     'begin_callback',
     'blocking',
     'call_closing',
+    'call_next',
     'call_soon',
     'call_user',
     'configure',
@@ -66,6 +67,7 @@ __all__ = [
 
 
 next_tick = pool.next_tick
+call_next = pool.call_next
 call_soon = pool.call_soon
 set_immediate = pool.set_immediate
 call_closing = pool.call_closing

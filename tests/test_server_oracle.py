@@ -44,7 +44,8 @@ def error_text(error: Any) -> str:
 
 def show(value: Any) -> str:
     """Return a value as JSON.stringify does."""
-    return json.dumps(value, separators=(',', ':'), ensure_ascii=False)
+    return json.dumps(value, separators=(',', ':'), ensure_ascii=False,
+                      default=lambda data: {'type': 'Buffer', 'data': list(data)})
 
 
 def shorten(wire: str) -> str:

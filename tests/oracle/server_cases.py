@@ -436,6 +436,11 @@ def orders_of_post(case: Any) -> None:
              ['on', 'req', 'end', [['tick', [['note', 'tick of end']]], ['res.end']]]]
     for name, request in (('a body', POST), ('chunks', POST_CHUNKED), ('none', GET), ('two', POST + POST)):
         case(f'ticks between pieces, {name}', ticks, request, watch={'req': ['data', 'end']})
+    many = [f'h{index}: 1' for index in range(31)]
+    for name, request in (('trailers', POST_CHUNKED), ('31 headers', with_line(GET, '\r\n'.join(many[1:]))),
+                          ('32 headers', with_line(GET, '\r\n'.join(many)))):
+        case(f'ticks between requests, {name}', [['note', 'request'], ['tick', [['note', 'tick']]]],
+             request + GET * 2)
     case('trailers of a request', [
         ['?req.trailers'], ['on', 'req', 'data', []],
         ['on', 'req', 'end', [['?req.trailers'], ['?req.rawTrailers'], ['?req.trailersDistinct'],
@@ -648,6 +653,16 @@ def refusals(case: Any) -> None:
     case("reset, 'clientError'", {'request': [request], 'clientError': [['?error.code'], ['?error.syscall'],
          ['?sock.destroyed']]},
          [['send', GET], ['heard', 'request'], ['rst']], watch=ALL)
+    told = [['?error.code'], ['?error.bytesParsed'], ['?error.rawPacket']]
+    heard = ['heard', 'error.rawPacket']
+    rubbish = [['send', 'BAD'], heard]
+    case("'clientError' of each read", {'clientError': told}, [*rubbish, ['send', 'X']])
+    case("'clientError' and FIN", {'connection': [], 'clientError': told}, [*rubbish, ['fin']],
+         watch={'sock': SOCK})
+    case("'clientError' and FIN, half open", {'connection': [], 'clientError': told}, [*rubbish, ['fin']],
+         watch={'sock': SOCK}, set={'httpAllowHalfOpen': True})
+    case("'clientError' and RST", {'connection': [], 'clientError': told}, [*rubbish, ['rst']],
+         watch={'sock': ['end', 'close', 'error']})
     case('insecureHTTPParser', [request, ['?req.headers'], ['res.end']],
          'GET / HTTP/1.1\nHost: x\nA: \x01\n\n',
          options={'insecureHTTPParser': True})
@@ -669,6 +684,16 @@ def time_limits(case: Any) -> None:
          ['send', 'GET']], **more)
     case("half a head, 'clientError'", {'clientError': [['?error.code'], ['?error.message'],
          ['sock.end', 'bye']]}, 'GET', **more)
+    late = ['heard', 'error.code "ERR_HTTP_REQUEST_TIMEOUT"']
+    patient = {'request': [request, ['on', 'req', 'end', [['res.end', 'x']]]],
+               'clientError': [['?error.code']]}
+    data = {'req': ['data', 'end', 'close']}
+    case('a head that goes on after its time', patient, [
+        ['send', 'GET / HT'], late, ['send', 'TP/1.1\r\nHost: x\r\n\r\n'], ['until', '\r\n\r\nx'],
+        ['send', 'GET']], watch=data, **more)
+    case('a body that goes on after its time', patient, [
+        ['send', POST_HEAD], late, ['send', 'l'], ['heard', 'req data l'], ['send', 'lo']],
+        watch=data, **more)
     idle = [['?sock.timeout'], ['res.end', 'x'], ['after', 5, [['?sock.timeout']]]]
     case('idle', idle, options={'keepAliveTimeout': 40, 'keepAliveTimeoutBuffer': 10}, quiet=150,
          watch={'sock': ['timeout', 'close']})
