@@ -524,6 +524,12 @@ def departures(case: Any) -> None:
     case('RST before the answer', [request], [['send', GET], ['heard', 'request'], ['rst']],
          watch={**ALL, 'sock': ['end', 'close', 'error']})
     half_open = {'httpAllowHalfOpen': True}
+    connected = {'connection': [], 'request': [request]}
+    close = {'sock': ['close'], 'req': ['aborted', 'close'], 'res': ['close']}
+    case("'close' of a socket, its request and its response", connected,
+         [['send', GET], ['heard', 'request'], ['fin']], watch=close)
+    case("'close' of a socket with a second request", {'connection': [], 'request /1': [['res.end']],
+         'request /2': [request]}, [['send', TWO], ['heard', '/2 request'], ['fin']], watch=close)
     case('half open', [request, ['after', 20, [['res.end', 'x']]]],
          [['send', GET], ['heard', 'request'], ['fin']], set=half_open)
     case('half open, two', {'request /1': [['after', 20, [['res.end', '1']]]],
@@ -614,6 +620,10 @@ def upgrades(case: Any) -> None:
          watch=data)
     case('CONNECT, shouldUpgradeCallback', {'connect': [['note', 'connect'], ['sock.end', 'C']]}, connect,
          upgrades=False)
+    case('CONNECT behind a request, nobody wants it', [request], GET + connect.replace('a:1', '/c'), watch=ALL)
+    case('upgrade behind a request, its socket closes', {'request': [request], 'upgrade': [
+        ['note', 'upgrade'], ['?sock.listenerCount', 'close'], ['sock.end', 'U']]},
+        [['send', GET + UPGRADE.replace('/ ', '/u ')], ['until', 'U'], ['fin']], watch=ALL)
     case('upgrade behind a request', {'request': [request, ['after', 10, [['res.end', 'x']]]], 'upgrade': [
         ['note', 'upgrade'], ['sock.write', 'U']]}, GET + UPGRADE.replace('/ ', '/u '))
 
@@ -649,6 +659,12 @@ def refusals(case: Any) -> None:
     case('rubbish in the body', [request], chunked + 'zz\r\n', watch=ALL_AND_SOCKET)
     case('rubbish in the body behind an answer', [['res.write', 'x']],
          [['send', chunked], ['until', '1\r\nx'], ['send', 'zz\r\n']], watch=ALL)
+    for name, request_bytes in (('', GET), (' of a request that closes', CLOSE)):
+        two = with_line(request_bytes, 'Transfer-Encoding: chunked') + '1\r\na\r\n1\r\nb\r\n'
+        case(f'rubbish behind two chunks{name}, answered', [request, ['res.end', 'x']], two + 'zz\r\n',
+             watch=ALL_AND_SOCKET)
+    case('rubbish behind trailers', [request, ['on', 'req', 'end', [['res.end']]], ['req.resume']],
+         POST_CHUNKED + 'BAD', watch=ALL_AND_SOCKET)
     case('long chunk extensions', [request], chunked + '1;' + 'a' * 17000 + '\r\n', watch=ALL)
     case("reset, 'clientError'", {'request': [request], 'clientError': [['?error.code'], ['?error.syscall'],
          ['?sock.destroyed']]},
