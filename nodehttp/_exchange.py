@@ -89,6 +89,8 @@ class ClientConnection:
         if self._parser_options != (max_header_size, lenient):
             self._parser_options = max_header_size, lenient
             self._parser = Parser('response', max_header_size=max_header_size, lenient=lenient)
+        if request._hears_timeouts:
+            self.hear_timeouts()
         if self.state is IDLE:
             self._enter(WAITING)
         if not self._is_read:
@@ -102,6 +104,12 @@ class ClientConnection:
         else:
             self._listeners['data'] = internal(self._received)
             self.socket.on('data', self._listeners['data'])
+
+    def hear_timeouts(self) -> None:
+        """The request listens from now on: after those who do already."""
+        listener = self._listeners['timeout']
+        if self.socket._events['timeout'][-1].listener is not listener:
+            self.socket.off('timeout', listener).on('timeout', listener)
 
     def catch_up(self) -> None:
         """Tell the request what has befallen the connection while it was on its way here."""

@@ -30,6 +30,7 @@ from typing import Any, Self
 from nodehttp import agent as agents
 from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
+from nodehttp._finished import Finish
 from nodehttp._head import header_pairs
 from nodehttp._request_options import checked_method, checked_path, read_arguments, timer_duration
 from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
@@ -83,6 +84,7 @@ class ClientRequest(OutgoingMessage):
     _had_error = False
     _response_over = False  # the response has emitted 'end'
     _hears_timeouts = False
+    _was_timed_out = False
     _timeout_is_own = False  # the socket's timeout was set by setTimeout
     _max_header_size = MAX_HEADER_SIZE
     _lenient = INSECURE_HTTP_PARSER
@@ -272,16 +274,24 @@ class ClientRequest(OutgoingMessage):
 
     def _refuse_socket(self, socket: Any, error: BaseException | None) -> None:
         """The request was destroyed before it had a socket, or there is none for it."""
-        if socket is not None:
-            if error is self._error and self.agent is not None and not socket.destroyed:
-                self._give_back(socket)
-            else:
-                socket.destroy(error)
-        if error is None and not self.aborted:
-            error = errors.connection_reset()
-        if error is not None:
-            self._fire('error', error)
-        self._close()
+        if socket is None:
+            self._end_unsent(error)
+        elif error is self._error and self.agent is not None and not socket.destroyed:
+            self._give_back(socket)
+            self._end_unsent(error)
+        else:  # as in Node the socket is over before the request is
+            socket.destroy(error)
+            Finish(socket, lambda failure: self._end_unsent(
+                error if getattr(failure, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE' else failure or error))
+
+    def _end_unsent(self, error: BaseException | None) -> None:
+        """It ends without having been on a connection."""
+        with monitor:
+            if error is None and not self.aborted:
+                error = errors.connection_reset()
+            if error is not None:
+                self._fire('error', error)
+            self._close()
 
     def _give_back(self, socket: Any) -> None:
         if isinstance(self.agent, agents.Agent):
@@ -372,7 +382,8 @@ class ClientRequest(OutgoingMessage):
         self._give_back(socket)
 
     def _timed_out(self) -> None:
-        if self._hears_timeouts:
+        if self._hears_timeouts and not self._was_timed_out:  # once for each request, as in Node
+            self._was_timed_out = True
             self._fire('timeout')
 
     # The end
@@ -462,6 +473,11 @@ class ClientRequest(OutgoingMessage):
             if self._response_over:
                 return self
             milliseconds = timer_duration(timeout, 'msecs')
+            if self.socket is None:
+                if not self._timeout_is_own:
+                    self.once('socket', lambda socket: connection_of(socket).hear_timeouts())
+            elif not self._hears_timeouts:
+                connection_of(self.socket).hear_timeouts()
             self._hears_timeouts = self._timeout_is_own = True
             if callback is not None:
                 self.once('timeout', callback)

@@ -4,7 +4,8 @@ const fs = require('fs');
 const http = require('http');
 const net = require('net');
 
-const QUIET = 60; // ms without an event after which a case is over
+const QUIET = 100; // ms without an event after which a case is over
+const MOST = 30; // events; what is done at them may bring them about again
 
 const errorText = (error) => error ? ` ${error.name} ${error.code ?? '-'} ${error.message.replace(/:\d{4,5}\b/g, ':PORT')}` : '';
 const count = (lists) => Object.values(lists).reduce((sum, list) => sum + list.length, 0);
@@ -38,15 +39,51 @@ class Run {
     this.requests = {};
     this.numbers = new Map();
     this.peers = [];
+    this.opened = 0;
     const limits = options.maxSockets ? { maxSockets: options.maxSockets } : {};
     this.agent = options.agent ? new http.Agent({ ...options.agent, ...limits }) : options.agent;
     if (this.agent) this.agent.on('free', () => this.say('agent free'));
+    if (options.connects && this.agent) {
+      this.agent.createConnection = (given, callback) => this.connect(this.opened++, given, callback);
+    }
+    for (const [hook, result] of Object.entries(options.hooks ?? {})) this.override(hook, result);
     this.server = net.createServer({ allowHalfOpen: true }, (socket) => {
       const scripts = options.server;
       this.peers.push(socket);
       converse(socket, scripts[Math.min(this.peers.length, scripts.length) - 1], (text) => this.heard(text));
     });
     this.server.listen(0, '127.0.0.1', () => this.begin());
+  }
+
+  // Be a createConnection: answer the n-th call as the case wants it answered.
+  connect(n, options, callback) {
+    const { connects } = this.case;
+    const failure = () => Object.assign(new Error('no'), { code: 'NO' });
+    const open = () => net.createConnection(options);
+    this.say(`connecting ${n + 1}`);
+    return {
+      returns: () => open(),
+      calls: () => { callback(null, open()); },
+      callsLater: () => { setTimeout(() => callback(null, open()), 5); },
+      both: () => { const socket = open(); callback(null, socket); return socket; },
+      callsTwice: () => { callback(null, open()); callback(failure()); },
+      fails: () => { callback(failure()); },
+      failsLater: () => { setTimeout(() => callback(failure()), 5); },
+      failsThenCalls: () => { callback(failure()); callback(null, open()); },
+      failsAndReturns: () => { callback(failure()); return open(); },
+      returnsThenFails: () => { setTimeout(() => callback(failure()), 5); return open(); },
+      throws: () => { throw failure(); },
+    }[connects[Math.min(n, connects.length - 1)]]();
+  }
+
+  // Note the calls of an overridden method of the agent; `result` is 'super' or what it returns.
+  override(hook, result) {
+    const original = this.agent[hook];
+    this.agent[hook] = (...args) => {
+      this.say(`hook ${hook}`);
+      if (result === 'throws') throw Object.assign(new Error('no'), { code: 'NO' });
+      return result === 'super' ? original.apply(this.agent, args) : result;
+    };
   }
 
   begin() {
@@ -103,12 +140,20 @@ class Run {
   at(label, event, details = '') {
     const prefix = Object.keys(this.case.requests).length > 1 ? `${label} ` : '';
     this.say(prefix + event + details);
-    for (const action of this.case.requests[label].do?.[event] ?? []) this.perform(label, action);
+    if (this.log.length > MOST) return;
+    for (const action of this.case.requests[label].do?.[event] ?? []) {
+      try {
+        this.perform(label, action);
+      } catch (error) {
+        this.say(`${prefix}threw${errorText(error)}`);
+      }
+    }
   }
 
   perform(label, action) {
     const { req, res, controller, tunnel } = this.requests[label];
     const boom = Object.assign(new Error('boom'), { code: 'BOOM' });
+    const noted = (what) => (error) => this.at(label, what, errorText(error));
     if (action.startsWith('start:')) return this.start(action.slice(6));
     return {
       destroy: () => req.destroy(),
@@ -127,8 +172,17 @@ class Run {
       end: () => req.end(),
       endBody: () => req.end('body'),
       write: () => req.write('chunk'),
+      writeNoted: () => req.write('chunk', noted('written')),
+      endBodyNoted: () => req.end('body', noted('ended')),
+      setHeader: () => req.setHeader('X', 'y'),
+      resPause: () => res.pause(),
+      resResume: () => res.resume(),
+      resResumeLater: () => setTimeout(() => res.resume(), 20),
+      resRead: () => this.at(label, `read ${res.read()}`),
+      clearTimeout: () => req.setTimeout(0),
       flushHeaders: () => req.flushHeaders(),
       setTimeout: () => req.setTimeout(20),
+      setLongTimeout: () => req.setTimeout(5000),
     }[action]();
   }
 
@@ -141,6 +195,10 @@ class Run {
       state.controller = new AbortController();
       if (spec.signal === 'aborted') state.controller.abort();
       options.signal = state.controller.signal;
+    }
+    if (this.case.connects && !this.agent) {
+      delete options.agent;
+      options.createConnection = (given, callback) => this.connect(this.opened++, given, callback);
     }
     const req = state.req = http.request(options);
     this.listen(label, spec, state);
@@ -170,7 +228,8 @@ class Run {
         on(res, 'res', 'end', () => ` complete=${res.complete}`);
         on(res, 'res', 'close');
         on(res, 'res', 'aborted');
-        on(res, 'res', 'data', (data) => ` ${data}`);
+        if (spec.reads) on(res, 'res', spec.reads);
+        else on(res, 'res', 'data', (data) => ` ${data}`);
         if (!spec.noResError) on(res, 'res', 'error', errorText);
         this.at(label, 'req response', ` ${res.statusCode}`);
       });
@@ -180,6 +239,7 @@ class Run {
         const listeners = socket.listenerCount('data');
         state.tunnel = socket;
         for (const event of ['close', 'end']) on(socket, 'up', event);
+        on(socket, 'up', 'error', errorText);
         on(socket, 'up', 'data', (data) => ` ${data}`);
         this.at(label, `req ${name}`, ` ${res.statusCode} [${head}] listeners=${listeners} complete=${res.complete}`);
       });

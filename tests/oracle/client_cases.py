@@ -7,9 +7,12 @@ A case has
               ['send', text], ['fin'], ['rst'], ['heard', event] wait until the client has noted this
     requests  by label: `options` of http.request, `body` (what is called on the request before anything
               else; by default `end`), `do` (what to do at an event: see `perform` in the runners), `without`
-              and `with` (listeners), `socketEvents`, `noResError`, `signal`
+              and `with` (listeners), `reads` (listened for in place of 'data'), `socketEvents`, `noResError`,
+              `signal`
     start     the labels of the requests that are made at once (by default the first)
     agent     options of the Agent, False, or None for the global one
+    connects  how each call of `createConnection` is answered, the agent's or, without agent, the option's
+    hooks     overridden methods of the agent, by name: 'super', or what is returned
 
 and what happens is a list of lines such as 'req response 200 | s1 f0 q0 t1': the event, and the agent's
 sockets, free sockets, queued requests and total at that moment. `client.js` records what Node does (see
@@ -62,18 +65,10 @@ def cases() -> list[Case]:
     def case(name: str, server: Any, requests: dict[str, Any] | None = None, **more: Any) -> None:
         made.append({'name': name, 'server': server, 'requests': requests or {'a': {}}, **more})
 
-    for kind, agent in (('close', {}), ('keep', {'keepAlive': True})):
-        for add in (
-            success,
-            destruction,
-            failures,
-            odd_responses,
-            information,
-            tunnels,
-            timeouts,
-            queues,
-            sequences,
-        ):
+    both = (success, destruction, failures, odd_responses, information, tunnels, timeouts, queues, sequences)
+    kept = (uploads, framing, reading, leaving_tunnels, idle_twice, hooks)
+    for kind, agent, groups in (('close', {}, both), ('keep', {'keepAlive': True}, both + kept)):
+        for add in groups:
             add(
                 lambda name, *args, kind=kind, agent=agent, **more: case(
                     f'{name}, {kind}', *args, **{'agent': agent, **more}
@@ -81,6 +76,7 @@ def cases() -> list[Case]:
             )
     idle_sockets(case)
     limits(case)
+    connections(case)
     return made
 
 
@@ -155,6 +151,63 @@ def destruction(case: Any) -> None:
     )
 
 
+def uploads(case: Any) -> None:
+    """Every way to end a request whose body is still on its way, and what later calls come to."""
+    points = {
+        'immediate': SILENCE,
+        'written': SILENCE,
+        'req response': [['until', 'chunk'], ['send', LONG + 'part']],
+        'res data': [['until', 'chunk'], ['send', LONG + 'part']],
+        'res end': [['until', 'chunk'], ['send', OK]],
+        'res close': [['until', 'chunk'], ['send', OK]],
+    }
+    ways = (
+        'destroy',
+        'destroyError',
+        'abort',
+        'signal',
+        'socketDestroy',
+        'socketEnd',
+        'endBodyNoted',
+        'setHeader',
+    )
+    for point, script in points.items():
+        for way in ways:
+            spec = {'signal': True} if way == 'signal' else {}
+            case(
+                f'{way} at {point} of an upload',
+                [script],
+                {'a': {'options': {'method': 'POST'}, 'body': ['writeNoted'], 'do': {point: [way]}, **spec}},
+            )
+    expect = {'method': 'POST', 'headers': {'Expect': '100-continue'}}
+    for way in ways:
+        spec = {'signal': True} if way == 'signal' else {}
+        case(
+            f'{way} at req continue',
+            [[HEAD, ['send', 'HTTP/1.1 100 Continue\r\n\r\n']]],
+            {'a': {'options': expect, 'body': [], 'do': {'req continue': [way]}, **spec}},
+        )
+        for point, script in (
+            ('req abort', SILENCE),
+            ('req error', [HEAD, ['fin']]),
+            ('res aborted', [*BEGINNING, ['heard', 'res data'], ['fin']]),
+            ('res error', [*BEGINNING, ['heard', 'res data'], ['fin']]),
+        ):
+            aborted = {'req finish': ['abort']} if point == 'req abort' else {}
+            case(f'{way} at {point}, too late', [script], {'a': {'do': {**aborted, point: [way]}, **spec}})
+    for way in ('writeNoted', 'endBodyNoted', 'setHeader', 'setTimeout', 'flushHeaders'):
+        case(f'{way} at req close', [ANSWER], {'a': {'do': {'req close': [way]}}})
+    for ways in (
+        ['agentDestroy', 'destroy'], ['agentDestroy', 'destroyError'], ['agentDestroy', 'abort'],
+        ['abort', 'agentDestroy'], ['signal', 'destroyError'], ['destroyError', 'signal'],
+        ['abort', 'destroyError'], ['destroyError', 'abort'],
+    ):
+        for point in ('called', 'req socket', 'req response'):
+            case(
+                f'{" and ".join(ways)} at {point}', [ANSWER], {'a': {'signal': True, 'do': {point: ways}}}
+            )
+
+
 def failures(case: Any) -> None:
     """Connections that fail, or end too early."""
     case('refused', [SILENCE], {'a': {'socketEvents': True}}, refused=True)
@@ -199,6 +252,55 @@ def odd_responses(case: Any) -> None:
     )
     case('response before the request', [[['send', OK]]], {'a': {'socketEvents': True}})
     case('204 with a body', [[HEAD, ['send', 'HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello']]])
+
+
+def framing(case: Any) -> None:
+    """Bodies that are missing, shorter, longer, or there although there must be none."""
+    sized, chunked = 'Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n'
+    bodies = {
+        'no length': ('', ''),
+        'no length, a body': ('', 'hello'),
+        'a length': (sized, 'hello'),
+        'a length, no body': (sized, ''),
+        'a shorter body': (sized, 'hel'),
+        'a longer body': (sized, 'helloXX'),
+        'chunks': (chunked, '5\r\nhello\r\n0\r\n\r\n'),
+        'chunks, no body': (chunked, ''),
+    }
+    for method in ('GET', 'HEAD'):
+        for status in (200, 204, 304, 100, 101, 199):
+            for name, (header, body) in bodies.items():
+                for end in ([], [['fin']]) if status == 200 else ([],):
+                    case(
+                        f'{method} {status} {name}{", FIN" if end else ""}',
+                        [[HEAD, ['send', f'HTTP/1.1 {status} X\r\n{header}\r\n{body}'], *end]],
+                        {'a': {'options': {'method': method}}},
+                        quiet=20,
+                    )
+
+
+def reading(case: Any) -> None:
+    """Responses that are paused, or read at 'readable'."""
+    for name, script in (
+        ('a response', ANSWER),
+        ('a body to the end', [HEAD, ['send', 'HTTP/1.1 200 OK\r\n\r\nhello'], ['fin']]),
+        ('a part', BEGINNING),
+        ('a part, then FIN', [*BEGINNING, ['fin']]),
+        ('chunks', [HEAD, ['send', CHUNKED + '2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n']]),
+        ('nothing', [HEAD, ['send', EMPTY]]),
+    ):
+        for do in ([], ['resRead'], ['resRead', 'destroy'], ['destroy'], ['resDestroy'], ['socketDestroy']):
+            case(
+                f'{name}, readable: {" ".join(do)}',
+                [script],
+                {'a': {'reads': 'readable', 'do': {'res readable': do}}},
+            )
+        for do in ([], ['resResume'], ['resResumeLater'], ['destroy'], ['resDestroy']):
+            case(
+                f'{name}, paused: {" ".join(do)}',
+                [script],
+                {'a': {'reads': 'pause', 'do': {'req response': do}}},
+            )
 
 
 def information(case: Any) -> None:
@@ -268,6 +370,42 @@ def tunnels(case: Any) -> None:
             )
 
 
+def leaving_tunnels(case: Any) -> None:
+    """What can be done to a request whose socket is the user's."""
+    for event, options, head in (
+        (
+            'upgrade',
+            {'headers': {'Connection': 'Upgrade', 'Upgrade': 'x'}},
+            'HTTP/1.1 101 Switch\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+        ),
+        ('connect', {'method': 'CONNECT', 'path': 'x:80'}, 'HTTP/1.1 200 OK\r\n\r\n'),
+    ):
+        spec = {'options': options, 'with': [event], 'signal': True}
+        for way in ('destroy', 'destroyError', 'abort', 'signal', 'socketEnd', 'agentRemove', 'agentDestroy'):
+            for point in (f'req {event}', 'req close', 'up data'):
+                case(
+                    f'{way} at {point} ({event})',
+                    [[HEAD, ['send', head], ['heard', 'req close'], ['send', 'MORE']]],
+                    {'a': {**spec, 'do': {point: [way]}}},
+                )
+        answer = [HEAD, ['send', head + 'HEAD']]
+        for name, script in (('FIN', [HEAD, ['fin']]), ('RST', [HEAD, ['rst']])):
+            case(f'{event}, {name}', [script], {'a': spec})
+        case(
+            f'{event}, 100 first',
+            [[HEAD, ['send', f'HTTP/1.1 100 Go\r\n\r\n{head}HEAD']]],
+            {'a': spec},
+        )
+        case(
+            f'{event}, another waits', [answer, ANSWER], {'a': spec, 'b': {}}, start=['a', 'b'], maxSockets=1
+        )
+        case(
+            f'{event} after another',
+            [[*ANSWER, *answer], answer],
+            {'a': {'do': {'res close': ['start:b']}}, 'b': spec},
+        )
+
+
 def timeouts(case: Any) -> None:
     """'timeout' from the option, the agent and setTimeout."""
     destroying = {'req timeout': ['destroy']}
@@ -285,6 +423,29 @@ def timeouts(case: Any) -> None:
     )
 
 
+def idle_twice(case: Any) -> None:
+    """A connection that is idle, not idle, and idle again: the request hears of it once."""
+    for options in ({}, {'timeout': 5000}):
+        for point in ('called', 'req socket', 'req response'):
+            case(
+                f'idle twice, {"own timeout" if options else "none"}, setTimeout at {point}',
+                [[*BEGINNING, ['heard', 'req timeout'], ['send', 'more']]],
+                {
+                    'a': {
+                        'options': options,
+                        'do': {point: ['setLongTimeout'], 'res data': ['setTimeout']},
+                        'socketEvents': True,
+                    }
+                },
+                quiet=100,
+            )
+    for name, do in (
+        ('cleared', {'res data': ['setTimeout', 'clearTimeout']}),
+        ('too late', {'res end': ['setTimeout']}),
+    ):
+        case(f'setTimeout, {name}', [ANSWER], {'a': {'do': do, 'socketEvents': True}}, quiet=60)
+
+
 def queues(case: Any) -> None:
     """Requests that wait for a socket: maxSockets 1."""
     case_of_two = {'start': ['a', 'b'], 'maxSockets': 1}
@@ -293,6 +454,15 @@ def queues(case: Any) -> None:
             spec = {'do': {'called': [way]}, **({'signal': True} if way == 'signal' else {})}
             case(f'{way} while queued, socket {name}', [script], {'a': {}, 'b': spec}, **case_of_two)
     three = {'a': {}, 'b': {}, 'c': {}}
+    for way in ('destroy', 'destroyError', 'abort', 'signal'):
+        for point, script in SCRIPT_AT.items():
+            case(
+                f'{way} at {point}, others wait',
+                [script],
+                {**three, 'a': {'do': {point: [way]}, 'signal': True}},
+                start=['a', 'b', 'c'],
+                maxSockets=1,
+            )
     case('three queued', [ANSWER * 3], three, start=['a', 'b', 'c'], maxSockets=1)
     case(
         'three queued, all closing', [[HEAD, ['send', CLOSING]]], three, start=['a', 'b', 'c'], maxSockets=1
@@ -310,6 +480,27 @@ def sequences(case: Any) -> None:
     """One request after another."""
     for point in ('res end', 'res close', 'req close'):
         case(f'next at {point}', [ANSWER * 2], {'a': {'do': {point: ['start:b']}}, 'b': {}})
+
+
+def hooks(case: Any) -> None:
+    """keepSocketAlive, as a subclass may have it. (Where reuseSocket is called Node has not counted the
+    socket yet.)"""
+    for result in ('super', True, False, None):
+        for name, script in (('kept', ANSWER * 3), ('closing', [HEAD, ['send', CLOSING]])):
+            case(
+                f'keepSocketAlive {result}, {name}',
+                [script],
+                {'a': {'do': {'res close': ['start:b']}}, 'b': {}},
+                hooks={'keepSocketAlive': result},
+            )
+        case(
+            f'keepSocketAlive {result}, others wait',
+            [ANSWER * 3],
+            {'a': {}, 'b': {}, 'c': {}},
+            start=['a', 'b', 'c'],
+            maxSockets=1,
+            hooks={'keepSocketAlive': result},
+        )
 
 
 def idle_sockets(case: Any) -> None:
@@ -380,6 +571,35 @@ def limits(case: Any) -> None:
         start=['a', 'b'],
         agent={'keepAlive': True, 'maxTotalSockets': 1},
     )
+
+
+def connections(case: Any) -> None:
+    """createConnection, the agent's and the option's: the socket is returned, passed on, both, or there is
+    none."""
+    good = ('returns', 'calls', 'callsLater', 'both', 'callsTwice', 'returnsThenFails')
+    bad = ('fails', 'failsLater', 'failsThenCalls', 'failsAndReturns', 'throws')
+    for kind, agent in (('keep', {'keepAlive': True}), ('option', False)):
+        for how in (*good, *bad):
+            if how == 'throws' and agent:
+                continue  # out of http.request, in Node
+            name = f'createConnection {how}, {kind}'
+            more = {'agent': agent, 'connects': [how]}
+            case(name, [ANSWER], {'a': {'socketEvents': True}}, **more)
+            if how in good:
+                case(f'{name}, refused', [ANSWER], {'a': {'socketEvents': True}}, refused=True, **more)
+            for way in ('destroyError', 'abort'):
+                for point in ('called', 'immediate', 'req socket'):
+                    case(f'{name}, {way} at {point}', [SILENCE], {'a': {'do': {point: [way]}}}, **more)
+            if agent and not how.endswith('Later'):  # what is late counts here, in Node it does not
+                case(
+                    f'{name}, another waits',
+                    [ANSWER * 2],
+                    {'a': {}, 'b': {}},
+                    start=['a', 'b'],
+                    maxSockets=1,
+                    agent=agent,
+                    connects=[how, 'returns'],
+                )
 
 
 if __name__ == '__main__':
