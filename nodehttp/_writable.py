@@ -20,6 +20,7 @@ no tick either.
 from __future__ import annotations
 
 from collections import deque
+from threading import get_ident
 from typing import Any, NamedTuple, Self
 
 from nodehttp import encoding as encodings
@@ -84,7 +85,7 @@ class Writable(Lifecycle):
     _size = 0  # of what is with the hook
     _callback: Function | None = None  # of the write that is with the hook
     _pending = 0  # callbacks that come before 'finish'
-    _need_drain = False
+    _need_drain: tuple[int, ...] = ()  # the threads that were told to wait for 'drain'
     _calling_final = False  # `_final` is on the stack
     _finish_scheduled = False
     _finish_callbacks: tuple[Function, ...] = ()  # of end()
@@ -218,7 +219,9 @@ class Writable(Lifecycle):
             self._call_write(chunk, encoding, size, callback)
         if self._write_length < self._write_mark or not self._write_length:
             return self._errored is None and self._life < DOOMED
-        self._need_drain = True
+        if get_ident() not in self._need_drain:
+            self._need_drain = (*self._need_drain, get_ident())
+            self._hold_events()  # a thread outside of the pool is about to listen to it
         return False
 
     def _call_write(self, chunk: Any, encoding: str | None, size: int, callback: Function | None) -> None:
@@ -280,7 +283,7 @@ class Writable(Lifecycle):
 
     def _after_write(self, callback: Function | None) -> None:
         if self._need_drain and self._output == WRITING and not self._write_length and self._life < DOOMED:
-            self._need_drain = False
+            self._need_drain = ()
             self._fire('drain')
         self._pending -= 1
         if callback is not None:
@@ -557,7 +560,7 @@ class Writable(Lifecycle):
     @property
     def writableNeedDrain(self) -> bool:
         """Has `write` returned False, and 'drain' is to come? ("writable.writableNeedDrain")"""
-        return self._need_drain and self._life < DOOMED and self._output == WRITING
+        return bool(self._need_drain) and self._life < DOOMED and self._output == WRITING
 
     @property
     def writableObjectMode(self) -> bool:

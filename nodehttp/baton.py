@@ -32,14 +32,14 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Protocol
 
 from nodehttp import errors
 from nodehttp.holds import Holds
-from nodehttp.loop import Function, Item, Loop, Strand, Watch, monotonic
+from nodehttp.jobs import Jobs
+from nodehttp.loop import Function, Item, Strand, Watch, monotonic
 from nodehttp.monitor import monitor, owns_monitor, release_monitor, released, retake_monitor
 from nodehttp.poller import wait_readable
 from nodehttp.worker import Onlooker, Source, Worker, look_period
@@ -62,7 +62,7 @@ class Awaited(Protocol):
     worker: Worker | None  # whom to call back
 
 
-class Pool(Loop):
+class Pool(Jobs):
     """The threads and the baton. All methods need the monitor unless they say otherwise."""
 
     def __init__(self) -> None:
@@ -83,8 +83,7 @@ class Pool(Loop):
         self._busy = False
         self._returning = False  # the baton was handed to a thread that has yet to wake up
         self._detached = 0  # callbacks that run without the baton
-        self._jobs: deque[tuple[Function, Function, Strand | None]] = deque()
-        self._working = 0  # threads that do a job
+        self.reset_jobs()
         self._nested = 0  # callbacks that wait with the loop on top of them
         self._postponed: list[Item] = []
         self.holds = Holds(self, self.release_strand)
@@ -103,51 +102,6 @@ class Pool(Loop):
     def describe_open(self) -> list[str]:
         """Say what is open or running."""
         return super().describe_open() + [f'callbacks: {self._detached}'] * (self._detached > 0)
-
-    # Jobs
-
-    def submit(self, job: Callable[[], Any], done: Callable[[BaseException | None, Any], Any],
-               strand: Strand | None = None) -> None:
-        """Run `job()` on a thread of its own, without baton and monitor, then `done(error, result)` as an
-        item.
-
-        For what can block: name resolution, files. It keeps the process alive meanwhile.
-        """
-        self.add_ref()
-        self._jobs.append((job, done, strand))
-        helper = self._idle_helper() or self._spawn() or self._watcher
-        if helper is not None:
-            if helper in self._idle:
-                self._idle.remove(helper)
-            helper.gate.open()
-        self.notify()
-
-    def _run_job(self) -> None:
-        job, done, strand = self._jobs.popleft()
-        error, result = None, None
-        self._working += 1
-        with released():
-            try:
-                result = job()
-            except BaseException as caught:  # whatever it is, it belongs to who asked for the job
-                error = caught
-        self._working -= 1
-        self.drop_ref()
-        self.call_soon(done, error, result, strand=strand)
-
-    def _idle_helper(self) -> Worker | None:
-        """An idle thread that may do a job: not one that must be able to leave `run` at any time."""
-        return next((worker for worker in reversed(self._idle) if not worker.is_runner), None)
-
-    def _lacks_helper(self) -> bool:
-        """Is there a job, and neither an idle thread nor room for a new one?"""
-        return (bool(self._jobs) and len(self._workers) + self._starting >= self.max_threads
-                and self._idle_helper() is None)
-
-    def _is_last_helper(self) -> bool:
-        """Must the holder itself do a job, because nobody else ever will?"""
-        return (not self._working and not self._starting and self._lacks_helper()
-                and (self._watcher is None or self._watcher.is_runner))
 
     # The loop
 
@@ -236,6 +190,7 @@ class Pool(Loop):
 
     def _take_part(self, worker: Worker) -> bool:
         """Do what there is to do for this thread once; False ends it."""
+        self._called.discard(worker)
         if self.holder is worker:
             self._serve(worker)
         elif self._watcher is worker:
@@ -267,6 +222,7 @@ class Pool(Loop):
     def _retire(self, worker: Worker) -> None:
         """The calling thread leaves the pool; others go on with what it had."""
         worker.finish()
+        self._called.discard(worker)
         if self._workers.get(threading.get_ident()) is worker:
             del self._workers[threading.get_ident()]
         if worker in self._idle:
@@ -453,7 +409,7 @@ class Pool(Loop):
         """An item has to wait for its strand."""
         assert owns_monitor()
         super().defer(strand, item, is_tick)
-        if strand.hold is not None:
+        if strand.holds:
             self.holds.check_later(strand)
 
     def pass_on(self) -> bool:
@@ -585,7 +541,7 @@ class Pool(Loop):
         belongs to this one from then on. Who may not makes it an item of the strand.
         """
         worker = self.current()
-        if worker is None:
+        if worker is None or strand.holds:  # (another thread may have begun it in the middle)
             return False
         if worker.strand is strand:
             return True

@@ -257,7 +257,7 @@ class ClientRequest(OutgoingMessage):
 
     def _move_to(self, strand: Strand) -> None:
         """From here on the events of this request are events of its socket."""
-        strand.patient_until = self._strand.patient_until
+        strand.patience = self._strand.patience
         self._strand = strand
 
     def _take_socket(self, socket: Any, error: BaseException | None) -> None:

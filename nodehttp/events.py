@@ -331,7 +331,8 @@ class EventEmitter:
     def _has_late_listener(self, name: str) -> bool:
         """Has the thread that started this, and was about to add a listener, done so by now?"""
         strand = self._strand
-        return strand is not None and threadpool.await_listener(strand, lambda: name in self._events)
+        return strand is not None and threadpool.await_listener(
+            strand, lambda: name in self._events, name == 'error')
 
     def _fire_from(self, source: threadpool.Source, name: str,
                    *args: Any) -> tuple[bool, BaseException | None]:

@@ -3,8 +3,8 @@
 `get(url).on('error', f)` has started the request before there is a listener. In Node no event can come in
 between; here the pool is another thread. So what such a thread starts is held back until that thread waits in
 the library, or has had HOLD ms. Time that passed is not enough, though: the pool itself may have had the
-interpreter's lock all the while. So the thread must have run in that time, or be seen to wait for something
-else.
+interpreter's lock all the while, other processes the processors, or nobody anything, the machine being
+suspended. So the thread must have run in that time, or be seen to wait for something else.
 
 Needs the monitor.
 """
@@ -20,35 +20,48 @@ from nodehttp.worker import Clocks
 
 HOLD = 5  # ms that the first event of what a foreign thread started is held back
 ENOUGH = 4  # ms of processor time: on an idle machine a thread that computes has them in HOLD ms
-PATIENCE = 100  # ms that an 'error' waits for a listener, and that a hold lasts at most
+PATIENCE = 100  # ms that an 'error' waits for a listener
+MOST_LOOKS = 20  # that a hold lasts, of at least HOLD ms each: a pause of the whole process is one of them
+PLENTY = 20  # ms of processor time after which no listener is to be expected any more, but for an 'error'
 
 
 class _Guest:
     """A thread outside the pool that has started something."""
 
-    __slots__ = ('clocks', 'strands')
+    __slots__ = ('clocks', 'holds')
 
     def __init__(self) -> None:
         self.clocks = Clocks()
-        self.strands: list[Strand] = []
+        self.holds: list[tuple[Strand, Hold]] = []
+
+    def forget_old(self) -> None:
+        """Keep only what is not over."""
+        self.holds = [(strand, hold) for strand, hold in self.holds if hold in strand.holds]
 
 
 class Hold:
-    """One strand that is held back, by which thread and until when."""
+    """For how long one thread holds back one strand; and when that is over, for how long it may yet add a
+    listener."""
 
-    __slots__ = ('_began', '_clocks', '_last', 'is_timed', 'limit', 'until')
+    __slots__ = ('_began', '_clocks', '_last', '_limit', '_looks', '_until', 'has_waited', 'is_checked')
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
-        self.is_timed = False  # a timer sees to its end
         self._last: tuple[float, bytes] | None = None
+        self.is_checked = False  # a timer looks whether it is over
         self.prolong()
+
+    def is_of(self, clocks: Clocks) -> bool:
+        """Is it the thread with these clocks that holds?"""
+        return self._clocks is clocks
 
     def prolong(self) -> None:
         """The thread has started the next thing with this strand."""
         now = monotonic() * 1000
-        self.until = now + HOLD
-        self.limit = now + PATIENCE
+        self._until = now + HOLD
+        self._limit = now + PATIENCE
+        self._looks = 0
+        self.has_waited = False
         try:
             self._began = self._clocks.processor_time()
         except OSError:  # the thread that began with the strand has ended, another goes on with it
@@ -57,21 +70,33 @@ class Hold:
     def remaining(self) -> float:
         """Return for how many ms it lasts yet, as far as one can say now; 0: it is over."""
         now = monotonic() * 1000
-        if now < self.until:
-            return self.until - now
+        if now < self._until:
+            return self._until - now
+        self._looks += 1
         try:
-            if now >= self.limit or self._clocks.processor_time() - self._began >= ENOUGH:
+            if self._looks > MOST_LOOKS or self._clocks.processor_time() - self._began >= ENOUGH:
                 return 0
             last, self._last = self._last, self._clocks.sample()
             self._clocks.close()
         except OSError:  # the thread has ended
             return 0
+        # `sample` does not show that a thread waits for a processor, only that it has waited for one.
         if self._last == last and not self._clocks.is_runnable():
             return 0
         # Who waits for the interpreter's lock wakes up every switch interval.
-        pause = 1.2 * sys.getswitchinterval() * 1000
-        self.until = now + pause
+        pause = max(HOLD, 1.2 * sys.getswitchinterval() * 1000)
+        self._until = now + pause
         return pause
+
+    def is_patient(self, is_error: bool) -> bool:
+        """May the thread yet add the listener that an event has not found? An 'error' waits for longer: it is
+        the one that nobody must miss."""
+        if self.has_waited or monotonic() * 1000 >= self._limit:
+            return False
+        try:
+            return is_error or self._clocks.processor_time() - self._began < PLENTY
+        except OSError:  # the thread has ended
+            return False
 
 
 class Holds:
@@ -84,49 +109,53 @@ class Holds:
 
     def begin(self, strand: Strand) -> None:
         """The calling thread, which is not of the pool, has started something."""
-        if strand.hold is not None:
-            strand.hold.prolong()
-            return
         guest = self._guests.get(threading.get_native_id()) or self._welcome()
-        strand.hold = Hold(guest.clocks)
-        strand.patient_until = strand.hold.limit
+        for hold in strand.holds:
+            if hold.is_of(guest.clocks):
+                hold.prolong()
+                return
+        strand.patience = hold = Hold(guest.clocks)
+        strand.holds = (*strand.holds, hold)
+        if len(guest.holds) > 64:  # a thread that never waits
+            guest.forget_old()
+        guest.holds.append((strand, hold))
         self._loop.occupy(strand)
-        if strand.backlog:  # it was busy for another reason, which will end
+        if strand.backlog:  # of a callback that runs detached, at whose end nobody would ask about the hold
             self.check_later(strand)
-        if len(guest.strands) > 64:  # a thread that never waits
-            guest.strands = [strand for strand in guest.strands if strand.hold is not None]
-        guest.strands.append(strand)
 
     def _welcome(self) -> _Guest:
         if len(self._guests) > 64:  # some of them will have ended
-            self._guests = {number: guest for number, guest in self._guests.items()
-                            if any(strand.hold is not None for strand in guest.strands)}
+            for number, guest in list(self._guests.items()):
+                guest.forget_old()
+                if not guest.holds:
+                    del self._guests[number]
         guest = self._guests[threading.get_native_id()] = _Guest()
         return guest
 
     def check_later(self, strand: Strand) -> None:
-        """An event of the strand is ready: see to it that it comes, when its hold is over."""
-        hold = strand.hold
-        if hold is not None and not hold.is_timed:
-            hold.is_timed = True
-            self._loop.start_timer(hold.remaining(), self._check, strand, hold, ref=False)
+        """An event of the strand is ready: see to it that it comes, when its holds are over."""
+        for hold in strand.holds:
+            if not hold.is_checked:
+                hold.is_checked = True
+                self._loop.start_timer(hold.remaining(), self._check, strand, hold, ref=False)
 
     def _check(self, strand: Strand, hold: Hold) -> None:
-        if strand.hold is hold:
+        if hold in strand.holds:
             remaining = hold.remaining()
             if remaining > 0:
                 self._loop.start_timer(remaining, self._check, strand, hold, ref=False)
             else:
-                self._end(strand)
+                self._end(strand, hold)
 
     def end(self) -> None:
         """The calling thread begins to wait: it has said all it wanted."""
         guest = self._guests.pop(threading.get_native_id(), None)
         if guest is not None:
-            for strand in guest.strands:
-                self._end(strand)
+            for strand, hold in guest.holds:
+                hold.has_waited = True
+                self._end(strand, hold)
 
-    def _end(self, strand: Strand) -> None:
-        if strand.hold is not None:
-            strand.hold = None
+    def _end(self, strand: Strand, hold: Hold) -> None:
+        if hold in strand.holds:
+            strand.holds = tuple(other for other in strand.holds if other is not hold)
             self._release_strand(strand)

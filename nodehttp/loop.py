@@ -38,13 +38,13 @@ class Strand:
     when a callback of the strand begins to wait in the middle of a delivery: go on reading or parsing.
     """
 
-    __slots__ = ('backlog', 'busy', 'hold', 'patient_until', 'resume', 'watch')
+    __slots__ = ('backlog', 'busy', 'holds', 'patience', 'resume', 'watch')
 
     def __init__(self) -> None:
         self.busy = 0
         self.backlog: list[tuple[bool, Item]] = []  # (was it a tick, item)
-        self.hold: Hold | None = None
-        self.patient_until = 0.0  # ms; so long an 'error' waits for a listener
+        self.holds: tuple[Hold, ...] = ()
+        self.patience: Hold | None = None  # the last one: how long an 'error' waits for its listener
         self.resume: Callable[[], Any] | None = None
         self.watch: Watch | None = None  # of the connection's descriptor
 

@@ -13,6 +13,7 @@ would send waits in `_queue`; `_flush` sends it when its turn comes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from typing import Any, Self
 
 from nodehttp import errors
@@ -59,7 +60,7 @@ class OutgoingMessage(OutgoingHead):
     _corked = 0
     _corked_chunks: list[tuple[bytes, Callback | None]] | None = None
     _corked_size = 0
-    _need_drain = False
+    _need_drain: tuple[int, ...] = ()  # the threads that were told to wait for 'drain'
 
     def __init__(self, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         """Options: highWaterMark (bytes), rejectNonStandardBodyWrites (bool)."""
@@ -147,7 +148,7 @@ class OutgoingMessage(OutgoingHead):
     @property
     def writableNeedDrain(self) -> bool:
         """Whether `write` returned False and 'drain' has not come yet."""
-        return not self.destroyed and self._phase is OPEN and self._need_drain
+        return not self.destroyed and self._phase is OPEN and bool(self._need_drain)
 
     # Head
 
@@ -178,10 +179,10 @@ class OutgoingMessage(OutgoingHead):
         done = None if callback is None else user_callback(callback)
         with monitor:
             written = self._write(data, done)
-            if not written and not self._need_drain:
-                self._need_drain = True
+            if not written and get_ident() not in self._need_drain:
+                self._need_drain = (*self._need_drain, get_ident())
                 if self._strand is not None:
-                    hold(self._strand)  # a thread outside of the pool is about to wait for 'drain'
+                    hold(self._strand)  # a thread outside of the pool is about to listen to it
             return written
 
     def _write(self, data: bytes, done: Callback | None) -> bool:
@@ -424,7 +425,7 @@ class OutgoingMessage(OutgoingHead):
         if self._phase is not OPEN:
             self._finish()
         elif written and self._need_drain:
-            self._need_drain = False
+            self._need_drain = ()
             self._fire('drain')
 
     def _send_queue(self, socket: Any) -> bool:
@@ -446,7 +447,7 @@ class OutgoingMessage(OutgoingHead):
     def _socket_drained(self) -> None:
         """The socket of this message has room again."""
         if self._phase is OPEN and self._need_drain:
-            self._need_drain = False
+            self._need_drain = ()
             self._fire('drain')
 
     def cork(self) -> None:

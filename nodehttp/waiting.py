@@ -121,21 +121,21 @@ def blocking() -> Iterator[None]:
                 pool.park_until_holder(worker)
 
 
-def await_listener(strand: Strand, is_there: Callable[[], bool]) -> bool:
-    """An 'error' that finds no listener: wait until it has one, or the thread that started it has had its
-    time. Returns whether it has one. Needs the monitor."""
-    worker = pool.current()
-    if worker is None or monotonic() * 1000 >= strand.patient_until:
+def await_listener(strand: Strand, is_there: Callable[[], bool], is_error: bool) -> bool:
+    """An event finds no listener, and that has consequences: wait until it has one, or the thread that
+    started it has had its time. Returns whether it has one. Needs the monitor."""
+    worker, patience = pool.current(), strand.patience
+    if worker is None or patience is None or not patience.is_patient(is_error):
         return False
     waiter = Waiter()
 
     def look() -> None:
-        if is_there() or monotonic() * 1000 >= strand.patient_until:
+        if is_there() or not patience.is_patient(is_error):
             waiter.set()
 
     # Nothing announces a listener, and it is likely to come soon.
     timer = pool.start_timer(1, look, repeat=1)
-    pool.occupy(strand)  # no other event may overtake the 'error'
+    pool.occupy(strand)  # no other event may overtake this one
     try:
         pool.wait(worker, waiter)
     finally:

@@ -1,5 +1,6 @@
 """Streams and threads: blocking listeners, pushes and writes from anywhere, nothing lost, nothing at once."""
 
+import queue
 import random
 import threading
 import time
@@ -194,3 +195,67 @@ def test_promises_wait_in_a_callback_without_stopping_others(record):
     setImmediate(waits)
     timers.setTimeout(lambda: record('meanwhile'), 5)
     assert record.wait_count(2) == ['meanwhile', 'done']
+
+
+class Written:
+    """A Writable that counts as full at once, and a thread that writes what it is given."""
+
+    def __init__(self):
+        self._callbacks = queue.SimpleQueue()
+        self._thread = None
+        self.stream = Writable(
+            highWaterMark=1, write=lambda chunk, encoding, callback: self._callbacks.put(callback))
+
+    def write_out(self):
+        """Write from now on."""
+        self._thread = threading.Thread(target=self._call_back, daemon=True)
+        self._thread.start()
+
+    def _call_back(self):
+        while (callback := self._callbacks.get()) is not None:
+            callback()
+
+    def stop(self):
+        """Write no more."""
+        self._callbacks.put(None)
+        self._thread.join()
+
+
+def test_the_drain_that_the_next_line_waits_for(record):
+    # 1. A thread writes too much. 2. Another one has written it at once. 3. Only now the first one listens.
+    written = Written()
+    written.write_out()
+    for number in range(20):
+        if written.stream.write(b'x'):
+            record('drain')
+        else:
+            time.sleep(0.001)  # time enough for the others
+            written.stream.once('drain', lambda: record('drain'))
+        record.wait_count(number + 1)
+    written.stop()
+
+
+def test_the_drain_that_several_threads_wait_for(record):
+    # 1. Two threads write too much. 2. One waits for 'drain'. 3. It comes before the other one listens.
+    both_have_written = threading.Barrier(2, timeout=10)
+
+    def write_and_wait(stream):
+        assert not stream.write(b'x')
+        both_have_written.wait()
+        once(stream, 'drain', timeout=10)
+        record('drain')
+
+    for _ in range(5):
+        written = Written()
+        written.stream.on('close', lambda: None)
+        thread = threading.Thread(target=write_and_wait, args=(written.stream,), daemon=True)
+        thread.start()
+        assert not written.stream.write(b'x')
+        both_have_written.wait()
+        written.write_out()
+        time.sleep(0.002)  # time enough for the others
+        written.stream.once('drain', lambda: record('drain'))
+        record.wait_count(2)
+        thread.join()
+        written.stop()
+        record.events.clear()

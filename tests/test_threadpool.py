@@ -24,7 +24,7 @@ from pool_tools import (
     soon,
 )
 
-from nodehttp import baton, events, holds, threadpool, timers
+from nodehttp import baton, events, holds, jobs, threadpool, timers, worker
 from nodehttp.threadpool import (
     Source,
     Strand,
@@ -723,6 +723,71 @@ def test_what_a_callback_starts_is_not_held_back(record: Recorder) -> None:
     assert record.wait_count(2) == ['ready', 'tick']
 
 
+def test_a_hold_lasts_until_the_thread_has_had_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine a thread may wait for a processor much longer than the first event is held back.
+    began, runnable = time.monotonic(), 0.05
+    monkeypatch.setattr(worker.Clocks, 'is_runnable', lambda clocks: time.monotonic() < began + runnable)
+    came = threading.Event()
+    started = Started('ready')
+    started.on('ready', came.set)
+    assert came.wait(MUST_NOT_EXPIRE)
+    assert time.monotonic() >= began + runnable
+
+
+def test_a_pause_of_the_whole_process_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = holds.Hold(worker.Clocks())
+    now = time.monotonic() + 3600
+    monkeypatch.setattr(holds, 'monotonic', lambda: now)
+    # What the pool sees first of all after the pause; this thread has done nothing since.
+    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: hold._began)
+    assert hold.remaining() > 0
+
+
+def test_a_hold_begins_while_events_wait_for_a_callback(record: Recorder) -> None:
+    strand, begins, ends = Strand(), threading.Event(), threading.Event()
+    soon(begins.wait, MUST_NOT_EXPIRE, strand=strand)
+    soon(record, 'behind it', strand=strand)
+    soon(record, 'another connection')
+    record.wait_for('another connection')
+
+    def start_and_wait_elsewhere() -> None:
+        with monitor:
+            threadpool.hold(strand)
+        begins.set()
+        ends.wait(MUST_NOT_EXPIRE)
+
+    thread = threading.Thread(target=start_and_wait_elsewhere)
+    thread.start()
+    record.wait_for('behind it')
+    ends.set()
+    thread.join()
+
+
+def test_nothing_is_delivered_to_a_strand_in_the_middle_of_a_hold(record: Recorder) -> None:
+    # 1. A callback of a connection runs. 2. Another thread starts something there. 3. The callback goes on.
+    strand = Strand()
+
+    def callback() -> None:
+        in_thread(hold_the_strand)
+        with monitor:
+            record(threadpool.may_deliver(strand))
+
+    def hold_the_strand() -> None:
+        with monitor:
+            threadpool.hold(strand)
+
+    soon(callback, strand=strand)
+    assert record.wait_count(1) == [False]
+
+
+def test_a_thread_that_waits_in_the_library_adds_no_listener_any_more(
+        monkeypatch: pytest.MonkeyPatch, reported: Callable[[], type]) -> None:
+    monkeypatch.setattr(holds, 'PATIENCE', 3_600_000)
+    Started('error', KeyError('x'))
+    timers.sleep(1)
+    assert reported() is KeyError
+
+
 def test_threads_that_start_things_leave_nothing_behind() -> None:
     for _ in range(100):
         in_thread(lambda: Started('ready') and None)
@@ -901,6 +966,49 @@ def test_more_jobs_than_threads(record: Recorder) -> None:
     assert latency.stop() < 500  # not as long as the jobs take
     release.set()
     assert sorted(record.wait_count(20)) == list(range(20))
+
+
+class Stuck:
+    """Jobs that do not end before they may."""
+
+    def __init__(self, count: int) -> None:
+        self.began = queue.Queue[int]()
+        self._release = threading.Event()
+        self._over = queue.Queue[int]()
+        self._count = count
+        with monitor:
+            for number in range(count):
+                submit(self._job, lambda error, result, number=number: self._over.put(number))
+
+    def _job(self) -> None:
+        self.began.put(1)
+        self._release.wait(MUST_NOT_EXPIRE)
+
+    def end(self) -> list[int]:
+        """Let them end; return their numbers as they do."""
+        self._release.set()
+        return [self._over.get(timeout=MUST_NOT_EXPIRE) for _ in range(self._count)]
+
+
+def test_a_few_threads_do_all_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, 'JOB_PATIENCE', 3_600_000)
+    shrink_pool()
+    stuck = Stuck(30)
+    for _ in range(jobs.JOB_THREADS):
+        stuck.began.get(timeout=MUST_NOT_EXPIRE)
+    drain()
+    assert len(pool._workers) <= jobs.JOB_THREADS + 2  # and the holder, and the watcher
+    assert sorted(stuck.end()) == list(range(30))
+    assert len(pool._workers) <= jobs.JOB_THREADS + 2
+    pool._job_timer.cancel()
+    pool._job_timer = None
+
+
+def test_more_threads_do_jobs_that_take_long() -> None:
+    stuck = Stuck(30)
+    for _ in range(30):
+        stuck.began.get(timeout=MUST_NOT_EXPIRE)
+    assert sorted(stuck.end()) == list(range(30))
 
 
 def test_a_job_is_done_though_all_other_threads_are_blocked(record: Recorder) -> None:

@@ -1,0 +1,201 @@
+"""What other threads do with requests, responses and servers: whatever they do whenever, nothing is lost,
+nothing happens twice, nothing is left over.
+
+The rules of the pool itself are in test_threadpool.py, streams in test_stream_threads.py.
+"""
+
+import random
+import sys
+import threading
+import time
+
+import pytest
+from conftest import MUST_NOT_EXPIRE, RawPeer
+
+import nodehttp as http
+from nodehttp import timers
+
+REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+
+@pytest.fixture
+def switching_all_the_time():
+    """Threads of Python take turns every 10 us rather than every 5 ms."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def in_threads(*functions):
+    """Run functions at the same time, each in a thread of its own; wait for their ends."""
+    threads = [threading.Thread(target=function, name='client') for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(MUST_NOT_EXPIRE)
+        assert not thread.is_alive()
+
+
+# Destroying
+
+
+def answer_somehow(req, res):
+    """Answer after a while, in parts, or not at all."""
+    how = int(req.url[1:]) % 7
+    req.resume()
+
+    def answer():
+        if how == 0:
+            req.socket.destroy()
+        elif how == 1:
+            res.write('a')
+            timers.setTimeout(req.socket.destroy, 1)
+        elif how == 2:
+            res.writeHead(200, {'Content-Length': 300_000}).write(b'x' * 200_000)
+            timers.setTimeout(res.end, 1, b'x' * 100_000)
+        elif how == 3:
+            res.writeHead(200, {'Connection': 'close'}).end('bye')
+        else:
+            res.write('a')
+            timers.setTimeout(res.end, how - 4, 'b')
+    if how % 2:
+        answer()
+    else:
+        timers.setTimeout(answer, how)
+
+
+class Doomed:
+    """Requests that are made by one thread and destroyed by others, each at its moment."""
+
+    def __init__(self, port, count, seed):
+        self._port, self._count, self._random = port, count, random.Random(seed)
+        self._agents = [http.Agent(keepAlive=True, maxSockets=3), http.Agent(maxSockets=3),
+                        http.Agent(keepAlive=True, maxSockets=3, maxTotalSockets=4)]
+        self._todo = [[], []]
+        self._closed = threading.Semaphore(0)
+        self.closes = [0] * count
+
+    def make(self):
+        """Make them; for each that is made the next one has to wait until another is closed."""
+        for number in range(self._count):
+            method = 'POST' if number % 4 == 0 else 'GET'
+            host = 'localhost' if number % 5 == 0 else '127.0.0.1'
+            req = http.request({'port': self._port, 'host': host, 'path': f'/{number}', 'method': method,
+                                'agent': self._agents[number % 3]})
+            req.on('close', lambda number=number: self._note(number))
+            req.on('error', lambda error: None)
+            req.on('response', lambda res: res.resume())
+            if method == 'POST':
+                req.write(b'x' * self._random.choice((10, 100_000, 1_000_000)))
+            req.end()
+            delay = self._random.choice((0, 0, 0.0003, 0.001, 0.002, 0.004, 0.008)) * self._random.random() * 2
+            self._todo[number % 2].append((time.monotonic() + delay, req))
+            if number >= 30:
+                assert self._closed.acquire(timeout=MUST_NOT_EXPIRE)
+        for todo in self._todo:
+            todo.append((0, None))
+
+    def _note(self, number):
+        self.closes[number] += 1
+        self._closed.release()
+
+    def destroyer(self, index):
+        """Return what a thread does that destroys half of them."""
+        def destroy():
+            todo = self._todo[index]
+            while True:
+                while not todo:
+                    time.sleep(0.0002)  # not synchronisation: any moment will do
+                moment, req = todo.pop(0)
+                if req is None:
+                    return
+                time.sleep(max(0, moment - time.monotonic()))
+                req.destroy()
+        return destroy
+
+    def end(self):
+        """Wait for the last ones; return what is left in the agents."""
+        for _ in range(min(30, self._count)):
+            assert self._closed.acquire(timeout=MUST_NOT_EXPIRE), self.closes
+        for agent in self._agents:
+            agent.destroy()
+        deadline = time.monotonic() + MUST_NOT_EXPIRE
+        while any(agent.totalSocketCount for agent in self._agents) and time.monotonic() < deadline:
+            time.sleep(0.001)  # closing takes a turn of the loop
+        return [(agent.totalSocketCount, agent.sockets, agent.freeSockets, agent.requests)
+                for agent in self._agents]
+
+
+def destroy_at_any_moment(count, seed):
+    with http.createServer(answer_somehow).listen(0, '127.0.0.1') as server:
+        doomed = Doomed(server.address().port, count, seed)
+        in_threads(doomed.make, doomed.destroyer(0), doomed.destroyer(1))
+        left = doomed.end()
+        server.closeAllConnections()
+    assert doomed.closes == [1] * count
+    assert left == [(0, {}, {}, {})] * 3
+
+
+def test_each_request_that_is_destroyed_at_any_moment_closes_once():
+    destroy_at_any_moment(1000, 1)
+
+
+def test_so_it_does_when_threads_switch_all_the_time(switching_all_the_time):
+    destroy_at_any_moment(500, 2)
+
+
+# Writing
+
+
+@pytest.mark.parametrize('framing', [{}, {'Content-Length': 3 * 60 * 100_003}], ids=['chunked', 'counted'])
+def test_writes_of_three_threads_stay_whole_while_the_client_is_slow(dial, framing):
+    # Each of them waits for 'drain' whenever it is told to; nobody misses one.
+    waits = []
+
+    def listener(req, res):
+        def write(letter):
+            for _ in range(60):
+                if not res.write(b'<' + letter * 100_000 + b'>\n'):
+                    waits.append(letter)
+                    time.sleep(0.001)  # time enough for the others
+                    http.once(res, 'drain', MUST_NOT_EXPIRE)
+        res.writeHead(200, {'Connection': 'close', **framing})
+        with http.blocking():
+            in_threads(*(lambda letter=letter: write(letter) for letter in (b'a', b'b', b'c')))
+        res.end()
+
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(REQUEST)
+        body = read_slowly(peer)
+    if not framing:
+        body = unchunked(body)
+    writes = body.split(b'\n')[:-1]
+    assert {len(write) for write in writes} == {100_002}
+    assert [sum(write == b'<' + letter * 100_000 + b'>' for write in writes)
+            for letter in (b'a', b'b', b'c')] == [60] * 3
+    assert waits
+
+
+def read_slowly(peer: RawPeer) -> bytes:
+    """Return the body of a response, read with pauses."""
+    peer.read_until(b'\r\n\r\n')
+    chunks = [peer.received]
+    while chunk := peer.socket.recv(1_000_000):
+        chunks.append(chunk)
+        time.sleep(0.002)  # what makes it slow
+    peer.received = b''
+    return b''.join(chunks)
+
+
+def unchunked(body: bytes) -> bytes:
+    """Return a body without its chunks, each of which holds one write."""
+    parts, position = [], 0
+    while position < len(body):
+        end = body.index(b'\r\n', position)
+        length = int(body[position:end], 16)
+        parts.append(body[end + 2:end + 2 + length])
+        position = end + 2 + length + 2
+        assert body[position - 2:position] == b'\r\n'
+    return b''.join(parts)
