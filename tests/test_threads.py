@@ -89,7 +89,7 @@ class Doomed:
             if method == 'POST':
                 req.write(b'x' * self._random.choice((10, 100_000, 1_000_000)))
             req.end()
-            delay = self._random.choice((0, 0, 0.0003, 0.001, 0.002, 0.004, 0.008)) * self._random.random() * 2
+            delay = self._random.choice((0, 0, 0.0003, 0.001, 0.004, 0.008)) * self._random.random() * 2
             self._todo[number % 2].append((time.monotonic() + delay, req))
             if number >= 30:
                 assert self._closed.acquire(timeout=MUST_NOT_EXPIRE)
