@@ -95,6 +95,8 @@ class Ends:
 
     def close(self) -> None:
         """Destroy what is open."""
+        for client in self.clients:  # first of all: a server that is destroyed may reset the connection
+            client.on('error', lambda error: None)
         for server in self.servers:
             server.close()
             with threadpool.monitor:
@@ -102,7 +104,6 @@ class Ends:
             for one in open_sockets:
                 one.destroy()
         for client in self.clients:
-            client.on('error', lambda error: None)
             client.destroy()
 
 
