@@ -28,7 +28,7 @@ from nodehttp import errors
 from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
-from nodehttp.parser import END, Head, ParseError, Parser
+from nodehttp.parser import END, End, Head, ParseError, Parser
 from nodehttp.threadpool import (
     call_next,
     call_user,
@@ -59,7 +59,7 @@ _MOVES = {
 READER_IS_SLOW, SWAMPED, CROWDED = 1, 2, 4
 
 # Names and values. From so many on, or once there were trailers, Node's parser takes the long way, on which
-# ticks come before each further request of the connection.
+# ticks come before each further request of the connection, as they come before the end of one with trailers.
 MANY_HEADERS = 64
 
 _BAD_REQUEST = b'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'
@@ -76,14 +76,14 @@ class ServerConnection:
 
     state = HEAD
     _request: IncomingMessage | None = None  # the one that is, or was last, received
-    _postponed: Head | None = None  # of a request that waits for a thread
+    _postponed: Head | End | None = None  # what waits for a thread, or for ticks
     _held = 0  # why the socket is not read
     _queued = 0  # bytes of responses that wait for their turn
     _count = 0  # requests so far, counted under maxRequestsPerSocket only
     _refusal: ParseError | None = None  # why it is refused
     _is_broken = False  # the server's user was told of an error
     _is_late = False  # and that the request takes too long
-    _has_ticks = False  # before the next request, be it there: see MANY_HEADERS
+    _has_ticks = False  # before each request: see MANY_HEADERS
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
     _deliverer = 0  # the thread that is in `_advance`
     _flushed: ServerResponse | None = None  # to be dealt with at the end of that
@@ -203,18 +203,21 @@ class ServerConnection:
                 next_tick(response._on_flushed, strand=self._strand)
 
     def _admit(self) -> None:
-        """There may be a thread for the request that was postponed, or the ticks before it are over."""
-        head, self._postponed = self._postponed, None
-        if head is not None and self._parser is not None:
-            if postpone(self._admit, self._strand):
-                self._postponed = head
-                return
+        """There may be a thread for what was postponed, or the ticks before it are over."""
+        event, self._postponed = self._postponed, None
+        if event is None or self._parser is None:
+            return
+        if event is END:
+            self._request_ended(self._parser)
+        elif postpone(self._admit, self._strand):
+            self._postponed = event
+            return
+        else:
             self._let_go(CROWDED)
-            self._request_arrived(head)
-            self._advance()
+            self._request_arrived(event)  # type: ignore[arg-type]
+        self._advance()
 
     def _deliver(self) -> None:
-        has_ended = False
         while self._parser is not None and self._postponed is None:
             try:
                 event = self._parser.next_event()
@@ -222,8 +225,11 @@ class ServerConnection:
                 self._failed(error)
                 return
             if event is END:
-                self._request_ended(self._parser)
-                has_ended = True
+                if self._parser.trailers:
+                    self._has_ticks = True
+                    self._after_ticks(event)
+                else:
+                    self._request_ended(self._parser)
             elif event is None:
                 if self.state is not IDLE or self._parser.in_message:
                     self._note_what_is_missing()
@@ -233,14 +239,17 @@ class ServerConnection:
                 # As in Node, ticks come between a piece of the body and what follows it.
                 call_next(self._advance, strand=self._strand)
                 return
-            elif has_ended and self._has_ticks:
-                self._postponed = event  # type: ignore[assignment]
-                call_next(self._admit, strand=self._strand)
+            elif self._has_ticks:
+                self._after_ticks(event)  # type: ignore[arg-type]
             elif postpone(self._admit, self._strand):
                 self._postponed = event  # type: ignore[assignment]
                 self._hold(CROWDED)
             else:
                 self._request_arrived(event)  # type: ignore[arg-type]
+
+    def _after_ticks(self, event: Head | End) -> None:
+        self._postponed = event
+        call_next(self._admit, strand=self._strand)
 
     def bring(self, request: IncomingMessage) -> bool:
         """The listener that is being told of `request` is about to wait for its body: deliver a piece of it,
@@ -284,8 +293,6 @@ class ServerConnection:
         self._enter(IDLE)
         self._is_late = False
         self.server._receiving.pop(self, None)
-        if parser.trailers:
-            self._has_ticks = True
         assert self._request is not None
         self._request._complete(parser.trailers)
         if self._held:
@@ -420,7 +427,7 @@ class ServerConnection:
             return True
         request.upgrade = True
         if socket._httpMessage is not None:  # of an earlier request
-            socket._httpMessage._hear_close()
+            socket._httpMessage._hear_close(first=True)
         parser.upgrade()
         rest = parser.take_rest()
         self._enter(TUNNEL)
@@ -535,6 +542,9 @@ class ServerConnection:
         """Tell the server's user of an error; if nobody listens, the client gets an answer and is closed."""
         self.server._receiving.pop(self, None)
         socket = self.socket
+        for name in ('reason', 'bytesParsed', 'rawPacket'):  # as the documented listeners expect
+            if not hasattr(error, name):
+                setattr(error, name, None)
         if self.server._fire('clientError', error, socket):
             return  # the listener closes the socket
         message = socket._httpMessage

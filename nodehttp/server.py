@@ -235,10 +235,11 @@ class ServerResponse(OutgoingMessage):
         with monitor:
             self._detach()
 
-    def _hear_close(self) -> None:
+    def _hear_close(self, first: bool = False) -> None:
         if not self._hears_close:
             self._hears_close = True
-            self.socket.on('close', self._socket_closed)
+            add = self.socket.prependListener if first else self.socket.on
+            add('close', self._socket_closed)
 
     def _socket_closed(self, *_: Any) -> None:
         with monitor:

@@ -6,6 +6,7 @@ there, made by `record.py`). This file runs them here; `ours` says where we diff
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import re
@@ -93,7 +94,7 @@ class Run:
                     result = {'log': list(self.log), 'wire': shorten(self.wire()), 'closed': self.closed}
                 for connection in self.sockets:
                     connection.destroy()
-                if not self.closed:
+                with contextlib.suppress(OSError):  # both sides may have closed it meanwhile
                     self.client.shutdown(socket.SHUT_RDWR)
                 reader.join(MUST_NOT_EXPIRE)
         return result

@@ -39,8 +39,8 @@ OLD = 'GET / HTTP/1.0\r\n\r\n'
 OLD_KEPT = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n'
 POST = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello'
 POST_HEAD = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe'
-POST_CHUNKED = ('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
-                '2\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\nt: 2\r\n\r\n')
+CHUNKED = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
+POST_CHUNKED = (CHUNKED + '2\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\nt: 2\r\n\r\n')
 TWO = 'GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n'
 UPGRADE = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n'
 
@@ -155,6 +155,9 @@ def persistence(case: Any) -> None:
     case('Date removed', [['res.removeHeader', 'Date'], ['res.end', 'x']])
     case('sendDate', [['res.sendDate=', False], ['res.end', 'x']])
     case('keepAliveTimeout', [['res.end', 'x']], options={'keepAliveTimeout': 1999})
+    case('keepAliveTimeout, changed', [
+        ['server.keepAliveTimeout=', 77000], ['res.end', 'x'], ['after', 5, [['?sock.timeout']]]],
+        [['send', GET], ['heard', 'sock.timeout'], ['send', GET]])
     case('no keepAliveTimeout', [['res.end', 'x']], options={'keepAliveTimeout': 0})
     case('maxRequestsPerSocket', {'request': [['note', 'request'], ['res.end', 'x']],
          'dropRequest': [['note', 'dropped']]},
@@ -212,6 +215,9 @@ def write_head(case: Any) -> None:
     case('merged with a list', [*both, ['res.writeHead', 201, ['x-a', '9', 'x-a', '8', 'Z', 1]], end])
     case('a list', [['res.writeHead', 201, ['x-a', '9', 'x-a', '8', 'Z', 1]], end])
     case('pairs', [['res.writeHead', 201, [['x-a', '9'], ['x-a', '8'], ['Z', 1]]], end])
+    odd = ['res.writeHead', 200, ['a', '1', 'b']]
+    case('a list of odd length', [odd, ['?res.headersSent'], end])
+    case('a list of odd length, merged', [['res.setHeader', 'c', '1'], odd, ['?res.getHeaders'], end])
     case('lists as values', [['res.writeHead', 200, {'X-a': ['1', '2'], 'Cookie': ['a', 'b']}],
          ['?res.getHeader', 'x-a'], end])
     case('no headers', [['res.writeHead', 200, None], end])
@@ -351,6 +357,10 @@ def writing(case: Any) -> None:
                      ['?res.writableLength'],
                                ['?res.writableFinished']]]])
     case('pipe', [['res.on', 'error', {'callback': 'error'}], ['res.pipe', 5], ['res.end']])
+    flushed = [['?res.writableEnded'], ['?res.writableFinished'], ['?res.headersSent']]
+    case('what a response says at its end', [
+        *flushed, ['on', 'res', 'prefinish', flushed], ['on', 'res', 'finish', [*flushed, ['?res.socket']]],
+        ['on', 'res', 'close', [['?res.destroyed'], ['?res.closed']]], ['res.end', 'x'], *flushed])
     case('raw bytes before the head', [['sock.write', 'RAW'], ['res.end']])
 
 
@@ -441,6 +451,11 @@ def orders_of_post(case: Any) -> None:
                           ('32 headers', with_line(GET, '\r\n'.join(many)))):
         case(f'ticks between requests, {name}', [['note', 'request'], ['tick', [['note', 'tick']]]],
              request + GET * 2)
+    case('ticks before the end of a request with trailers', [
+        ['on', 'req', 'end', [['res.end']]], ['req.resume'], ['tick', [['note', 'tick'], ['?req.complete']]]],
+        CHUNKED + '0\r\nT: 1\r\n\r\n' + CHUNKED + '0\r\n\r\n', watch=ALL)
+    case('rubbish behind a request with trailers', [['note', 'request'], ['res.end', 'x']],
+         CHUNKED + '0\r\nT: 1\r\n\r\nBAD', watch=ALL)
     case('trailers of a request', [
         ['?req.trailers'], ['on', 'req', 'data', []],
         ['on', 'req', 'end', [['?req.trailers'], ['?req.rawTrailers'], ['?req.trailersDistinct'],
@@ -620,7 +635,8 @@ def upgrades(case: Any) -> None:
          watch=data)
     case('CONNECT, shouldUpgradeCallback', {'connect': [['note', 'connect'], ['sock.end', 'C']]}, connect,
          upgrades=False)
-    case('CONNECT behind a request, nobody wants it', [request], GET + connect.replace('a:1', '/c'), watch=ALL)
+    case('CONNECT behind a request, nobody wants it', [request], GET + connect.replace('a:1', '/c'),
+         watch=ALL)
     case('upgrade behind a request, its socket closes', {'request': [request], 'upgrade': [
         ['note', 'upgrade'], ['?sock.listenerCount', 'close'], ['sock.end', 'U']]},
         [['send', GET + UPGRADE.replace('/ ', '/u ')], ['until', 'U'], ['fin']], watch=ALL)
@@ -631,7 +647,6 @@ def upgrades(case: Any) -> None:
 def refusals(case: Any) -> None:
     """What is no HTTP, or not allowed."""
     request = ['note', 'request']
-    chunked = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
     case('no Host', [request], 'GET / HTTP/1.1\r\n\r\n', watch=ALL)
     case('no Host, allowed', [request, ['res.end']], 'GET / HTTP/1.1\r\n\r\n',
          options={'requireHostHeader': False})
@@ -656,20 +671,20 @@ def refusals(case: Any) -> None:
          options={'maxHeaderSize': 100})
     case('rubbish behind an unfinished answer', [['res.write', 'x']],
          [['send', GET], ['until', '1\r\nx'], ['send', 'BAD']], watch=ALL)
-    case('rubbish in the body', [request], chunked + 'zz\r\n', watch=ALL_AND_SOCKET)
+    case('rubbish in the body', [request], CHUNKED + 'zz\r\n', watch=ALL_AND_SOCKET)
     case('rubbish in the body behind an answer', [['res.write', 'x']],
-         [['send', chunked], ['until', '1\r\nx'], ['send', 'zz\r\n']], watch=ALL)
+         [['send', CHUNKED], ['until', '1\r\nx'], ['send', 'zz\r\n']], watch=ALL)
     for name, request_bytes in (('', GET), (' of a request that closes', CLOSE)):
         two = with_line(request_bytes, 'Transfer-Encoding: chunked') + '1\r\na\r\n1\r\nb\r\n'
         case(f'rubbish behind two chunks{name}, answered', [request, ['res.end', 'x']], two + 'zz\r\n',
              watch=ALL_AND_SOCKET)
     case('rubbish behind trailers', [request, ['on', 'req', 'end', [['res.end']]], ['req.resume']],
          POST_CHUNKED + 'BAD', watch=ALL_AND_SOCKET)
-    case('long chunk extensions', [request], chunked + '1;' + 'a' * 17000 + '\r\n', watch=ALL)
+    case('long chunk extensions', [request], CHUNKED + '1;' + 'a' * 17000 + '\r\n', watch=ALL)
     case("reset, 'clientError'", {'request': [request], 'clientError': [['?error.code'], ['?error.syscall'],
          ['?sock.destroyed']]},
          [['send', GET], ['heard', 'request'], ['rst']], watch=ALL)
-    told = [['?error.code'], ['?error.bytesParsed'], ['?error.rawPacket']]
+    told = [['?error.code'], ['?error.reason'], ['?error.bytesParsed'], ['?error.rawPacket']]
     heard = ['heard', 'error.rawPacket']
     rubbish = [['send', 'BAD'], heard]
     case("'clientError' of each read", {'clientError': told}, [*rubbish, ['send', 'X']])
@@ -679,6 +694,12 @@ def refusals(case: Any) -> None:
          watch={'sock': SOCK}, set={'httpAllowHalfOpen': True})
     case("'clientError' and RST", {'connection': [], 'clientError': told}, [*rubbish, ['rst']],
          watch={'sock': ['end', 'close', 'error']})
+    case("FIN in the head, 'clientError'", {'clientError': told}, [['send', 'GET / HT'], ['fin']])
+    case("FIN in the body, 'clientError'", {'request': [request], 'clientError': told},
+         [['send', POST_HEAD], ['heard', 'request'], ['fin']], watch=ALL)
+    case("reset, what 'clientError' is given", {'request': [request], 'clientError': told},
+         [['send', GET], ['heard', 'request'], ['rst']])
+    case('HTTP/2 preface', {'request': [request]}, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
     case('insecureHTTPParser', [request, ['?req.headers'], ['res.end']],
          'GET / HTTP/1.1\nHost: x\nA: \x01\n\n',
          options={'insecureHTTPParser': True})
@@ -700,6 +721,16 @@ def time_limits(case: Any) -> None:
          ['send', 'GET']], **more)
     case("half a head, 'clientError'", {'clientError': [['?error.code'], ['?error.message'],
          ['sock.end', 'bye']]}, 'GET', **more)
+    case("half a head, what 'clientError' is given", {'clientError': [
+        ['?error.reason'], ['?error.bytesParsed'], ['?error.rawPacket']]}, 'GET', **more)
+    waited = {'connection': [['after', 80, [['note', 'waited']]]], 'request': [request, [
+        'on', 'req', 'end', [['res.end', 'x']]], ['req.resume']]}
+    for name, none in (('headersTimeout', {'headersTimeout': 0}), ('requestTimeout', {'requestTimeout': 0}),
+                       ('limits', {'headersTimeout': 0, 'requestTimeout': 0})):
+        for part, text in (('head', POST[:9]), ('body', POST_HEAD)):
+            case(f'half a {part}, no {name}', waited, [
+                ['send', text], ['heard', 'waited'], ['send', POST[len(text):]]], options={**limits, **none},
+                quiet=150)
     late = ['heard', 'error.code "ERR_HTTP_REQUEST_TIMEOUT"']
     patient = {'request': [request, ['on', 'req', 'end', [['res.end', 'x']]]],
                'clientError': [['?error.code']]}
@@ -713,6 +744,7 @@ def time_limits(case: Any) -> None:
     idle = [['?sock.timeout'], ['res.end', 'x'], ['after', 5, [['?sock.timeout']]]]
     case('idle', idle, options={'keepAliveTimeout': 40, 'keepAliveTimeoutBuffer': 10}, quiet=150,
          watch={'sock': ['timeout', 'close']})
+    case("a time limit set in 'connection'", {'connection': [['sock.setTimeout', 7777]], 'request': idle})
     case('idle for ever', idle, options={'keepAliveTimeout': 0})
     case('idle, then another', idle, [['send', GET], ['heard', 'sock.timeout 6000'], ['send', GET]],
          set={'timeout': 7777})
@@ -740,6 +772,10 @@ def properties(case: Any) -> None:
             'readableEnded', 'readableHighWaterMark', 'readableFlowing')], ['res.end']],
         'GET /a?b=c#d HTTP/1.1\r\nHost: x\r\nA: 1\r\na: 2\r\nSet-Cookie: z\r\nset-cookie: y\r\n'
         'Cookie: a\r\ncookie: b\r\nAge: 1\r\nAGE: 2\r\nX: \xe9\r\nempty:\r\n\r\n')
+    case('highWaterMark', [
+        ['?req.readableHighWaterMark'], ['?res.writableHighWaterMark'], ['?sock.readableHighWaterMark'],
+        ['?sock.writableHighWaterMark'], ['?res.write', {'repeat': ['x', 5]}],
+        ['?res.write', {'repeat': ['x', 1000]}], ['res.end']], options={'highWaterMark': 1000})
     case('joinDuplicateHeaders', [['?req.headers'], ['res.end']],
          'GET / HTTP/1.1\r\nHost: x\r\nAge: 1\r\nage: 2\r\nX: 1\r\nx: 2\r\nCookie: a\r\ncookie: b\r\n'
          'Set-Cookie: z\r\n\r\n',
