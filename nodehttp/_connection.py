@@ -375,9 +375,7 @@ class ServerConnection:
             return False
         if server.maxRequestsPerSocket and self._is_beyond_limit(request, response):
             return False
-        if 'expect' in names and self._expects(request, response):
-            return False
-        return True
+        return not ('expect' in names and self._expects(request, response))
 
     def _emit(self, name: str, request: IncomingMessage, response: ServerResponse) -> None:
         _, error = self.server._fire_from(self.server._source, name, request, response)

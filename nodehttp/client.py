@@ -280,9 +280,12 @@ class ClientRequest(OutgoingMessage):
             self._give_back(socket)
             self._end_unsent(error)
         else:  # as in Node the socket is over before the request is
+            def over(failure: Any) -> None:
+                is_ours = failure is None or getattr(failure, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE'
+                self._end_unsent(error if is_ours else failure)
+
             socket.destroy(error)
-            Finish(socket, lambda failure: self._end_unsent(
-                error if getattr(failure, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE' else failure or error))
+            Finish(socket, over)
 
     def _end_unsent(self, error: BaseException | None) -> None:
         """It ends without having been on a connection."""

@@ -21,7 +21,7 @@ def test_they_read_as_a_list() -> None:
     assert [some[0], some[2], some[-1], some[-3]] == ['a', 'c', 'c', 'a']
     assert (some[1:], some[::-1]) == (['b', 'c'], ['c', 'b', 'a'])
     assert ('b' in some, 'd' in some, some.index('b'), some.count('c')) == (True, False, 1, 1)
-    assert some == ['a', 'b', 'c'] and ['a', 'b', 'c'] == some and some == members('a', 'b', 'c')
+    assert some == ['a', 'b', 'c'] and some == members('a', 'b', 'c')
     assert some != ['a', 'b'] and some != 'abc' and some != members('c', 'b', 'a')
     assert {'x:80:': some} == {'x:80:': ['a', 'b', 'c']}
     assert members('a') and not members()
