@@ -182,11 +182,14 @@ def test_timeouts(record: Recorder) -> None:
 
 
 def test_cleared_timers(record: Recorder) -> None:
-    timers.clearTimeout(timers.setTimeout(record, 1, 'cleared'))
-    timers.clearInterval(timers.setInterval(record, 1, 'cleared'))
-    timers.clearTimeout(None)
-    timers.clearInterval(None)
-    timers.setTimeout(record, 20, 'later')
+    def main() -> None:
+        timers.clearTimeout(timers.setTimeout(record, 1, 'cleared'))
+        timers.clearInterval(timers.setInterval(record, 1, 'cleared'))
+        timers.clearTimeout(None)
+        timers.clearInterval(None)
+        timers.setTimeout(record, 20, 'later')
+
+    timers.setImmediate(main)
     assert record.wait_count(1) == ['later']
 
 

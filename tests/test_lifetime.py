@@ -28,7 +28,7 @@ def listen():
     return opened
 
 def say(*words):
-    print(*words, flush=True)
+    print(' '.join(map(str, words)) + '\\n', end='', flush=True)  # in one piece
 """
 
 
