@@ -236,8 +236,11 @@ class ServerConnection:
                 return
             elif type(event) is bytes:
                 self._body_arrived(event)
-                # As in Node, ticks come between a piece of the body and what follows it.
-                call_next(self._advance, strand=self._strand)
+                if self._parser is not None and not self._parser.has_more:
+                    self._note_what_is_missing()
+                else:
+                    # As in Node, ticks come between a piece of the body and what follows it.
+                    call_next(self._advance, strand=self._strand)
                 return
             elif self._has_ticks:
                 self._after_ticks(event)  # type: ignore[arg-type]

@@ -278,7 +278,7 @@ class Socket(Ends):
     # Reading
 
     def _on_readable(self) -> None:
-        """One `recv`: the poller says when there is more."""
+        """One `recv`: the poller says when there is more, unless this one is full."""
         try:
             data = self._receive(READ_SIZE)  # type: ignore[misc]
         except (BlockingIOError, InterruptedError):
@@ -292,6 +292,8 @@ class Socket(Ends):
         if self.timeout:
             self._touch()
         self.bytesRead += len(data)
+        if len(data) == READ_SIZE:
+            self._watch.again()  # type: ignore[union-attr]
         self._received(data)
 
     def _received(self, data: bytes) -> None:

@@ -130,6 +130,11 @@ class Reads:
         """The peer will send no more. What was fed before is parsed first."""
         self._eof = True
 
+    @property
+    def has_more(self) -> bool:
+        """May there be an event that needs no more data?"""
+        return self._pos < self._size or self._due is not None or bool(self._reads) or self._eof
+
     def next_event(self) -> Event | None:
         """Return the next Head, piece of a body (bytes) or END; None when that needs more data.
 

@@ -111,7 +111,6 @@ class IncomingMessage(Readable):
     def _read(self, size: int) -> None:
         if not self._consumed:
             self._consumed = True
-            self._reading_more = False
         if self._source is not None:
             self._source.want_data()
 

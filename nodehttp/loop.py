@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 TIMEOUT_MAX = 2**31 - 1  # ms; the longest delay of Node's timers
+READS_IN_A_ROW = 32  # of one descriptor before the others have their turn, as libuv has it
 monotonic = time.monotonic
 
 
@@ -173,7 +174,8 @@ class Immediate(Handle):
 class Watch(Handle):
     """Interest in one file descriptor."""
 
-    __slots__ = ('_armed', '_mask', '_on_readable', '_on_writable', '_poller', '_queued', 'fd', 'strand')
+    __slots__ = (
+        '_armed', '_mask', '_on_readable', '_on_writable', '_poller', '_queued', '_row', 'fd', 'strand')
 
     def __init__(self, loop: Loop, fd: int, on_readable: Callable[[], Any], on_writable: Callable[[], Any],
                  strand: Strand | None) -> None:
@@ -182,6 +184,7 @@ class Watch(Handle):
         self._on_readable, self._on_writable = on_readable, on_writable
         self._mask = self._armed = 0  # wanted by the owner; known to the poller
         self._queued = False  # an event of it is waiting to be delivered
+        self._row = 0
         if strand is not None:
             strand.watch = self
         self.activate()
@@ -225,6 +228,16 @@ class Watch(Handle):
         """The poller looks at it again."""
         if self._armed != self._mask and not self._queued:
             self._arm(self._mask)
+
+    def again(self) -> None:
+        """There may be more input than what is about to be delivered: have it read next, before the poller is
+        asked, unless that was so READS_IN_A_ROW times."""
+        self._row += 1
+        if self._row == READS_IN_A_ROW:
+            self._row = 0
+        elif not self._queued and (self.strand is None or not self.strand.busy):
+            self._queued = True
+            self._loop.ready.appendleft((self.strand, self._deliver, (READ,)))
 
     def read(self) -> None:
         """There is input: deliver it."""

@@ -22,7 +22,7 @@ import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
 
 import nodehttp as http
-from nodehttp import stream, timers
+from nodehttp import net, stream, timers
 
 Drive = Callable[[int, 'Meter'], None]
 
@@ -184,6 +184,69 @@ def test_pipelined_requests_cost_one_recv_and_one_poll_together(strict: None) ->
     assert calls['recv'] == calls['poll'] == 1
     assert set(calls) == {'recv', 'send', 'poll'}
     assert calls['send'] <= 8
+
+
+def test_full_reads_follow_each_other_without_a_poll(strict: None) -> None:
+    own, peer = socket.socketpair()
+    peer.setblocking(False)
+    meter = Meter()
+    left = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            left += peer.send(bytes(8192))
+
+    def main() -> None:
+        sock = net.Socket(handle=own)
+
+        @sock.on('data')
+        def _(data: bytes) -> None:
+            nonlocal left
+            left -= len(data)
+            if not left:
+                meter.stop()
+                sock.destroy()
+        meter.start()
+    full = left // 65536
+    with peer:
+        http.run(main)
+    assert full > 1
+    assert meter.calls['recv'] >= full
+    assert meter.calls['poll'] == 1
+
+
+class Endless(socket.socket):
+    """A socket that always has more."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        return bytes(size)
+
+
+def test_a_connection_that_always_has_more_leaves_others_their_turn(strict: None) -> None:
+    own, peer = socket.socketpair()
+    other, others_peer = socket.socketpair()
+    reads = 0
+
+    def main() -> None:
+        busy, quiet = net.Socket(handle=Endless(fileno=own.detach())), net.Socket(handle=other)
+
+        @busy.on('data')
+        def _(data: bytes) -> None:
+            nonlocal reads
+            reads += 1
+            if reads == 1:
+                others_peer.send(b'x')
+            elif reads == 1000:
+                busy.destroy()
+                quiet.destroy()
+
+        @quiet.on('data')
+        def _(data: bytes) -> None:
+            busy.destroy()
+            quiet.destroy()
+        peer.send(b'x')
+    with peer, others_peer:
+        http.run(main)
+    assert 0 < reads < 100
 
 
 def test_a_keep_alive_request_of_a_client_costs_one_send_one_poll_and_two_recv(
