@@ -289,7 +289,7 @@ def headers(count: int, request: int) -> list[str]:
     return [f'X-Header-{index}: value {request} of some length' for index in range(count)]
 
 
-@pytest.mark.parametrize(('line', 'most'), [('X-Short: way', 0.1), ('X-Long:way', 40)])
+@pytest.mark.parametrize(('line', 'most'), [('X-Short: way', 0.5), ('X-Long:way', 40)])
 def test_the_calls_of_a_request_grow_with_its_headers_and_no_faster(
         strict: None, line: str, most: float) -> None:
     """`most` calls a header: on the short way of the parser expressions of `re` do the work."""
@@ -369,11 +369,11 @@ def allowed(wanted: int, descriptors: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else min(wanted, (soft - 300) // descriptors)
 
 
-def is_same(few: dict[str, float], many: dict[str, float], within: float = 3) -> bool:
-    """Do things cost the same beside few and beside many others? Asserts that they do, within a few calls."""
+def is_no_more(many: dict[str, float], few: dict[str, float], within: float = 3) -> bool:
+    """Do things cost no more beside many others than beside few? Asserts that, within a few calls."""
     assert few.keys() == many.keys()
     for name, calls in few.items():
-        assert abs(many[name] - calls) <= within, (name, calls, many[name])
+        assert many[name] <= calls + within, (name, calls, many[name])
     return True
 
 
@@ -390,7 +390,7 @@ class Costs(dict[str, float]):
         self[name] = self.meter.each(times)
 
 
-def test_a_timer_costs_the_same_beside_many(strict: None) -> None:
+def test_a_timer_costs_no_more_beside_many(strict: None) -> None:
     def beside(count: int) -> Costs:
         meter = Meter()
         costs = Costs(meter)
@@ -410,10 +410,10 @@ def test_a_timer_costs_the_same_beside_many(strict: None) -> None:
         http.run(main)
         return costs
     # The heap is cleared of the dead when most of them are, which costs each of them a call or two.
-    assert is_same(beside(FEW), beside(MANY), within=6)
+    assert is_no_more(beside(MANY), beside(FEW), within=6)
 
 
-def test_a_connection_costs_the_same_beside_many(strict: None) -> None:
+def test_a_connection_costs_no_more_beside_many(strict: None) -> None:
     def beside(count: int) -> Costs:
         def drive(port: int, meter: Meter) -> None:
             nonlocal costs
@@ -439,7 +439,7 @@ def test_a_connection_costs_the_same_beside_many(strict: None) -> None:
         assert costs is not None
         return costs
     # What comes in one poll and what in two is not the same each time.
-    assert is_same(beside(FEW), beside(allowed(MANY, 2)), within=60)
+    assert is_no_more(beside(allowed(MANY, 2)), beside(FEW), within=60)
 
 
 class Line(stream.Duplex):
@@ -485,8 +485,8 @@ class Lines(http.Agent):
 
 
 @pytest.mark.parametrize('beside', ['busy', 'idle, lifo', 'idle, fifo', 'waiting', 'other hosts'])
-def test_a_request_costs_the_same_whatever_else_the_agent_has(strict: None, beside: str) -> None:
-    assert is_same(beside_others(beside, FEW), beside_others(beside, MANY))
+def test_a_request_costs_no_more_whatever_else_the_agent_has(strict: None, beside: str) -> None:
+    assert is_no_more(beside_others(beside, MANY), beside_others(beside, FEW))
 
 
 def beside_others(kind: str, count: int) -> Costs:
