@@ -289,7 +289,7 @@ def headers(count: int, request: int) -> list[str]:
     return [f'X-Header-{index}: value {request} of some length' for index in range(count)]
 
 
-@pytest.mark.parametrize(('line', 'most'), [('X-Short: way', 0.5), ('X-Long:way', 40)])
+@pytest.mark.parametrize(('line', 'most'), [('X-Short: way', 0.1), ('X-Long:way', 40)])
 def test_the_calls_of_a_request_grow_with_its_headers_and_no_faster(
         strict: None, line: str, most: float) -> None:
     """`most` calls a header: on the short way of the parser expressions of `re` do the work."""
@@ -298,8 +298,8 @@ def test_the_calls_of_a_request_grow_with_its_headers_and_no_faster(
         answer(req, res)
     few, more, many = (
         run_server(listener, asking(*(get(line, *headers(count, n)) for n in range(TIMES)))).each()
-        for count in (10, 30, 50))
-    assert more - few <= 20 * most
+        for count in (36, 48, 60))  # from 32 on ticks come between the requests, as in Node
+    assert more - few <= 12 * most
     assert many - more <= max(1.02 * (more - few), 1)
 
 
