@@ -427,7 +427,10 @@ class Server(net.Server):
             self.shouldUpgradeCallback = self._has_upgrade_listener
         unique = given.get('uniqueHeaders')
         if isinstance(unique, (list, tuple)):
-            self._unique_headers = frozenset(name.lower() for name in unique)
+            for name in unique:
+                if not isinstance(name, str):
+                    raise errors.invalid_arg_type('options.uniqueHeaders', 'an array of strings', unique)
+            self._unique_headers = frozenset(map(str.lower, unique))
         self._incoming_class = given.get('IncomingMessage', IncomingMessage)
         self._response_class = given.get('ServerResponse', ServerResponse)
         # Constructors of the user's run without the monitor.

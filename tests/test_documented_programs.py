@@ -7,6 +7,7 @@ the form that is posted and the keep-alive retry are in test_client.py.
 from __future__ import annotations
 
 import json
+import os
 import re
 import urllib.parse
 from collections.abc import Callable
@@ -294,8 +295,9 @@ def test_the_headers_of_a_request(dial: Any, record: Recorder) -> None:
         record(request.headers)
         record(request.headersDistinct)
         record(request.rawHeaders)
-        url = URL(f'http://localhost{request.url}')
+        url = URL(f'http://{os.environ.get("HOST", "localhost")}{request.url}')
         record(url.pathname, url.searchParams.get('name'))
+        record(url.href, url.origin, url.protocol, url.host, url.hostname, url.port, url.search, url.hash)
         response.end()
 
     first = 'this is invalid because there can be only one'
@@ -326,6 +328,8 @@ def test_the_headers_of_a_request(dial: Any, record: Recorder) -> None:
             'close',
         ],
         ('/status', 'ryan'),
+        ('http://localhost/status?name=ryan', 'http://localhost', 'http:', 'localhost', 'localhost', '',
+         '?name=ryan', ''),
     ]
 
 

@@ -248,6 +248,17 @@ def test_get_headers_is_a_copy() -> None:
     assert (message.getHeaderNames(), message.getRawHeaderNames()) == (['x-a'], ['X-A'])
 
 
+def test_a_list_of_values_may_be_changed() -> None:
+    """getHeader and getHeaders give the list itself, and what is in it then is sent."""
+    message, values = http.OutgoingMessage(), ['1']
+    message.setHeader('a', values)
+    assert message.getHeader('a') is message.getHeaders().a is values
+    values.append('2')
+    with threadpool.monitor:
+        message._render_head('', message._headers.values())  # type: ignore[union-attr]
+    assert message._header == 'a: 1\r\na: 2\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n'
+
+
 def test_append_header_leaves_the_list_of_the_user_alone() -> None:
     """It makes its own."""
     message, values = http.OutgoingMessage(), ['1']

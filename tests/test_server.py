@@ -81,6 +81,8 @@ BOOLEAN_OPTIONS = ('insecureHTTPParser', 'requireHostHeader', 'joinDuplicateHead
       for name in BOOLEAN_OPTIONS],
     ({'shouldUpgradeCallback': 5}, TypeError,
      'The "options.shouldUpgradeCallback" property must be of type function. Received type number (5)'),
+    ({'uniqueHeaders': ['a', 5]}, TypeError,
+     'The "options.uniqueHeaders" property must be an array of strings. Received an instance of Array'),
     ({'headersTimeout': 70000, 'requestTimeout': 60000}, ValueError,
      'The value of "headersTimeout" is out of range. It must be <= requestTimeout. Received 70000'),
     (5, TypeError, 'The "options" argument must be of type object. Received type number (5)'),
@@ -184,6 +186,7 @@ def test_own_class_that_raises(dial: Dial, escaped: list[BaseException]) -> None
     lambda res: res.setHeader('X', 'y'),
     lambda res: res.writeHead(200, {'Content-Length': 5, 'X': 'y'}),
     lambda res: setattr(res, 'statusCode', 204),
+    lambda res: res.writeHead(204),
     lambda res: (setattr(res, 'strictContentLength', True), res.setHeader('Content-Length', 5)),
 ])
 def test_exception_before_anything_was_sent(dial: Dial, escaped: list[BaseException], begin: Any) -> None:

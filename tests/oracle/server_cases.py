@@ -188,6 +188,7 @@ def header_map(case: Any) -> None:
     unique = {'uniqueHeaders': ['x-A', 'Y']}
     case('unique', [['res.setHeader', 'X-a', ['1', '2']], ['res.setHeader', 'b', ['1', '2']], ['res.end']],
          options=unique)
+    case('unique, no list', [['res.setHeader', 'a', ['1', '2']], ['res.end']], options={'uniqueHeaders': 'a'})
     case('unique, appended', [['res.appendHeader', 'X-a', '1'], ['res.appendHeader', 'x-a', '2'],
          ['res.end']], options=unique)
     case('unique, writeHead', [['res.writeHead', 200, {'X-a': ['1', '2'], 'y': ['1']}], ['res.end']],
@@ -390,6 +391,10 @@ def orders_of_get(case: Any) -> None:
          [['?req.readableEnded'], ['?req.complete']]], [
         'after', 5, [['?req.destroyed'], ['?req.readableEnded'], ['?req.closed'], ['?res.destroyed'],
             ['?res.closed'], ['?req.aborted']]]])
+    over = ['destroyed', 'closed', 'readable', 'readableEnded', 'complete', 'errored']
+    case('GET, nobody hears', [['res.end', 'x'], ['after', 5, [
+        *[[f'?req.{name}'] for name in over],
+        *[[f'?res.{name}'] for name in ('destroyed', 'closed', 'writable', 'writableFinished', 'errored')]]]])
     case("GET, 'data'", [
         ['on', 'req', 'data', []], ['res.end', 'x', {'callback': 'ended'}], ['note', 'called'],
             ['tick', [['note', 'tick']]],
