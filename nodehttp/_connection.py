@@ -196,11 +196,15 @@ class ServerConnection:
         finally:
             self._deliverer = outer
         if self._flushed is not None:
-            response, self._flushed = self._flushed, None
-            if has_baton():
-                response._on_flushed()
-            else:
-                next_tick(response._on_flushed, strand=self._strand)
+            self._finish_flushed()
+
+    def _finish_flushed(self) -> None:
+        response, self._flushed = self._flushed, None
+        assert response is not None
+        if has_baton():
+            response._on_flushed()
+        else:
+            next_tick(response._on_flushed, strand=self._strand)
 
     def _admit(self) -> None:
         """There may be a thread for what was postponed, or the ticks before it are over."""
@@ -248,6 +252,8 @@ class ServerConnection:
                 self._postponed = event  # type: ignore[assignment]
                 self._hold(CROWDED)
             else:
+                if self._flushed is not None and self._flushed._is_unheard():
+                    self._finish_flushed()  # before a pipelined request, which would else have to wait for it
                 self._request_arrived(event)  # type: ignore[arg-type]
 
     def _after_ticks(self, event: Head | End) -> None:
