@@ -233,3 +233,19 @@ def test_what_leaves_together(record: Recorder, answer: Callable[[Any], Any], pa
     record.wait_for('close')
     connection.destroy()
     assert [packet for packet in connection.packets if packet] == packets
+
+
+def test_finish_waits_for_the_system(dial: Any, record: Recorder) -> None:
+    """It comes when all was handed over, not while the client does not read."""
+    def listener(req: Any, res: Any) -> None:
+        res.on('finish', lambda: record('finish'))
+        res.end(b'x' * 20_000_000)
+        record('ended', res.writableFinished)
+        timers.setTimeout(record, 20, 'waited')
+
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(GET)
+        assert record.wait_count(2) == [('ended', False), 'waited']
+        assert len(peer.read_to_end()) > 20_000_000
+        assert record.wait_count(3)[2] == 'finish'

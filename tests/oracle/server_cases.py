@@ -550,6 +550,11 @@ def departures(case: Any) -> None:
          [['send', GET], ['heard', 'request'], ['fin']], watch=close)
     case("'close' of a socket with a second request", {'connection': [], 'request /1': [['res.end']],
          'request /2': [request]}, [['send', TWO], ['heard', '/2 request'], ['fin']], watch=close)
+    count = ['?sock.listenerCount', 'close']
+    case("listeners for 'close' of a kept socket",
+         {'connection': [['on', 'sock', 'close', []]],
+          'request': [count, ['res.end', 'x'], ['after', 5, [count]]]},
+         [step for _ in range(3) for step in (['send', GET], ['heard', 'sock.listenerCount 2'])])
     case('half open', [request, ['after', 20, [['res.end', 'x']]]],
          [['send', GET], ['heard', 'request'], ['fin']], set=half_open)
     case('half open, two', {'request /1': [['after', 20, [['res.end', '1']]]],
