@@ -108,7 +108,6 @@ class Server(EventEmitter):
         """
         options, listener = listen_arguments(args, kwargs)
         with monitor:
-            hold(self._strand)
             if self._state != CLOSED:
                 raise errors.node_error('ERR_SERVER_ALREADY_LISTEN')
             if listener is not None:
@@ -118,6 +117,7 @@ class Server(EventEmitter):
             self._begin_to_listen(options, call)
             if 'signal' in options:
                 self._close_on_abort(options['signal'])
+            hold(self._strand)  # from now on, when the caller can go on
         return self
 
     def _begin_to_listen(self, options: dict[str, Any], call: object) -> None:

@@ -229,6 +229,7 @@ class Socket(Ends):
             self._host = target.host  # whose certificate a TLSSocket on top expects
             self._connecting = Connecting(self, target)
             self._connecting.start()
+            hold(self._strand)  # anew: from now on the caller can go on
         return self
 
     def _begin_anew(self) -> None:
@@ -287,6 +288,7 @@ class Socket(Ends):
             self._destroy_once(errors.os_error(error, 'read'))
             return
         if not data:
+            self._stop_reading()
             self._on_end_of_input()
             return
         if self.timeout:
@@ -309,7 +311,6 @@ class Socket(Ends):
             consumer(data)
 
     def _on_end_of_input(self) -> None:
-        self._stop_reading()
         self.push(None)
         self._take(0)  # with nothing left to read, 'end' comes even if nobody reads
 
@@ -340,6 +341,17 @@ class Socket(Ends):
     def _unconsume(self) -> None:
         """An ordinary stream again."""
         self._consumer = None
+
+    def _lend(self, on_data: Callable[[bytes], Any], on_end: Callable[[], Any]) -> None:
+        """For TLS: what is received goes to `on_data(data)` from now on, and its end to `on_end()`; both are
+        internal functions, and the stream hears of neither. `_shut_down` ends the other direction."""
+        self._received, self._on_end_of_input = on_data, on_end  # type: ignore[method-assign,assignment]
+        while self._length:
+            on_data(self._take(None))
+        if self._input == MORE:
+            self._start_reading()
+        else:
+            on_end()
 
     def _is_stale(self) -> bool:
         """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
@@ -468,13 +480,16 @@ class Socket(Ends):
         elif self._send is None:
             callback(None)
         else:
-            error = None
-            try:
-                self._handle.shutdown(sockets.SHUT_WR)  # type: ignore[union-attr]
-            except OSError as caught:
-                if caught.errno != errno.ENOTCONN:  # the peer was faster
-                    error = errors.os_error(caught, 'shutdown')
-            call_soon(callback, error, strand=self._strand)
+            call_soon(callback, self._shut_down(), strand=self._strand)
+
+    def _shut_down(self) -> errors.NodeError | None:
+        """Tell the peer that nothing more is sent; return why that was not possible."""
+        try:
+            self._handle.shutdown(sockets.SHUT_WR)  # type: ignore[union-attr]
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:  # the peer was faster
+                return errors.os_error(error, 'shutdown')
+        return None
 
     # The end
 

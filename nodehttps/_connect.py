@@ -10,7 +10,7 @@ from nodehttp import errors
 from nodehttp._netoptions import connect_arguments
 from nodehttp.events import adapt
 from nodehttp.net import isIP
-from nodehttp.threadpool import monitor
+from nodehttp.threadpool import hold, monitor
 from nodehttps._context import shared_context
 from nodehttps._identity import checkServerIdentity
 from nodehttps._roots import SecurityWarning
@@ -71,6 +71,7 @@ def connect_with(options: dict[str, Any], listener: Any = None) -> TLSSocket:
                 socket.setTimeout(options['timeout'])
             if not socket.destroyed:  # by a signal that was aborted before
                 socket.connect(options)
+        hold(socket._strand)  # from now on the caller can add listeners
     return socket
 
 

@@ -15,7 +15,9 @@ import re
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from nodehttp import errors
 from nodehttp.monitor import monitor
@@ -32,6 +34,7 @@ _MODES = {NONE: ssl.CERT_NONE, LENIENT: ssl.CERT_OPTIONAL, REQUIRED: ssl.CERT_RE
 _NO_CHECK_TIME = 0x200000
 USES_KEPT = 32  # contexts of one SecureContext; an ALPNCallback may ask for any number
 CONTEXTS_KEPT = 128  # SecureContexts of equal options
+CHAINS_KEPT = 1000  # of clients' certificates, some KB each
 
 _security_level = re.compile(r'[:@]@?SECLEVEL=\d').search
 
@@ -116,6 +119,8 @@ class SecureContext:
         self._crls = _revocations(self._options.get('crl'))
         self._authorities = _authorities(self._options.get('ca'))
         self._contexts: OrderedDict[Use, ssl.SSLContext] = OrderedDict()
+        self._backed: WeakKeyDictionary[SecureContext, SecureContext] = WeakKeyDictionary()
+        self._chains: OrderedDict[bytes, list[bytes]] = OrderedDict()
         self.context_for(Use(is_server=True))  # so that what is wrong shows here
 
     @property
@@ -125,12 +130,35 @@ class SecureContext:
 
     def certificates(self) -> list[bytes]:
         """Return its own certificates, without their chains, as DER."""
-        return [certificates_in(pem)[0] for pem in self._credentials.certificates]
+        return [certificates_in(pem)[0] for pem, _ in self._credentials.pairs]
 
     def trusted(self) -> tuple[bytes, ...]:
         """Return the authorities that it trusts, as DER."""
         chosen = _roots.default() if self._authorities is None else self._authorities
         return (*chosen, *self._credentials.authorities)
+
+    def backed_by(self, other: SecureContext) -> SecureContext:
+        """Return itself or, if it has no certificate, the same with the one of `other`. Needs the monitor."""
+        if self._credentials.pairs or not other._credentials.pairs:
+            return self
+        backed = self._backed.get(other)
+        if backed is None:
+            backed = self._backed[other] = copy(self)
+            backed._credentials = Credentials(other._credentials.pairs, self._credentials.authorities)
+            backed._contexts = OrderedDict()
+        return backed
+
+    def remember_chain(self, chain: list[bytes]) -> None:
+        """Keep the certificates (DER) that a client has sent, its own first: a session that it resumes brings
+        only this one. Needs the monitor."""
+        self._chains.pop(chain[0], None)
+        self._chains[chain[0]] = chain
+        if len(self._chains) > CHAINS_KEPT:
+            self._chains.popitem(last=False)
+
+    def recalled_chain(self, own: bytes) -> list[bytes]:
+        """Return what came with a client's certificate when it was sent."""
+        return self._chains.get(own, [own])
 
     def context_for(self, use: Use) -> ssl.SSLContext:
         """Return the context for a use, the same one each time."""

@@ -22,32 +22,36 @@ class Key(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """What one end shows of itself: certificates (PEM, each with its chain), their keys, and authorities that
-    came with them in a PFX file (DER)."""
+    """What one end shows of itself: certificates (PEM, each with its chain) with their keys, and authorities
+    that came with them in a PFX file (DER)."""
 
-    certificates: list[bytes]
-    keys: list[Key]
+    pairs: list[tuple[bytes, Key]]
     authorities: list[bytes]
 
 
 def read_credentials(options: Mapping[str, Any]) -> Credentials:
-    """Read key, cert, pfx and passphrase. Raises TypeError ERR_INVALID_ARG_TYPE for wrong types, and what
-    Node raises for PEM texts that are none."""
+    """Read key, cert, pfx and passphrase. Certificates without any key are left out, as in Node.
+
+    Raises TypeError ERR_INVALID_ARG_TYPE for wrong types, and what Node raises for PEM texts that are none:
+    Error ERR_OSSL_PEM_NO_START_LINE, ERR_OSSL_UNSUPPORTED, ERR_OSSL_BAD_DECRYPT,
+    ERR_OSSL_X509_KEY_VALUES_MISMATCH.
+    """
     passphrase = _passphrase(options.get('passphrase'), 'passphrase')
     certificates = [to_bytes(value, 'cert') for value in _several(options.get('cert'))]
     certificates = [pem for pem in certificates if pem]
     keys = [_key(value, passphrase) for value in _several(options.get('key'))]
     keys = [key for key in keys if key.pem]
-    found = Credentials(certificates, keys, [])
+    authorities: list[bytes] = []
     for value in _several(options.get('pfx')):
-        _add_pfx(value, passphrase, found)
+        _add_pfx(value, passphrase, certificates, keys, authorities)
     for pem in certificates:
         if not certificates_in(pem):
             raise openssl_error('PEM', 'NO_START_LINE')
     for key in keys:
         if b'-----BEGIN ' not in key.pem:
             raise openssl_error('DECODER', 'UNSUPPORTED')
-    return found
+    pairs = [(pem, _key_of(pem, keys)) for pem in certificates] if keys else []
+    return Credentials(pairs, authorities)
 
 
 def _several(value: Any) -> list[Any]:
@@ -73,8 +77,9 @@ def _key(value: Any, passphrase: bytes | None) -> Key:
     return Key(to_bytes(value, 'key'), passphrase)
 
 
-def _add_pfx(value: Any, passphrase: bytes | None, found: Credentials) -> None:
-    """A PFX (PKCS #12) file, or {buf, passphrase}."""
+def _add_pfx(value: Any, passphrase: bytes | None, certificates: list[bytes], keys: list[Key],
+             authorities: list[bytes]) -> None:
+    """Add what is in a PFX (PKCS #12) file, or {buf, passphrase}."""
     if isinstance(value, Mapping):
         own = _passphrase(value.get('passphrase'), 'passphrase')
         value, passphrase = value.get('buf'), passphrase if own is None else own
@@ -96,25 +101,34 @@ def _add_pfx(value: Any, passphrase: bytes | None, found: Credentials) -> None:
         raise errors.Error(text) from error
     if certificate is not None:
         chain = [certificate, *more]
-        found.certificates.append(b''.join(item.public_bytes(Encoding.PEM) for item in chain))
+        certificates.append(b''.join(item.public_bytes(Encoding.PEM) for item in chain))
     if key is not None:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        found.keys.append(Key(pem, None))
-    found.authorities.extend(item.public_bytes(Encoding.DER) for item in more)
+        keys.append(Key(pem, None))
+    authorities.extend(item.public_bytes(Encoding.DER) for item in more)
+
+
+def _key_of(certificate: bytes, keys: list[Key]) -> Key:
+    """Return the key that belongs to a certificate; raises an Error if it is not among `keys`."""
+    failure: errors.Error | None = None
+    for key in keys:
+        # Each in a context of its own: in one that knows another certificate OpenSSL would take the key for
+        # that one's. How strong keys have to be is asked later, by `load`.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers('ALL:@SECLEVEL=0')
+        failure = _try(context, certificate, key)
+        if failure is None:
+            return key
+        if failure.code != 'ERR_OSSL_X509_KEY_VALUES_MISMATCH':
+            break
+    assert failure is not None
+    raise failure
 
 
 def load(context: ssl.SSLContext, credentials: Credentials) -> None:
-    """Let `context` use the certificates, each with the key that belongs to it. A certificate without any key
-    is left out, as Node does.
-
-    Raises Error ERR_OSSL_X509_KEY_VALUES_MISMATCH, ERR_OSSL_BAD_DECRYPT, ERR_OSSL_UNSUPPORTED.
-    """
-    for certificate in credentials.certificates:
-        failure: errors.Error | None = None
-        for key in credentials.keys:
-            failure = _try(context, certificate, key)
-            if failure is None or failure.code != 'ERR_OSSL_X509_KEY_VALUES_MISMATCH':
-                break
+    """Let `context` use the certificates. Raises Error ERR_SSL_EE_KEY_TOO_SMALL and the like."""
+    for certificate, key in credentials.pairs:
+        failure = _try(context, certificate, key)
         if failure is not None:
             raise failure
 

@@ -4,7 +4,7 @@ What goes on is one word, `_state`:
 
     IDLE      the wire is not connected yet
     HELLO     server: the client's first message is arriving
-    CHOOSING  server: SNICallback was asked for a context
+    CHOOSING  server: which context, which protocol? SNICallback and ALPNCallback are asked
     SHAKING   the handshake
     CHECKING  it is complete; the peer's identity is being looked at, which may call the user's function
     SECURE    data go both ways
@@ -44,7 +44,7 @@ IDLE, HELLO, CHOOSING, SHAKING, CHECKING, SECURE, OVER = (
     'idle', 'hello', 'choosing', 'shaking', 'checking', 'secure', 'over')
 _MOVES = {
     IDLE: (HELLO, SHAKING, OVER),
-    HELLO: (CHOOSING, SHAKING, OVER),
+    HELLO: (CHOOSING, OVER),
     CHOOSING: (SHAKING, OVER),
     SHAKING: (CHECKING, OVER),
     CHECKING: (SECURE, OVER),
@@ -66,8 +66,10 @@ class Handshake(Information):
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
     _hello = b''  # what has arrived before the handshake began
-    _wants_hello = False
+    _wanted_name = ''  # server: whom the client asks for
     _handshake_timer: Timer | None = None
+    _has_failed = False  # with an error that 'error' does not tell
+    _server_is_told = False  # of the failure
     _told_session: bytes | None = None  # id of the session that was told last
     _session: Session | None = None  # to be resumed
     _tls_server: Any = None
@@ -92,16 +94,12 @@ class Handshake(Information):
         self._requests_certificate = bool(options.get('requestCert'))
         if 'ALPNProtocols' in options:
             self._protocols = tuple(protocol_list(options['ALPNProtocols']))
-        if options.get('ALPNCallback') is not None:
-            self._alpn_callback = adapt(options['ALPNCallback'])
-        if options.get('SNICallback') is not None:
-            self._sni_callback = adapt(options['SNICallback'])
+        self._alpn_callback = callback_option(options, 'ALPNCallback')
+        self._sni_callback = callback_option(options, 'SNICallback')
         if 'session' in options:
             self._session = checked_session(options['session'])
         if options.get('servername'):
             self.servername = options['servername']
-        self._wants_hello = self._is_server and bool(
-            self._protocols or self._alpn_callback or self._sni_callback)
 
     def _go_to(self, state: str) -> None:
         """The one place where the state changes."""
@@ -144,8 +142,9 @@ class Handshake(Information):
         hello = read_hello(self._hello)
         if hello is None:
             return
+        self._go_to(CHOOSING)
         if hello.servername and self._sni_callback is not None:
-            self._go_to(CHOOSING)
+            self.servername = hello.servername
             self._update_interest()
             self._ask_for_context(self._sni_callback, hello)
         else:
@@ -153,12 +152,15 @@ class Handshake(Information):
             self._shake()
 
     def _ask_for_context(self, callback: Function, hello: Hello) -> None:
-        answers: list[Any] = []
+        is_answered = False
 
         def answer(error: Any = None, context: Any = None) -> None:
+            nonlocal is_answered
             with monitor:
-                if not answers:
-                    answers.append(context)
+                if is_answered:
+                    self._tick(self._answered_twice)
+                else:
+                    is_answered = True
                     self._tick(self._context_chosen, error, context, hello)
 
         if getattr(callback, 'is_internal_hook', False):
@@ -169,10 +171,18 @@ class Handshake(Information):
                 returned = callback(hello.servername, answer)
         except Exception as error:
             report_exception(error)
-            answer(error)
+            if not is_answered:
+                answer(error)
             return
-        if isinstance(returned, SecureContext):  # as in Node 0.x
+        if isinstance(returned, SecureContext) and not is_answered:  # as in Node 0.x
             answer(None, returned)
+
+    def _answered_twice(self) -> None:
+        error = errors.node_error('ERR_MULTIPLE_CALLBACK')
+        if self._state is SECURE:
+            self._destroy_once(error)
+        elif self._state is not OVER:
+            self._fail_handshake(error)
 
     def _context_chosen(self, error: Any, context: Any, hello: Hello) -> None:
         if self._state is not CHOOSING:
@@ -180,28 +190,25 @@ class Handshake(Information):
         if error is not None:
             self._fail_handshake(error)
         elif context is not None and not isinstance(context, SecureContext):
-            self._fail_handshake(errors.node_error('ERR_TLS_INVALID_CONTEXT', 'context'))
+            self._fail_handshake(errors.Error('Invalid SNI context'))
         else:
             self._begin_to_serve(context or self._secure_context, hello)
-            self._update_interest()
             self._shake()
 
     def _begin_to_serve(self, context: SecureContext, hello: Hello) -> None:
         """The context is known, and what the client wants: let OpenSSL see its message."""
-        self.servername = hello.servername or False
         protocols = self._protocols
         if hello.protocols:
-            offered = [protocol.decode('latin-1') for protocol in hello.protocols]
             if self._alpn_callback is not None:
-                chosen = self._choose_protocol(self._alpn_callback, hello.servername, offered)
+                protocols = self._choose_protocol(self._alpn_callback, hello)
                 if self._state is OVER:
                     return
-                protocols = () if chosen is None else (chosen,)
-            if (protocols or self._alpn_callback is not None) and not set(protocols) & set(offered):
+            if not set(protocols) & set(hello.protocols) and (protocols or self._alpn_callback is not None):
                 self._wire._write_internal(NO_APPLICATION_PROTOCOL)
                 self._fail_handshake(openssl_error('SSL', 'NO_APPLICATION_PROTOCOL'))
                 return
-        self._secure_context = context
+        self._wanted_name = hello.servername
+        self._secure_context = context = context.backed_by(self._secure_context)
         verification = NONE if not self._requests_certificate else REQUIRED if self._rejects else LENIENT
         use = Use(True, verification, protocols)
         ssl_context = context.context_for(use)
@@ -212,22 +219,25 @@ class Handshake(Information):
         self._incoming.write(self._hello)
         self._hello = b''
         self._go_to(SHAKING)
+        self._update_interest()
 
-    def _choose_protocol(self, callback: Function, servername: str, offered: list[str]) -> str | None:
+    def _choose_protocol(self, callback: Function, hello: Hello) -> tuple[str, ...]:
         """Ask ALPNCallback; what it raises, or an answer that was not offered, is reported and counts as
         none."""
-        question: Record[Any] = Record(servername=servername, protocols=offered)
+        offered = list(hello.protocols)
+        question: Record[Any] = Record(servername=hello.servername or False, protocols=offered)
+        self._update_interest()
         try:
             with released():
                 chosen = callback(question)
             if isinstance(chosen, (bytes, bytearray)):
                 chosen = chosen.decode('latin-1')
-            if chosen is not None and chosen not in offered:
+            if chosen is not None and chosen not in hello.protocols:
                 raise errors.node_error('ERR_TLS_ALPN_CALLBACK_INVALID_RESULT', chosen, offered)
         except Exception as error:
             report_exception(error)
-            return None
-        return None if chosen is None else str(chosen)
+            return ()
+        return () if chosen is None else (chosen,)
 
     # Its course
 
@@ -282,10 +292,10 @@ class Handshake(Information):
         As in Node the error of a client is that of the write which waits for the handshake, if there is one
         and the peer had its part in the failure.
         """
-        server = self._tls_server
-        if server is not None:
+        if self._tls_server is not None:
+            self._has_failed = True
             self._destroy_once()
-            server._fire('tlsClientError', error, self)
+            self._tell_server(error)
             return
         code = getattr(error, 'code', None) or ''
         if self._first_write is not None and not is_first and code.startswith('ERR_SSL_'):
@@ -306,10 +316,16 @@ class Handshake(Information):
             error = errors.node_error('ERR_TLS_HANDSHAKE_TIMEOUT')
             if self._tls_server is not None:  # as in Node the socket is still there in the event
                 self.on('error', _ignore)  # of a listener that destroys it with the error
-                self._tls_server._fire('tlsClientError', error, self)
+                self._tell_server(error)
                 self._destroy_once()
             else:
                 self._destroy_once(error)
+
+    def _tell_server(self, error: Any) -> None:
+        """Once: why there is no secure connection."""
+        if not self._server_is_told:
+            self._server_is_told = True
+            self._tls_server._fire('tlsClientError', error, self)
 
     # Its end
 
@@ -318,6 +334,7 @@ class Handshake(Information):
         assert tls is not None
         self.alpnProtocol = tls.selected_alpn_protocol() or False
         if self._is_server:
+            self.servername = self._wanted_name or False
             self._find_out_about_client(tls)
             self._go_secure()
             self._fire('secure')
@@ -337,8 +354,7 @@ class Handshake(Information):
             self._fire('secureConnect')
             if self._state is SECURE and tls.version() != 'TLSv1.3' and not tls.session_reused:
                 self._tell_session()
-            if self._state is SECURE:
-                self._fire('secure')
+            self._fire('secure')
         if self._state is SECURE:
             self._deliver_input()
         if self._state is SECURE and self._consumer is None and not self.isPaused():
@@ -349,16 +365,21 @@ class Handshake(Information):
         if not self._requests_certificate:
             self._chain = []
             return
-        verdict = getattr(tls, 'verdict', None)
+        chain = self._peer_chain()
+        if chain:
+            if tls.session_reused:
+                self._chain = chain = self._secure_context.recalled_chain(chain[0])
+            else:
+                self._secure_context.remember_chain(chain)
         if self._rejects:
             self.authorized = True
-        elif not self._peer_chain():
+            return
+        found = getattr(tls, 'verdict', None)
+        if not chain:
             self._verdict = 'UNABLE_TO_GET_ISSUER_CERT'
         else:
-            # A resumed session brings the certificate only.
-            self._verdict = verdict[0] if verdict else judge(self._secure_context, self._peer_chain(), True)
-        if not self._rejects:
-            self.authorized, self.authorizationError = self._verdict is None, self._verdict
+            self._verdict = found[0] if found else judge(self._secure_context, chain, is_server=True)
+        self.authorized, self.authorizationError = self._verdict is None, self._verdict
 
     def _is_refused(self, tls: ssl.SSLObject) -> bool:
         """Client: look at the server's identity; destroy the socket if it is not the one that is meant."""
@@ -402,11 +423,18 @@ class Handshake(Information):
 
     def _go_secure(self) -> None:
         self._go_to(SECURE)
-        self._flush_outgoing()
+        if self._is_on_socket:
+            self._begin_to_send()
+        else:  # as in Node, where the other end, if it is in this process, hears of it later
+            self._tick(self._begin_to_send)
         if self._consumer is None and not self.isPaused():
             self._receiving = True
-        self._catch_up()
         self._update_interest()
+
+    def _begin_to_send(self) -> None:
+        """The end of the handshake, if that is still to be sent, together with what has waited for it."""
+        self._catch_up()
+        self._flush_outgoing()
 
     def _tell_session(self) -> None:
         session = self.getSession()
@@ -430,6 +458,17 @@ class Handshake(Information):
     def setSession(self, session: Any) -> None:
         """Set the session to be resumed; before the handshake."""
         self._session = checked_session(session)
+
+
+def callback_option(options: Mapping[str, Any], name: str) -> Function | None:
+    """Return an option that is a function, to be called with any number of arguments. Raises TypeError
+    ERR_INVALID_ARG_TYPE."""
+    function = options.get(name)
+    if function is None or getattr(function, 'is_internal_hook', False):
+        return function
+    if not callable(function):
+        raise errors.invalid_arg_type(f'options.{name}', 'of type function', function)
+    return adapt(function)
 
 
 def _ignore(error: Any) -> None:

@@ -16,13 +16,14 @@ NO_APPLICATION_PROTOCOL = b'\x15\x03\x03\x00\x02\x02\x78'
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _ALPN = 0, 16
 _LONGEST = 0x10000  # bytes; a hello is a few hundred, with keys of post-quantum algorithms a few thousand
+_LONGEST_RECORD = 0x4000
 
 
 class Hello(NamedTuple):
     """What a client wants. Empty, if there is no such thing in its message."""
 
     servername: str
-    protocols: list[bytes]
+    protocols: list[str]
 
 
 def read_hello(data: bytes) -> Hello | None:
@@ -31,19 +32,21 @@ def read_hello(data: bytes) -> Hello | None:
     What is no ClientHello wants nothing: OpenSSL will say what is wrong with it.
     """
     message, at = b'', 0
-    while True:
+    while at <= _LONGEST:
         header = data[at:at + 5]
-        if (header and header[0] != _HANDSHAKE) or len(message) > _LONGEST:
-            return Hello('', [])
-        end = at + 5 + int.from_bytes(header[3:])
+        length = int.from_bytes(header[3:5])
+        if header and (header[0] != _HANDSHAKE or length > _LONGEST_RECORD):
+            break
+        end = at + 5 + length
         if len(header) < 5 or len(data) < end:
             return None
         message += data[at + 5:end]
         at = end
-        if message[:1] not in (b'', b'\x01'):
-            return Hello('', [])
+        if message and message[0] != _CLIENT_HELLO:
+            break
         if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4]):
             return _read(message[4:4 + int.from_bytes(message[1:4])])
+    return Hello('', [])
 
 
 def _read(body: bytes) -> Hello:
@@ -59,7 +62,7 @@ def _read(body: bytes) -> Hello:
         if kind == _SERVER_NAME and content[2:3] == b'\0':
             servername = content[5:5 + _number(content, 3, 2)].decode('ascii', 'replace')
         elif kind == _ALPN:
-            protocols = split_protocols(content[2:])
+            protocols = [protocol.decode('latin-1') for protocol in split_protocols(content[2:])]
         at += 4 + length
     return Hello(servername, protocols)
 

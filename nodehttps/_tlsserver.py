@@ -8,16 +8,17 @@ A handshake that takes too long holds no thread, only a timer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nodehttp import errors, net
 from nodehttp._stream import Function, merged
-from nodehttp.events import adapt, internal
+from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import Source
 from nodehttps._context import SecureContext, createSecureContext
 from nodehttps._errors import unavailable
+from nodehttps._handshake import callback_option
 from nodehttps._protocols import protocol_list
 from nodehttps._tlssocket import TLSSocket
 
@@ -62,7 +63,8 @@ class Server(net.Server):
                 raise unavailable(f'options.{name}')
         self.requestCert = given.get('requestCert') is True
         self.rejectUnauthorized = given.get('rejectUnauthorized') is not False
-        self.ALPNCallback: Callable[..., Any] | None = given.get('ALPNCallback')
+        self._alpn_callback = callback_option(given, 'ALPNCallback')
+        self.ALPNCallback: Function | None = given.get('ALPNCallback')
         self.ALPNProtocols: list[str] | None = None
         if 'ALPNProtocols' in given:
             self.ALPNProtocols = protocol_list(given['ALPNProtocols'])
@@ -71,10 +73,7 @@ class Server(net.Server):
         self._handshake_timeout = timeout = given.get('handshakeTimeout') or HANDSHAKE_TIMEOUT
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise errors.invalid_arg_type('options.handshakeTimeout', 'of type number', timeout)
-        choose = given.get('SNICallback')
-        if choose is not None and not callable(choose):
-            raise errors.invalid_arg_type('options.SNICallback', 'of type function', choose)
-        self._sni_callback: Function | None = None if choose is None else adapt(choose)
+        self._sni_callback = callback_option(given, 'SNICallback')
         self._secure_context = createSecureContext(given)
 
     def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Any:
@@ -89,7 +88,7 @@ class Server(net.Server):
         secure = TLSSocket(socket, {
             'isServer': True, 'server': self, 'secureContext': self._secure_context,
             'requestCert': self.requestCert, 'rejectUnauthorized': self.rejectUnauthorized,
-            'ALPNProtocols': self.ALPNProtocols, 'ALPNCallback': self.ALPNCallback,
+            'ALPNProtocols': self.ALPNProtocols, 'ALPNCallback': self._alpn_callback,
             'SNICallback': self._sni_callback or (self._context_of if self._contexts else None),
             'highWaterMark': self.highWaterMark,
         })

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
+from functools import partial
 from typing import Any, Self
 
 from nodehttp import errors
@@ -25,7 +26,6 @@ from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import call_closing, hold
 from nodehttps._errors import disconnected, ssl_error, unavailable
 from nodehttps._handshake import CHECKING, CHOOSING, HELLO, IDLE, OVER, SECURE, SHAKING, Handshake
-from nodehttps._hello import Hello
 
 RECORD = 16384  # bytes of data that one record holds at most
 # Bytes that are encrypted at once. More would be in memory twice, and hold the monitor for long.
@@ -47,6 +47,7 @@ class TLSSocket(Handshake):
 
     _decrypted = b''  # on its way to the reader
     _peer_ended = False  # the peer has said that it sends no more
+    _wire_is_closed = False
 
     def __init__(self, socket: Any = None, options: Options = None, **kwargs: Any) -> None:
         given = merged(options, kwargs)
@@ -59,9 +60,8 @@ class TLSSocket(Handshake):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         with monitor:
             self._take_wire(socket, given)
-            for name, listener in (('error', self._wire_failed), ('end', self._wire_ended),
-                                   ('close', self._wire_closed)):
-                self._wire.on(name, internal(listener))
+            self._wire.on('error', internal(self._wire_failed))
+            self._wire.on('close', internal(self._wire_closed))
             check_signal(given.get('signal'), 'signal')
             for_stream: dict[str, Any] = {
                 name: given[name] for name in ('highWaterMark', 'signal') if name in given}
@@ -120,15 +120,13 @@ class TLSSocket(Handshake):
             return
         if self._is_server:
             self._go_to(HELLO)
-            if not self._wants_hello:
-                self._begin_to_serve(self._secure_context, Hello('', []))
         else:
             self._begin_as_client()
         if self._state is not OVER:
             if self._is_on_socket:
-                self._wire._consume(self._on_wire)
+                self._wire._lend(self._on_wire, self._wire_ended)
             else:
-                self._wire.on('data', internal(self._on_wire))
+                self._wire.on('data', internal(self._on_wire)).on('end', internal(self._wire_ended))
             if self._state is SHAKING:
                 self._shake(is_first=True)
 
@@ -136,7 +134,6 @@ class TLSSocket(Handshake):
         if self._state is OVER:
             return
         if self._state is SECURE:
-            # A peer that has ended, and got everything, need not hear our close_notify.
             is_done = self._peer_ended and self.writableEnded and not self._write_length
             self._destroy_once(None if is_done else error)
         else:
@@ -150,7 +147,7 @@ class TLSSocket(Handshake):
                 self._deliver_input()
         elif self._state is not OVER:
             if self._is_server:
-                self._fail_handshake(errors.connection_reset())
+                self._destroy_once()
             else:
                 self.prependOnceListener('end', internal(self._ended_too_early))
                 self._on_end_of_input()
@@ -160,14 +157,13 @@ class TLSSocket(Handshake):
             self._destroy_once(disconnected(self._connect_options))
 
     def _wire_closed(self, *_: Any) -> None:
+        self._wire_is_closed = True
         if self._state is OVER:
             return
         if self._state is SECURE and self._peer_ended and self.writableFinished and not self.readableEnded:
             return  # all has been said, but not all has been read
-        if self._state is SECURE or self._state is IDLE:
+        if self._state is SECURE or self._state is IDLE or self._is_server:
             self._destroy_once()
-        elif self._is_server:
-            self._fail_handshake(errors.connection_reset())
         else:
             self._destroy_once(disconnected(self._connect_options))
 
@@ -335,7 +331,7 @@ class TLSSocket(Handshake):
         wire = self._wire
         if self._is_on_socket:
             wire._write_internal(self._outgoing.read())
-            if not wire.writableLength:
+            if not wire._write_length and wire._errored is None:
                 return True
             wire._write_internal(b'', self._wire_written)  # behind all the rest
         else:
@@ -343,7 +339,11 @@ class TLSSocket(Handshake):
         return False
 
     def _wire_written(self, error: Any = None) -> None:
-        if error is None and self._unsent is not None:  # else 'error' or 'close' of the wire tell more
+        if self._unsent is None:
+            return
+        if error is not None:
+            self._write_over(error)
+        else:
             if self.timeout:
                 self._touch()
             self._encrypt_unsent()
@@ -365,41 +365,54 @@ class TLSSocket(Handshake):
                 self._tls.unwrap()
             except OSError:  # the peer's is still to come, or will not
                 pass
-        wire = self._wire
-        if self._outgoing.pending and wire.writable:
-            self._unsent, self._write_callback = deque(), callback
+        if self._outgoing.pending and self._wire.writable:
+            self._unsent, self._write_callback = deque(), partial(self._end_wire, callback)
             if self._send_encrypted():
                 self._write_over(None)
         else:
-            callback(None)
-        if wire.writable:
-            wire.end()
+            self._end_wire(callback)
+
+    def _end_wire(self, callback: Function, error: Any = None) -> None:
+        """All is sent: end the wire too."""
+        if not self._is_on_socket:
+            self._wire.end()
+        elif error is None and self._wire.writable:
+            error = self._wire._shut_down()
+        callback(None if self._peer_ended else error)  # a peer that has ended need not hear our close_notify
+
+    def _shut_down(self) -> None:
+        """Tell the peer that nothing more is sent: for TLS inside of this one."""
+        self.end()
 
     # The end
 
     @internal_hook
     def _destroy(self, error: Any, callback: Function) -> None:
-        self._has_failed = error is not None
         self._go_to(OVER)
         self._forget_tls()
         for timer in (self._handshake_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
         self._handshake_timer = self._idle_timer = None
-        self._wire.destroy()
         callback(error)
-        call_closing(self._emit_closed, error is not None, None, strand=self._strand)
+        self._wire.destroy()
+        if self._is_on_socket and not self._wire_is_closed:
+            self._wire.once('close', internal(self._tell_of_end))  # behind its user's listeners, as in Node
+        else:
+            call_closing(self._tell_of_end, strand=self._strand)
 
-    def _emit_closed(self, had_error: bool, connecting: Any) -> None:
-        """In the closing phase: what was on its way fails, then 'close'."""
+    def _tell_of_end(self, *_: Any) -> None:
+        """What was on its way fails, then 'close'; a server's user who knows of no failure hears of one."""
+        canceled = 'write ECANCELED'
         if self._first_write is not None:
-            (_, callback), self._first_write = self._first_write, None
-            self._write_callback = callback
-        callback_of_write, self._write_callback, self._unsent = self._write_callback, None, None
-        if callback_of_write is not None:
-            message = 'write ECANCELED Canceled because of SSL destruction'
-            callback_of_write(errors.system_error('ECANCELED', 'write', message=message))
-        self._fire('close', had_error)
+            self._write_callback, self._first_write = self._first_write[1], None
+            canceled += ' Canceled because of SSL destruction'
+        write_callback, self._write_callback, self._unsent = self._write_callback, None, None
+        if write_callback is not None:
+            write_callback(errors.system_error('ECANCELED', 'write', message=canceled))
+        self._fire('close', self._has_failed or self._errored is not None)
+        if self._tls_server is not None and not self._is_shaken:
+            self._tell_server(errors.connection_reset())
 
     def resetAndDestroy(self) -> Self:
         """Close the connection with a RST and destroy the socket. Node 25 refuses that for TLS.

@@ -35,7 +35,7 @@ def test_reading_a_hello() -> None:
     for options, expected in (
         ({}, ('', [])),
         ({'server_hostname': 'a.test'}, ('a.test', [])),
-        ({'protocols': ['h2', 'http/1.1'], 'server_hostname': 'b.test'}, ('b.test', [b'h2', b'http/1.1'])),
+        ({'protocols': ['h2', 'http/1.1'], 'server_hostname': 'b.test'}, ('b.test', ['h2', 'http/1.1'])),
     ):
         data = hello_of(**options)
         assert _hello.read_hello(data) == expected
@@ -59,6 +59,10 @@ def test_what_is_no_hello() -> None:
         assert _hello.read_hello(data) == ('', [])
     endless = b'\x16\x03\x01\xff\xff\x01\xff\xff\xff' + b'\0' * 0xFFFB
     assert _hello.read_hello(endless * 2) == ('', [])
+    empty = b'\x16\x03\x01\x00\x00'
+    assert _hello.read_hello(empty * 10) is None
+    assert _hello.read_hello(empty * 20_000) == ('', [])
+    assert _hello.read_hello(b'\x16\x03\x01\xff\xff\x01') == ('', [])  # no record is so long
 
 
 def test_any_bytes_are_a_hello_or_none() -> None:

@@ -20,7 +20,7 @@ from tls_tools import (
 )
 
 from nodehttp import errors, timers
-from nodehttps import tls
+from nodehttps import _context, tls
 
 Dial = Callable[..., RawPeer]
 
@@ -179,6 +179,59 @@ def test_client_certificates_that_are_asked_for(
     assert served.next().authorizationError == 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
 
 
+@pytest.mark.parametrize('version', ['TLSv1.2', 'TLSv1.3'])
+def test_a_resumed_session_is_as_trusted_as_the_first_one(
+    serve: Any, connect: Any, authority: Authority, version: str
+) -> None:
+    """Only the client's own certificate comes with it, not those that lead to the authority."""
+    server = serve(
+        echo, requestCert=True, rejectUnauthorized=False, ca=authority.pem, maxVersion=version)
+    served = Caught(server, 'secureConnection')
+    below, stranger = authority.child(), Authority().child()
+    for who, verdict in ((below, None), (stranger, 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY')):
+        credentials = who.issue('me@example.test')
+        first = connect(server, **credentials)
+        sessions = Caught(first, 'session')
+        first.write('x')
+        assert served.next().authorizationError == verdict
+        assert wait(first, 'data') == [b'x']
+        second = connect(server, session=sessions.next(), **credentials)
+        peer = served.next()
+        wait(second, 'secureConnect') if second.secureConnecting else None
+        assert (second.isSessionReused(), peer.isSessionReused()) == (True, True)
+        assert (peer.authorized, peer.authorizationError) == (verdict is None, verdict)
+
+
+def test_memory_for_chains_is_limited(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_context, 'CHAINS_KEPT', 2)
+    context = tls.createSecureContext()
+    for own in (b'1', b'2', b'1', b'3'):
+        context.remember_chain([own, b'root'])
+    assert [context.recalled_chain(own) for own in (b'1', b'2', b'3')] == [
+        [b'1', b'root'], [b'2'], [b'3', b'root']]
+
+
+# Certificates of the server
+
+
+def test_keys_of_two_kinds(serve: Any, connect: Any, authority: Authority) -> None:
+    ecdsa, rsa = authority.issue(), authority.issue_rsa()
+    for order in (1, -1):
+        server = serve(
+            key=[ecdsa['key'], rsa['key']], cert=[ecdsa['cert'], rsa['cert']][::order], maxVersion='TLSv1.2')
+        for kind in ('RSA', 'ECDSA'):
+            client = connect(server, ciphers=f'ECDHE-{kind}-AES128-GCM-SHA256')
+            wait(client, 'secureConnect')
+            assert bool(client.getPeerCertificate().modulus) == (kind == 'RSA')
+
+
+def test_without_a_certificate_nobody_is_served(serve: Any, connect: Any) -> None:
+    server = serve(cert=None, key=None)
+    refused = Caught(server, 'tlsClientError')
+    failed(connect(server))
+    assert refused.next().code in ('ERR_SSL_NO_SHARED_CIPHER', 'ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM')
+
+
 # ALPN and names
 
 
@@ -200,6 +253,8 @@ def test_alpn(serve: Any, connect: Any) -> None:
     assert (error.code, error.reason) == ('ERR_SSL_NO_APPLICATION_PROTOCOL', 'no application protocol')
     with pytest.raises(TypeError, match='mutually exclusive'):
         tls.createServer(ALPNProtocols=['x'], ALPNCallback=print)
+    with pytest.raises(TypeError, match=r'"options\.ALPNCallback" property must be of type function'):
+        tls.createServer(ALPNCallback=1)
 
 
 def test_alpn_callback(serve: Any, connect: Any, record: Recorder, escaped: list[BaseException]) -> None:
@@ -245,6 +300,7 @@ def test_contexts_for_names(serve: Any, connect: Any, authority: Authority) -> N
     server.addContext('one.test', tls.createSecureContext(authority.issue('one.test')))
     server.addContext('two.test', authority.issue('old.test'))
     server.addContext('two.test', authority.issue('two.test'))
+    server.addContext('bare.test', {'minVersion': 'TLSv1.3'})  # has the server's certificate
     for name, shown in (
         ('one.test', 'one'),
         ('two.test', 'two'),
@@ -252,6 +308,7 @@ def test_contexts_for_names(serve: Any, connect: Any, authority: Authority) -> N
         ('a.b.wild.test', 'default'),
         ('xone.test', 'default'),
         ('onextest', 'default'),
+        ('bare.test', 'default'),
         (None, 'default'),
     ):
         assert certificate_for(connect, server, name) == f'DNS:{shown}.test'
@@ -283,7 +340,8 @@ def test_sni_callback(
             callback(None, 5)
         else:
             callback(None, contexts.get(servername))
-            callback(None, None)  # only the first counts
+            if servername == 'twice.test':
+                callback(None, None)
         return None
 
     server = serve(SNICallback=choose)
@@ -294,7 +352,8 @@ def test_sni_callback(
     assert certificate_for(connect, server, None).startswith('DNS:localhost, ')
     for name, code in (
         ('error.test', 'MINE'),
-        ('junk.test', 'ERR_TLS_INVALID_CONTEXT'),
+        ('junk.test', None),
+        ('twice.test', 'ERR_MULTIPLE_CALLBACK'),
         ('raises.test', None),
     ):
         connect(server, servername=name).on('error', lambda error: None)
@@ -307,6 +366,7 @@ def test_sni_callback(
         'unknown.test',
         'error.test',
         'junk.test',
+        'twice.test',
         'raises.test',
     ]
     with pytest.raises(TypeError, match=r'options.SNICallback'):

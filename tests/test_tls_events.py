@@ -1,0 +1,172 @@
+"""What the server's side of a TLS connection tells, and in which order, as Node 25.2.1 does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import RawPeer, Recorder
+from test_tls_hello import hello_of
+from tls_tools import Authority, Caught, wait, wait_secure
+
+from nodehttp import net, threadpool, timers
+from nodehttps import tls
+
+Dial = Callable[..., RawPeer]
+
+TOLD = ('data', 'end', 'finish', 'error', 'close')
+
+
+def listen_to(server: Any, record: Recorder) -> None:
+    """Note what a server, its accepted connections and its TLSSockets tell."""
+    def failed(error: Any, peer: tls.TLSSocket) -> None:
+        record('tlsClientError', error.code, error.message, peer.destroyed)
+        peer.on('close', lambda had_error: record('failed close', had_error))
+
+    def secured(peer: tls.TLSSocket) -> None:
+        record('secureConnection')
+        record.on(peer, 'data', 'end', 'finish', 'error', prefix='peer')
+        peer.on('close', lambda had_error: record('peer close', had_error))
+    server.on('connection', lambda raw: record.on(raw, *TOLD, prefix='raw'))
+    server.on('tlsClientError', failed)
+    server.prependListener('secureConnection', secured)
+
+
+HANG_UP = ('tlsClientError', 'ECONNRESET', 'socket hang up', True)
+BEGUN = b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'  # of a hello
+FAILURES: dict[str, tuple[bytes, str, list[Any]]] = {
+    # What a client sends, how it goes on, what is told.
+    'plain HTTP': (b'GET / HTTP/1.1\r\n\r\n', 'wait', [
+        ('tlsClientError', 'ERR_SSL_HTTP_REQUEST', 'error:SSL routines::http request', True),
+        'raw close', ('failed close', True)]),
+    'a record that is no hello': (b'\x16\x03\x01\x00\x04\x02\x00\x00\x00', 'wait', [
+        ('tlsClientError', 'ERR_SSL_UNEXPECTED_MESSAGE', 'error:SSL routines::unexpected message', True),
+        'raw close', ('failed close', True)]),
+    'nothing, then the end': (b'', 'end', ['raw close', HANG_UP]),
+    'half a hello, then the end': (BEGUN, 'end', ['raw close', HANG_UP]),
+    'empty records, then the end': (b'\x16\x03\x01\x00\x00', 'end', ['raw close', HANG_UP]),
+}
+
+
+@pytest.mark.parametrize('name', FAILURES)
+def test_failed_handshakes(serve: Any, dial: Dial, record: Recorder, name: str) -> None:
+    data, then, told = FAILURES[name]
+    server = serve()
+    listen_to(server, record)
+    peer = dial(server)
+    peer.send(data)
+    if then == 'end':
+        peer.socket.shutdown(1)
+    assert record.wait_count(len(told)) == told
+
+
+def test_a_reset_in_the_handshake(serve: Any, dial: Dial, record: Recorder) -> None:
+    server = serve()
+    accepted = Caught(server, 'connection')
+    listen_to(server, record)
+    peer = dial(server)
+    accepted.next()
+    peer.send(BEGUN)
+    peer.reset()
+    told = record.wait_for(('failed close', True))
+    assert told[0] == ('tlsClientError', 'ECONNRESET', 'read ECONNRESET', True)
+
+
+def test_the_accepted_connection_can_be_destroyed(serve: Any, dial: Dial, record: Recorder) -> None:
+    server = serve()
+    listen_to(server, record)
+    server.on('connection', lambda raw: raw.destroy())
+    dial(server).read_to_end()
+    assert sorted(map(str, record.wait_count(2))) == sorted(map(str, ['raw close', HANG_UP]))
+
+
+def ends(peer: tls.TLSSocket) -> None:
+    peer.end('bye')
+
+
+ENDINGS: dict[str, tuple[Callable[[tls.TLSSocket], Any], Callable[[tls.TLSSocket], Any], list[Any]]] = {
+    # What the server does, what the client does when it is secure, what is told at the server.
+    'server ends': (
+        ends, lambda client: None, ['peer finish', 'peer end', 'raw close', ('peer close', False)]),
+    'client ends': (
+        lambda peer: None, ends,
+        ['peer data', 'peer end', 'peer finish', 'raw close', ('peer close', False)]),
+    'server destroys': (
+        lambda peer: peer.destroy(), lambda client: None, ['raw close', ('peer close', False)]),
+    'server destroys with an error': (
+        lambda peer: peer.destroy(OSError('mine')), lambda client: None,
+        ['peer error', 'raw close', ('peer close', True)]),
+    'client destroys': (
+        lambda peer: None, lambda client: client.destroy(),
+        ['peer end', 'peer finish', 'raw close', ('peer close', False)]),
+}
+
+
+@pytest.mark.parametrize('name', ENDINGS)
+def test_endings(serve: Any, connect: Any, record: Recorder, name: str) -> None:
+    of_server, of_client, told = ENDINGS[name]
+    server = serve()
+    listen_to(server, record)
+    server.on('secureConnection', lambda peer: (peer.resume(), of_server(peer)))
+    client = connect(server)
+    client.resume()
+    # What comes at the end of the handshake has been read then: no reset.
+    client.once('session', lambda _: of_client(client))
+    assert record.wait_count(len(told) + 1) == ['secureConnection', *told]
+
+
+def test_writing_where_nothing_can_be_sent(serve: Any, authority: Authority, record: Recorder) -> None:
+    raws: list[net.Socket] = []
+    server = serve(lambda peer: record('secure'))
+    server.on('connection', raws.append)
+    served = Caught(server, 'secureConnection')
+    port = server.address().port
+    client = tls.connect(port=port, ca=authority.pem)
+    peer = served.next()
+    wait_secure(client)
+    record.on(peer, 'error', 'close', prefix='peer')
+
+    def write() -> None:
+        raws[0]._handle.shutdown(1)  # type: ignore[union-attr]  # nothing can be sent from here on
+        peer.write('x', lambda error: record(error.code, error.syscall))
+        record('written')
+    timers.setImmediate(write)
+    events = record.wait_for('peer close')
+    assert events == ['secure', 'written', ('EPIPE', 'write'), 'peer error', 'peer close']
+    assert peer.errored.code == 'EPIPE'
+    client.destroy()
+
+
+def test_the_name_is_known_without_anybody_who_asks_for_it(serve: Any, connect: Any) -> None:
+    server = serve()
+    served = Caught(server, 'secureConnection')
+    for name, seen in (('localhost', 'localhost'), (None, False)):
+        connect(server, servername=name)
+        assert served.next().servername == seen
+
+
+def test_a_callback_that_waits_is_asked_once(
+    serve: Any, dial: Dial, authority: Authority, record: Recorder
+) -> None:
+    """More that comes meanwhile is not taken for another hello."""
+    def choose(offer: Any) -> str:
+        record(offer.servername, offer.protocols)
+        with threadpool.blocking():
+            more.next()
+        return 'x'
+
+    server = serve(ALPNCallback=choose)
+    more = Caught(server, 'more')
+    failures = Caught(server, 'tlsClientError')
+    peer = dial(server)
+    peer.send(hello_of(protocols=['x']))
+    record.wait_count(1)
+    peer.send(b'\x15\x03\x03\x00\x02\x02\x28')  # an alert: the client gives up
+    other = tls.connect(port=server.address().port, ca=authority.pem)
+    wait(other, 'secureConnect')
+    server.emit('more', None)
+    assert failures.next().code in (
+        'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE')
+    assert record.events == [(False, ['x'])]
+    other.destroy()
