@@ -153,6 +153,15 @@ def is_unix(handle: socket.socket) -> bool:
     return _HAS_UNIX and handle.family == socket.AF_UNIX
 
 
+def has_peer(handle: socket.socket) -> bool:
+    """Is it connected, or has it been?"""
+    try:
+        handle.getpeername()
+    except OSError as error:
+        return error.errno != errno.ENOTCONN
+    return True
+
+
 def listen_on_path(path: str, backlog: int, options: Mapping[str, Any]) -> Listener:
     """Listen on a Unix socket; options readableAll and writableAll open it to other users.
 

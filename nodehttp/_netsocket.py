@@ -24,6 +24,7 @@ from nodehttp._handles import (
     CHUNKS_AT_ONCE,
     SEND_FLAGS,
     close_with_reset,
+    has_peer,
     is_unix,
     set_keep_alive,
     set_no_delay,
@@ -466,7 +467,11 @@ class Socket(Ends):
         if self._connecting is not None:
             handle = self._handle
             assert handle is not None
-            self._connecting.attempted(handle.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR), handle)
+            code = handle.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
+            # 1. The holder polls. 2. Another thread closes a socket, for which there is an event, 3. and opens
+            # this one, whose descriptor gets the same number. 4. The holder takes the event for this one's.
+            if code or has_peer(handle):
+                self._connecting.attempted(code, handle)
         elif self._unsent:
             self._send_unsent()
         else:

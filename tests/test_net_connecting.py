@@ -6,7 +6,8 @@ import threading
 import pytest
 from net_order import HOST, logs, watch
 
-from nodehttp import errors, net
+from nodehttp import errors, net, threadpool
+from nodehttp.poller import WRITE
 from nodehttp.timers import setTimeout
 
 NAMES = ('lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout', 'connect',
@@ -300,6 +301,17 @@ def test_the_last_address_has_all_the_time(record, silent_port):
     socket.setTimeout(50, lambda: socket.destroy())
     assert record.wait_for(('close', 'False'))[-2:] == [
         ('connectionAttemptFailed', HOST, port, '4', f'connect ECANCELED {HOST}:{port}'), ('close', 'False')]
+
+
+def test_an_event_of_a_descriptor_that_was_closed_is_no_connection(record, silent_port):
+    # The poller knows connections by the numbers of their descriptors, and those are used again.
+    socket = attempts(record, silent_port, (HOST, 4))
+    record.wait_for(('connectionAttempt', HOST, str(silent_port), '4'))
+    with threadpool.monitor:
+        threadpool.pool.watches[socket._handle.fileno()].polled(WRITE)
+    socket.setTimeout(20, lambda: socket.destroy())
+    assert record.wait_for(('close', 'False'))[-1] == ('close', 'False')
+    assert 'connect' not in record.events
 
 
 # The local end
