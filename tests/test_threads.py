@@ -199,3 +199,29 @@ def unchunked(body: bytes) -> bytes:
         position = end + 2 + length + 2
         assert body[position - 2:position] == b'\r\n'
     return b''.join(parts)
+
+
+# Handlers that wait
+
+
+def test_a_handler_waits_while_its_client_turns_out_to_send_no_http(dial):
+    # And goes on to wait for other things, with each of which its connection gets the chance to go on.
+    refused, waited, told = threading.Event(), threading.Event(), []
+
+    def handler(req, res):
+        with http.blocking():
+            refused.wait(MUST_NOT_EXPIRE)
+        timers.sleep(1)
+        waited.set()
+
+    def refuse(error, socket):
+        told.append(error.code)
+        refused.set()
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        server.on('clientError', refuse)
+        peer = dial(server)
+        peer.send(b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno length')
+        assert waited.wait(MUST_NOT_EXPIRE)
+        server.closeAllConnections()
+    assert told == ['HPE_INVALID_CHUNK_SIZE']
