@@ -532,7 +532,7 @@ class ServerConnection:
             self._refuse(errors.node_error('ERR_HTTP_REQUEST_TIMEOUT'))
 
     def _failed(self, error: ParseError) -> None:
-        """The client did something wrong. The parser says so whenever it is asked, as by a listener that waits."""
+        """The client did something wrong. The parser says so again whenever it is asked."""
         if self.state is not CLOSED and self._refusal is None:
             self._enter(REFUSED)
             self._is_broken = True

@@ -468,8 +468,8 @@ class Socket(Ends):
             handle = self._handle
             assert handle is not None
             code = handle.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
-            # 1. The holder polls. 2. Another thread closes a socket, for which there is an event, 3. and opens
-            # this one, whose descriptor gets the same number. 4. The holder takes the event for this one's.
+            # 1. The holder polls. 2. Another thread closes a socket for which there is an event, 3. and opens
+            # this one, whose descriptor gets the same number. 4. The holder takes the event to be its.
             if code or has_peer(handle):
                 self._connecting.attempted(code, handle)
         elif self._unsent:

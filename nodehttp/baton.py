@@ -127,6 +127,8 @@ class Pool(Jobs):
                 self.defer(strand, item, queue is ticks)
                 continue
             worker.strand = strand
+            if worker.started:
+                worker.started.clear()
             self._turn += 1
             self._busy = True
             if self._watcher_asleep:
@@ -144,6 +146,7 @@ class Pool(Jobs):
     def _end_item(self, worker: Worker) -> None:
         """An item that has lost the baton is at its end, with the baton again if it has waited at last."""
         if worker.detached:
+            self.holds.end()
             self._finish_detached(worker)
         elif self.holder is worker:
             self._busy = False
@@ -331,6 +334,10 @@ class Pool(Jobs):
         worker.detached = True
         self._detached += 1
         strand = worker.strand
+        for started in worker.started:  # it may be about to add its listeners
+            if started is not strand:
+                self.holds.begin(started, worker.clocks)
+        worker.started.clear()
         if strand is not None:
             worker.kept_strand = strand
             self.occupy(strand)
@@ -347,6 +354,7 @@ class Pool(Jobs):
             return
         watch = strand.watch
         while source.blocky and worker.detached and strand.busy == 1:
+            self.holds.end()
             function: Function
             args: tuple[Any, ...]
             if strand.backlog:
@@ -431,6 +439,7 @@ class Pool(Jobs):
         """A callback goes away to wait: baton and strand are free. False if there is no other thread to take
         over."""
         strand = worker.strand
+        worker.started.clear()
         if strand is not None and strand.resume is not None:
             self.call_soon(strand.resume, strand=strand)
         if self.holder is worker:
@@ -440,6 +449,7 @@ class Pool(Jobs):
             worker.was_polling = not self._busy
             self._give(successor)
         else:
+            self.holds.end()
             worker.detached = False
             self._detached -= 1  # it does not run: what it waits for has to keep the process alive
             if strand is not None and strand.watch is not None:
@@ -554,9 +564,14 @@ class Pool(Jobs):
     # Foreign threads
 
     def hold(self, strand: Strand) -> None:
-        """What the calling thread has just started keeps its first events for a while, if that thread is not
-        of the pool."""
-        if threading.get_ident() not in self._workers:
+        """What the calling thread has just started keeps its first events for a while, if that thread has not
+        the baton, or loses it before its callback is over."""
+        worker = self._workers.get(threading.get_ident())
+        if worker is None:
+            self.holds.begin(strand)
+        elif worker is self.holder:
+            worker.started.append(strand)
+        elif worker.detached and strand is not worker.strand:
             self.holds.begin(strand)
 
     def end_holds_of_caller(self) -> None:

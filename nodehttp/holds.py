@@ -6,6 +6,8 @@ the library, or has had HOLD ms. Time that passed is not enough, though: the poo
 interpreter's lock all the while, other processes the processors, or nobody anything, the machine being
 suspended. So the thread must have run in that time, or be seen to wait for something else.
 
+A callback that goes on without the baton is on such a thread, too.
+
 Needs the monitor.
 """
 
@@ -27,12 +29,12 @@ PLENTY = 20  # ms of processor time after which no listener is to be expected an
 
 
 class _Guest:
-    """A thread outside the pool that has started something."""
+    """A thread without the baton that has started something."""
 
     __slots__ = ('clocks', 'holds')
 
-    def __init__(self) -> None:
-        self.clocks = Clocks()
+    def __init__(self, clocks: Clocks) -> None:
+        self.clocks = clocks
         self.holds: list[tuple[Strand, Hold]] = []
 
     def forget_old(self) -> None:
@@ -108,9 +110,10 @@ class Holds:
         self._release_strand = release_strand
         self._guests: dict[int, _Guest] = {}  # by the kernel's number of the thread: its clocks go by that
 
-    def begin(self, strand: Strand) -> None:
-        """The calling thread, which is not of the pool, has started something."""
-        guest = self._guests.get(threading.get_native_id()) or self._welcome()
+    def begin(self, strand: Strand, clocks: Clocks | None = None) -> None:
+        """The calling thread, or the one with these clocks, has started something."""
+        number = threading.get_native_id() if clocks is None else clocks.thread
+        guest = self._guests.get(number) or self._welcome(Clocks(clocks))
         for hold in strand.holds:
             if hold.is_of(guest.clocks):
                 hold.prolong()
@@ -124,13 +127,13 @@ class Holds:
         if strand.backlog:  # of a callback that runs detached, at whose end nobody would ask about the hold
             self.check_later(strand)
 
-    def _welcome(self) -> _Guest:
+    def _welcome(self, clocks: Clocks) -> _Guest:
         if len(self._guests) > 64:  # some of them will have ended
             for number, guest in list(self._guests.items()):
                 guest.forget_old()
                 if not guest.holds:
                     del self._guests[number]
-        guest = self._guests[threading.get_native_id()] = _Guest()
+        guest = self._guests[clocks.thread] = _Guest(clocks)
         return guest
 
     def check_later(self, strand: Strand) -> None:

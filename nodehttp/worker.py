@@ -59,14 +59,20 @@ class Source:
 
 
 class Clocks:
-    """What one thread has used, for others to read. Made by that thread."""
+    """What one thread has used, for others to read. Made by that thread, or as a copy for another reader.
 
-    __slots__ = ('_clock', '_schedstat', '_task')
+    `thread` is the kernel's number of it, by which the clocks go."""
 
-    def __init__(self) -> None:
-        self._task = f'/proc/self/task/{threading.get_native_id()}/'
-        self._clock = time.pthread_getcpuclockid(threading.get_ident()) if _HAS_CLOCK else None
+    __slots__ = ('_clock', '_schedstat', '_task', 'thread')
+
+    def __init__(self, original: Clocks | None = None) -> None:
         self._schedstat: int | None = None
+        if original is None:
+            self.thread = threading.get_native_id()
+            self._task = f'/proc/self/task/{self.thread}/'
+            self._clock = time.pthread_getcpuclockid(threading.get_ident()) if _HAS_CLOCK else None
+        else:
+            self.thread, self._task, self._clock = original.thread, original._task, original._clock
 
     def processor_time(self) -> float:
         """Return the processor time in ms; without such a clock, the time. OSError: the thread has ended."""
@@ -105,8 +111,8 @@ class Worker:
     *away* while it waits on purpose.
     """
 
-    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand', 'source', 'stays_for',
-                 'strand', 'waits', 'was_polling')
+    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand', 'source', 'started',
+                 'stays_for', 'strand', 'waits', 'was_polling')
 
     def __init__(self, is_runner: bool = False) -> None:
         self.gate = Gate()
@@ -117,6 +123,7 @@ class Worker:
         self.was_polling = False  # what waits is a signal handler
         self.strand: Strand | None = None  # of the item that runs, or ran last
         self.kept_strand: Strand | None = None  # the one that it keeps busy while detached
+        self.started: list[Strand] = []  # by the callback that runs, since it has the baton
         self.source: Source | None = None
         self.stays_for: Source | None = None  # a blocky one: see Pool._stay
         self.exit: BaseException | None = None  # what `run` has to raise

@@ -788,6 +788,21 @@ def test_a_thread_that_waits_in_the_library_adds_no_listener_any_more(
     assert reported() is KeyError
 
 
+@pytest.mark.parametrize('starts_before', [True, False])
+def test_what_a_callback_without_the_baton_starts_is_held_back(record: Recorder, starts_before: bool) -> None:
+    def callback() -> None:
+        started = Started('ready') if starts_before else None
+        with monitor:
+            assert pool.pass_on()
+        started = started or Started('ready')
+        time.sleep(0.001)  # time enough for the others
+        started.on('ready', lambda: record('ready'))
+
+    for count in range(1, 11):
+        soon(callback, strand=Strand())
+        record.wait_count(count)
+
+
 def test_threads_that_start_things_leave_nothing_behind() -> None:
     for _ in range(100):
         in_thread(lambda: Started('ready') and None)

@@ -225,3 +225,24 @@ def test_a_handler_waits_while_its_client_turns_out_to_send_no_http(dial):
         assert waited.wait(MUST_NOT_EXPIRE)
         server.closeAllConnections()
     assert told == ['HPE_INVALID_CHUNK_SIZE']
+
+
+def test_a_handler_that_blocks_hears_the_answers_of_another_server(dial):
+    # It has lost the baton, so that the pool goes on beside it, faster than it adds its listeners.
+    agent = http.Agent(keepAlive=True)
+
+    def handler(req, res):
+        time.sleep(0.008)
+        inner = http.get({'port': other.address().port, 'host': '127.0.0.1', 'agent': agent})
+        time.sleep(0.002)  # time enough for the others
+        [answer] = http.once(inner, 'response', MUST_NOT_EXPIRE)
+        res.end(b''.join(answer))
+
+    with http.createServer(lambda req, res: res.end('inner')).listen(0, '127.0.0.1') as other, \
+            http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        for _ in range(10):
+            peer.send(REQUEST)
+            assert peer.read_until(b'inner').endswith(b'\r\n\r\ninner')
+        agent.destroy()
+        server.closeAllConnections()
