@@ -70,6 +70,11 @@ def is_finished(stream: Any) -> bool:
         is_writable_stream(stream) and not is_writable_finished(stream))
 
 
+def is_premature_close(error: Any) -> bool:
+    """Is it what `finished` itself says of a stream that closed too early?"""
+    return getattr(error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE'
+
+
 class Finish:
     """The listeners of one `finished`: they call `callback(error)` once, without the monitor, when they know.
 

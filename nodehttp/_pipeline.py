@@ -18,6 +18,7 @@ from nodehttp import errors
 from nodehttp._finished import (
     Finish,
     finished,
+    is_premature_close,
     is_readable_finished,
     is_readable_stream,
     is_stream,
@@ -107,7 +108,7 @@ class _Pipeline:
                 self.report()
 
     def _on_error(self, error: Any = None) -> None:
-        if not isinstance(error, errors.AbortError) and not _is_premature_close(error):
+        if not isinstance(error, errors.AbortError) and not is_premature_close(error):
             self.report(error)
 
     def _abort(self, *_: Any) -> None:
@@ -129,7 +130,7 @@ class _Pipeline:
         last report.
         """
         with monitor:
-            if error is not None and (self._error is None or _is_premature_close(self._error)):
+            if error is not None and (self._error is None or is_premature_close(self._error)):
                 self._error = error
             error = self._error
             if error is None and not is_last:
@@ -197,10 +198,6 @@ class _Link:
     def _on_destination_close(self) -> None:
         if not self._has_ended:
             self._pipeline.fail(errors.node_error('ERR_STREAM_PREMATURE_CLOSE'))
-
-
-def _is_premature_close(error: Any) -> bool:
-    return getattr(error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE'
 
 
 def _is_function(part: Any) -> bool:

@@ -30,7 +30,7 @@ from typing import Any, Self
 from nodehttp import agent as agents
 from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
-from nodehttp._finished import Finish
+from nodehttp._finished import Finish, is_premature_close
 from nodehttp._head import header_pairs
 from nodehttp._request_options import checked_method, checked_path, read_arguments, timer_duration
 from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
@@ -281,8 +281,7 @@ class ClientRequest(OutgoingMessage):
             self._end_unsent(error)
         else:  # as in Node the socket is over before the request is
             def over(failure: Any) -> None:
-                is_ours = failure is None or getattr(failure, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE'
-                self._end_unsent(error if is_ours else failure)
+                self._end_unsent(error if failure is None or is_premature_close(failure) else failure)
 
             socket.destroy(error)
             Finish(socket, over)

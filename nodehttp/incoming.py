@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, Self
 
 from nodehttp import errors
-from nodehttp._finished import finished
+from nodehttp._finished import finished, is_premature_close
 from nodehttp._readable import ENDED, EOF, MORE, Readable
 from nodehttp._stream import DOOMED, GONE
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
@@ -251,7 +251,7 @@ class IncomingMessage(Readable):
         socket.destroy(error)
 
         def closed(socket_error: Any = None) -> None:
-            if getattr(socket_error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE':
+            if is_premature_close(socket_error):
                 socket_error = None
             stop()
             self._tick(self._end_destruction, socket_error or error, callback)
