@@ -176,7 +176,9 @@ class ClientConnection:
                 if self.state is COMPLETE and not self._parser.is_between_messages():
                     self._break()  # the beginning of more than was asked for
                 return
-            if type(event) is bytes:
+            if self.state is COMPLETE:
+                self.socket.destroy()  # a second response; as Node, look on for what is wrong with it
+            elif type(event) is bytes:
                 if not self.request.res.push(event):
                     self._stop()
             elif event is END:
@@ -195,9 +197,7 @@ class ClientConnection:
 
     def _head_arrived(self, head: Any) -> None:
         request, status = self.request, head.statusCode
-        if self.state is not WAITING:  # a second response
-            self._break()
-        elif request.method == 'CONNECT' or head.upgrade:
+        if request.method == 'CONNECT' or head.upgrade:
             if not request._tunnel_opened(head, self):
                 self._break()
         elif 100 <= status < 200 and status != 101:

@@ -245,6 +245,9 @@ def odd_responses(case: Any) -> None:
         {'a': {'socketEvents': True}},
     )
     case('two responses', [[HEAD, ['send', OK + OK]]])
+    case('two responses and rubbish', [[HEAD, ['send', OK + OK + 'xyz']]])
+    case('two responses, the second is bad', [[HEAD, ['send', OK + CHUNKED + 'x\r\n']]])
+    case('closing, then more', [[HEAD, ['send', CLOSING + 'xyz']]])
     case(
         'two responses, later',
         [[HEAD, ['send', OK], ['heard', 'res end'], ['send', OK]]],
