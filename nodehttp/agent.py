@@ -253,8 +253,9 @@ class Agent(EventEmitter):
 
     def _serve_waiting(self, freed: str) -> None:
         """A socket of the name `freed` has made room: open sockets for waiting requests, as far as the limits
-        allow. Requests of other names can have waited for nothing but `maxTotalSockets`."""
-        for name in [freed] if self.maxTotalSockets == math.inf else list(self.requests):
+        allow. Requests of other names can have waited for nothing but `maxTotalSockets`; their turn is after
+        those of the same, as in Node."""
+        for name in [freed] if self.maxTotalSockets == math.inf else [freed, *self.requests]:
             # One that is being opened will take the first of the queue.
             while len(self.requests.get(name, ())) > self._opening.get(name, 0) and self._may_open(name):
                 req = self.requests[name][self._opening.get(name, 0)]

@@ -574,6 +574,14 @@ def limits(case: Any) -> None:
         start=['a', 'b'],
         agent={'keepAlive': True, 'maxTotalSockets': 1},
     )
+    other = {'options': {'family': 4}}
+    case(
+        'maxTotalSockets 1, the same origin before another',
+        [[HEAD, ['send', CLOSING]]],
+        {'a': {}, 'b': other, 'c': {}, 'd': other},
+        start=['a', 'b', 'c', 'd'],
+        agent={'maxTotalSockets': 1},
+    )
 
 
 def connections(case: Any) -> None:
