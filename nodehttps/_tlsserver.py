@@ -59,7 +59,7 @@ class Server(net.Server):
 
     def _take_tls_options(self, given: dict[str, Any]) -> None:
         for name in _IMPOSSIBLE_OPTIONS:
-            if name in given:
+            if given.get(name):
                 raise unavailable(f'options.{name}')
         self.requestCert = given.get('requestCert') is True
         self.rejectUnauthorized = given.get('rejectUnauthorized') is not False

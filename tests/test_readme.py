@@ -14,12 +14,16 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nodehttp
+import nodehttps as https
+from nodehttp import errors
+from nodehttps import tls
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
@@ -70,7 +74,7 @@ def port() -> Iterator[int]:
 
 
 def test_all_programs_are_found() -> None:
-    assert len(PROGRAMS) == README.count('.. code-block:: python') == 4
+    assert len(PROGRAMS) == README.count('.. code-block:: python') == 5
 
 
 @pytest.mark.parametrize('index', range(1, len(PROGRAMS)))
@@ -100,6 +104,31 @@ def completed(example: str) -> str:
     if example.startswith('@'):
         return example + '\ndef listener(*args): pass'
     return example + ' pass' if example.endswith(':') else example
+
+
+def impossible(kind: str) -> list[str]:
+    """Return what the table of what Python's ssl cannot do names."""
+    [text] = [text for what, text in rows("what Python's ``ssl`` cannot do") if what == kind]
+    return re.findall(r'``(.+?)``', text)
+
+
+@pytest.mark.parametrize(
+    ('create', 'example'),
+    [(create, example)
+     for create, kind in ((https.createServer, 'options of servers and clients'),
+                          (partial(tls.connect, port=1), 'options of clients'))
+     for example in impossible(kind)])
+def test_options_that_cannot_be_had_are_refused(create: Any, example: str) -> None:
+    name, _, value = example.partition('=')
+    with pytest.raises(errors.Error, match=rf'^options\.{name} .*is not possible') as caught:
+        create({name: value.strip("'") or '1'})
+    assert caught.value.code == 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'
+
+
+@pytest.mark.parametrize('event', impossible('events of servers'))
+def test_events_that_cannot_be_had_are_refused(event: str) -> None:
+    with pytest.raises(errors.Error, match=f'^{event} is not possible'):
+        https.createServer().on(event.strip("'"), print)
 
 
 def test_the_table_has_examples() -> None:
