@@ -223,6 +223,7 @@ def nothing_left() -> Iterator[None]:
     agent = getattr(nodehttp, 'globalAgent', None)
     if agent is not None:
         agent.destroy()
+    threadpool.pool.end_holds_of_caller()
     deadline = time.monotonic() + MUST_NOT_EXPIRE
     while (left := leftovers(threads)) and time.monotonic() < deadline:
         time.sleep(0.002)  # not synchronisation: closing takes a turn of the loop, of which nobody is told

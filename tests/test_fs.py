@@ -295,7 +295,7 @@ def test_a_descriptor_to_write_to(log):
 def test_a_written_file_may_be_left_open(log):
     s = kept(log, fs.createWriteStream('new', autoClose=False))
     s.end('q')
-    setTimeout(lambda: (log(state(s)), os.close(s.fd)), 20)
+    s.on('finish', lambda: setTimeout(lambda: (log(state(s)), os.close(s.fd)), 5))
 
 
 @logs('open', 'ready', 'finish', 'close', 'close cb')
