@@ -356,7 +356,7 @@ class Agent(EventEmitter):
     def _announce_free(self, socket: Any, options: Record[Any]) -> None:
         """Emit 'free'."""
         listeners = self._events.get('free', ())
-        if len(listeners) == 1 and listeners[0].listener is self._free_listener and self._emit_is_plain:
+        if len(listeners) == 1 and listeners[0].listener is self._free_listener and self._has_plain_emit():
             self._on_free(socket, options)
         else:
             self._fire('free', socket, options)

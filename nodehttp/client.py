@@ -336,8 +336,7 @@ class ClientRequest(OutgoingMessage):
 
         What follows from nobody listening cannot be undone: the body is thrown away, the connection closed.
         """
-        return (event in self._events or not self._emit_is_plain or 'emit' in self.__dict__
-                or self._has_late_listener(event))
+        return event in self._events or not self._has_plain_emit() or self._has_late_listener(event)
 
     def _tunnel_opened(self, head: Any, connection: ClientConnection) -> bool:
         """The connection is no HTTP any more; False if nobody listens for that."""

@@ -37,7 +37,7 @@ def parameters(function: Function) -> tuple[int, float]:
     plain: Any = function
     if isinstance(plain, MethodType):
         bound, plain = 1, plain.__func__
-    if type(plain) is FunctionType and '__wrapped__' not in plain.__dict__:
+    if type(plain) is FunctionType and not hasattr(plain, '__wrapped__'):
         code = plain.__code__
         most = math.inf if code.co_flags & _VARARGS else code.co_argcount - bound
         return max(0, code.co_argcount - len(plain.__defaults__ or ()) - bound), most
@@ -147,12 +147,6 @@ class EventEmitter:
     _max_listeners: float | None = None
     _warned: frozenset[str] = frozenset()
     _strand: threadpool.Strand | None = None
-    _emit_is_plain = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if 'emit' in cls.__dict__:
-            cls._emit_is_plain = False
 
     @overload
     def on(self, eventName: str) -> Callable[[Function], Function]: ...
@@ -310,7 +304,7 @@ class EventEmitter:
     def _fire(self, name: str, *args: Any) -> bool:
         """Emit from internal code, which holds the monitor: users' listeners run without it, exceptions are
         reported."""
-        if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__ and (
+        if name not in self._events and getattr(self.emit, '__func__', None) is _PLAIN_EMIT and (
                 name != 'error' or not self._has_late_listener(name)):
             if name == 'error':
                 report_exception(unhandled(args))
@@ -326,7 +320,15 @@ class EventEmitter:
 
     def _is_unheard(self) -> bool:
         """Would nobody hear anything that is emitted?"""
-        return not self._events and self._emit_is_plain and 'emit' not in self.__dict__
+        return not self._events and self._has_plain_emit()
+
+    def _has_plain_emit(self) -> bool:
+        """Has neither a subclass nor middleware put an `emit` of its own in place of ours?
+
+        Asked without `__dict__`: Python makes that only when it is looked at, and from then on all attributes
+        of the object are looked up in it, which takes longer.
+        """
+        return getattr(self.emit, '__func__', None) is _PLAIN_EMIT
 
     def _has_late_listener(self, name: str) -> bool:
         """Has the thread that started this, and was about to add a listener, done so by now?"""
@@ -338,7 +340,7 @@ class EventEmitter:
                    *args: Any) -> tuple[bool, BaseException | None]:
         """As `_fire` for callbacks that may turn out to block; returns (was there a listener, what it
         raised)."""
-        if name not in self._events and self._emit_is_plain and 'emit' not in self.__dict__:
+        if name not in self._events and self._has_plain_emit():
             return False, None
         worker, mark = threadpool.begin_callback(source)
         state = release_monitor()
@@ -381,6 +383,9 @@ class EventEmitter:
     def getMaxListeners(self) -> float:
         """Return the limit in force."""
         return EventEmitter.defaultMaxListeners if self._max_listeners is None else self._max_listeners
+
+
+_PLAIN_EMIT = EventEmitter.emit
 
 
 def unhandled(args: tuple[Any, ...]) -> BaseException:

@@ -56,12 +56,6 @@ class ServerResponse(OutgoingMessage):
     _hears_close = False  # listens to the socket by itself
     _expects_continue = False
     _sent_continue = False
-    _has_plain_write_head = True  # writeHead is ours, not a subclass's
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if 'writeHead' in cls.__dict__:
-            cls._has_plain_write_head = False
 
     def __init__(self, req: Any, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         """Options: highWaterMark (bytes), rejectNonStandardBodyWrites (bool)."""
@@ -138,7 +132,7 @@ class ServerResponse(OutgoingMessage):
         return self.statusCode in (204, 304)
 
     def _implicit_header(self) -> None:
-        if self._has_plain_write_head and 'writeHead' not in self.__dict__:
+        if getattr(self.writeHead, '__func__', None) is ServerResponse.writeHead:  # not middleware's
             status = self.statusCode = _to_status(self.statusCode)
             if not self.statusMessage:
                 self.statusMessage = _REASONS.get(status, 'unknown')
