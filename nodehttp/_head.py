@@ -90,10 +90,8 @@ def header_pairs(headers: Headers) -> Iterable[tuple[str, Any]]:
 
 def _pair(pair: Any) -> tuple[str, Any]:
     """As Node, which takes what stands at 0 and at 1 of anything; what is not there is `undefined`."""
-    if len(pair) < 2:
-        name = pair[0] if pair else 'undefined'
-        raise errors.node_error('ERR_HTTP_INVALID_HEADER_VALUE', 'undefined', name)
-    return pair[0], pair[1]
+    name, value, *_ = (*pair, None, None) if isinstance(pair, (list, tuple, str)) else (None, None)
+    return name, value
 
 
 def flat_pairs(headers: list[Any] | tuple[Any, ...]) -> Iterable[tuple[str, Any]]:
@@ -261,7 +259,11 @@ class OutgoingHead(Stream):
         seen = 0
         for name, value in headers:
             if type(value) is str:
-                line, kind, _ = _lines.get((name, value)) or checked_line(name, value)
+                try:
+                    line, kind, _ = _lines.get((name, value)) or checked_line(name, value)
+                except TypeError:  # also of a name that has no hash
+                    validateHeaderName(name)
+                    raise
             elif isinstance(value, (list, tuple)):
                 seen |= self._render_list(parts, name, value)
                 continue

@@ -198,6 +198,13 @@ def scripted() -> Iterator[Callable[..., int]]:
 
 
 @pytest.fixture
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
 def escaped(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     """The exceptions that escaped from callbacks, as a list, instead of a failed test."""
     caught: list[BaseException] = []

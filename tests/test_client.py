@@ -50,13 +50,6 @@ def keeping() -> Iterator[Agent]:
     agent.destroy()
 
 
-@pytest.fixture
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def response_to(req: ClientRequest) -> Any:
     """Wait for the response."""
     return http.once(req, 'response', MUST_NOT_EXPIRE)[0]

@@ -29,6 +29,10 @@ import client_cases  # noqa: E402
 NODE = json.loads((ORACLE / 'client_events.json').read_text())
 
 MOST = 30  # events; what is done at them may bring them about again (as in client.js)
+FIELDS = (
+    'aborted', 'destroyed', 'closed', 'finished', 'headersSent', 'writableEnded',
+    'writableFinished', 'reusedSocket', 'socket', 'res', 'shouldKeepAlive',
+)
 SENT_LINE = 'req finish | s1 f0 q0 t1'
 
 
@@ -251,7 +255,7 @@ class Run:
 
     def at(self, label: str, event: str, details: str = '') -> None:
         prefix = f'{label} ' if len(self.case['requests']) > 1 else ''
-        self.say(prefix + event + details)
+        self.say(prefix + event + details + (self.fields(label) if self.case.get('fields') else ''))
         if len(self.log) > MOST:
             return
         for action in self.case['requests'][label].get('do', {}).get(event, ()):
@@ -259,6 +263,13 @@ class Run:
                 self.perform(label, action)
             except errors.NodeError as error:
                 self.say(f'{prefix}threw{error_text(error)}')
+
+    def fields(self, label: str) -> str:
+        """Name those fields of the request that are true, and have been false before or will be."""
+        req = self.requests[label]['req']
+        names = [name for name in FIELDS if getattr(req, name)]
+        assert req.socket is req.connection
+        return f' [{" ".join(names)}]'
 
     def perform(self, label: str, action: str) -> None:
         state = self.requests[label]

@@ -97,7 +97,7 @@ def test_request_is_that_of_node(text: str, listener: socket.socket, record: Rec
         )
         notes.append(' '.join(map(shown, fields)))
     except NodeError as error:
-        notes.append(f'threw {error.name} {error.code} {error.message}')
+        notes.append(f'threw {error.name} {error.code or "undefined"} {error.message}')
     wanted = expected['bytes'].replace(':PORT', f':{port}').encode('latin-1')
     if wanted:
         threadpool.pool.end_holds_of_caller()

@@ -30,6 +30,9 @@ async function converse(socket, steps, heard) {
   }
 }
 
+const FIELDS = ['aborted', 'destroyed', 'closed', 'finished', 'headersSent', 'writableEnded',
+  'writableFinished', 'reusedSocket', 'socket', 'res', 'shouldKeepAlive'];
+
 class Run {
   constructor(options, done) {
     this.case = options;
@@ -139,7 +142,7 @@ class Run {
   // At an event: note it, and do what the case wants done.
   at(label, event, details = '') {
     const prefix = Object.keys(this.case.requests).length > 1 ? `${label} ` : '';
-    this.say(prefix + event + details);
+    this.say(prefix + event + details + (this.case.fields ? this.fields(label) : ''));
     if (this.log.length > MOST) return;
     for (const action of this.case.requests[label].do?.[event] ?? []) {
       try {
@@ -148,6 +151,14 @@ class Run {
         this.say(`${prefix}threw${errorText(error)}`);
       }
     }
+  }
+
+  // The names of those fields of the request that are true, and have been false before or will be.
+  fields(label) {
+    const { req } = this.requests[label];
+    const names = FIELDS.filter((name) => req[name]);
+    if (req.socket !== req.connection) names.push('DIFFERENT');
+    return ` [${names.join(' ')}]`;
   }
 
   perform(label, action) {

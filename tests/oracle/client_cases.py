@@ -9,6 +9,7 @@ A case has
               else; by default `end`), `do` (what to do at an event: see `perform` in the runners), `without`
               and `with` (listeners), `reads` (listened for in place of 'data'), `socketEvents`, `noResError`,
               `signal`
+    fields    True: with each event come the names of the fields of the request that are true
     start     the labels of the requests that are made at once (by default the first)
     agent     options of the Agent, False, or None for the global one
     connects  how each call of `createConnection` is answered, the agent's or, without agent, the option's
@@ -66,7 +67,7 @@ def cases() -> list[Case]:
         made.append({'name': name, 'server': server, 'requests': requests or {'a': {}}, **more})
 
     both = (success, destruction, failures, odd_responses, information, tunnels, timeouts, queues, sequences)
-    kept = (uploads, framing, reading, leaving_tunnels, idle_twice, hooks)
+    kept = (fields, uploads, framing, reading, leaving_tunnels, idle_twice, hooks)
     for kind, agent, groups in (('close', {}, both), ('keep', {'keepAlive': True}, both + kept)):
         for add in groups:
             add(
@@ -149,6 +150,40 @@ def destruction(case: Any) -> None:
         [[HEAD, ['fin']]],
         {'a': {'do': {'sock ready': ['socketEnd']}, 'socketEvents': True}},
     )
+
+
+def fields(case: Any) -> None:
+    """What a request says of itself at each event."""
+    post = {'options': {'method': 'POST'}, 'body': ['write']}
+    case('fields', [ANSWER], fields=True)
+    case(
+        'fields of a POST',
+        [[['until', 'chunk'], ['send', OK]]],
+        {'a': {**post, 'do': {'req socket': ['endBody']}}},
+        fields=True,
+    )
+    case(
+        'fields, answered before the end',
+        [[HEAD, ['send', OK], ['until', 'body']]],
+        {'a': {**post, 'do': {'res end': ['endBody']}}},
+        fields=True,
+    )
+    case('fields, reused', [ANSWER * 2], {'a': {'do': {'res close': ['start:b']}}, 'b': {}}, fields=True)
+    case('fields, queued', [ANSWER * 2], {'a': {}, 'b': {}}, start=['a', 'b'], maxSockets=1, fields=True)
+    case('fields, refused', [SILENCE], refused=True, fields=True)
+    case('fields, FIN', [[HEAD, ['fin']]], fields=True)
+    points = ('called', 'req socket', 'req finish', 'req response')
+    for way in ('destroy', 'destroyError', 'abort', 'signal', 'socketDestroy', 'resDestroy'):
+        for point in {'socketDestroy': points[1:], 'resDestroy': points[3:]}.get(way, points):
+            spec = {'do': {point: [way]}, 'signal': way == 'signal'}
+            case(f'fields, {way} at {point}', [SCRIPT_AT.get(point, SILENCE)], {'a': spec}, fields=True)
+    for heard in ([], ['connect']):
+        case(
+            f'fields, CONNECT {"heard" if heard else "not heard"}',
+            [[HEAD, ['send', 'HTTP/1.1 200 OK\r\n\r\n']]],
+            {'a': {'options': {'method': 'CONNECT', 'path': 'x:80'}, 'with': heard}},
+            fields=True,
+        )
 
 
 def uploads(case: Any) -> None:

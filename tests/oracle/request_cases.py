@@ -47,6 +47,9 @@ def agents(case: Any) -> None:
     """Connection, by agent."""
     for agent in ({}, {'keepAlive': True}, {'maxSockets': 3}):
         case(agent=agent)
+    for agent in ({}, {'keepAlive': True}):
+        for value in ('keep-alive', 'close'):
+            case({'headers': {'Connection': value}}, agent=agent)
     case({'agent': False})
     case(connect='option')
     case(POST, connect='option')
@@ -136,6 +139,17 @@ def header_lists(case: Any) -> None:
         ['Expect', '100-continue'],
         [['Transfer-Encoding', 'chunked']],
         [['X', 'y', 'z']],
+        ['X'],
+        ['X', 'y', 'Z'],
+        [['X']],
+        [[]],
+        [['X', 'y'], 5],
+        [['X', 'y'], 'Xz'],
+        [['X Y']],
+        ['X', 'y', ['z'], 'y'],
+        ['X Y', 'z'],
+        ['X', 'a\r\nb'],
+        ['Connection', 'keep-alive', 'Content-Length', '3'],
     ):
         case({'headers': given})
         case({'headers': given, **POST}, END_BODY)
@@ -218,6 +232,22 @@ def urls(case: Any) -> None:
         'HTTP://LOCALHOST:PORT/?',
     ):
         case(url=url)
+    for url in (
+        'http://[::1]:PORT/a',
+        'http://u:p@[::1]/a',
+        'http://[::FFFF:1.2.3.4]:80/',
+        'http://[::1]:443/',
+        'http://us%40er:pa%2Fss%25@example.org:PORT/',
+        'http://%c3%bc:%e2%82%ac@example.org/',
+        'http://%ff:x@example.org/',
+        'http://us:er:pass@example.org/',
+        'http://ex%41mple.org/%7e?%20#%20',
+        'http://exämple.org/ä?ö#ü',
+        'http://0x7f.1/',
+        'http://example.org:65536/',
+    ):
+        case(url=url, connect='option')
+        case({'hostname': '::2', 'port': 8080, 'auth': 'x:y'}, url=url, connect='option')
     base = 'http://u:p@127.0.0.1:PORT/a'
     for options in (
         {'path': '/b', 'method': 'PUT', 'headers': {'A': 'b'}},
@@ -239,7 +269,14 @@ def checks(case: Any) -> None:
         ('maxHeaderSize', -1, 'x', 1.5, 0),
         ('joinDuplicateHeaders', 1, True),
         ('signal', {}, 1),
-        ('family', 4, 0),
+        ('family', 4, 0, 5, 'x'),
+        ('lookup', 5, 'x'),
+        ('hints', 'x', 3, 1 << 20),
+        ('setHost', 0, 5),
+        ('setDefaultHeaders', 0, 5),
+        ('headers', 5, True),
+        ('createConnection', 5),
+        ('socketPath', 5),
         ('localAddress', 'x', '127.0.0.1'),
         ('localPort', 'x'),
         ('port', 99999, 'x', -1, 1.5),
@@ -273,6 +310,9 @@ def bodies(case: Any) -> None:
         [['end'], ['end', 'a']],
         [['end'], ['end']],
         [['write', 5]],
+        [['setHeader', 'Content-Length', 2], ['write', 'éé'], ['end', 'x']],
+        [['setHeader', 'Content-Length', 10], ['end', 'é']],
+        [['getHeaders'], ['setHeader', 'X', [1, 'a']], ['getHeaders'], ['getRawHeaderNames'], ['end']],
     ):
         case(POST, calls)
 
@@ -316,6 +356,16 @@ def changes(case: Any) -> None:
         ],
     )
     case(calls=[['setNoDelay', True], ['setSocketKeepAlive', True, 5], ['setTimeout', 50], ['end']])
+    expect = {**POST, 'headers': {'Expect': '100-continue'}}
+    for calls in (
+        [['setHeader', 'A', 'b']],
+        [['removeHeader', 'host']],
+        [['appendHeader', 'A', 'b']],
+        [['end', 'abc']],
+        [['flushHeaders'], ['end']],
+    ):
+        case(expect, calls)
+        case({'headers': expect['headers']}, calls)
     for timeout in (-1, 'x', 0):
         case(calls=[['setTimeout', timeout], ['end']])
 

@@ -4,7 +4,7 @@ const fs = require('fs');
 const http = require('http');
 const net = require('net');
 
-const QUIET = 25; // ms without news after which a request is over
+const QUIET = 50; // ms without news after which a request is over
 
 function lookup(hostname, options, callback) {
   if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
@@ -41,10 +41,10 @@ function run(test, done) {
     const { port } = server.address();
     const options = { ...test.options };
     if (test.agent) options.agent = agent = new http.Agent(test.agent);
+    if (test.connect === 'option') options.createConnection = () => net.connect(port, '127.0.0.1');
     if (test.url) return http.request(test.url.replace('PORT', port), options);
     if (!('host' in options) && !('hostname' in options)) options.host = '127.0.0.1';
     if (!('port' in options) && test.connect !== 'option') options.port = port;
-    if (test.connect === 'option') options.createConnection = () => net.connect(port, '127.0.0.1');
     if (test.connect === 'lookup') options.lookup = lookup;
     return http.request(options);
   }
