@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
 
 import nodehttp as http
-from nodehttp import errors
+from nodehttp import errors, timers
 
 OK = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'
 HOST = '127.0.0.1'
@@ -62,6 +63,7 @@ def test_the_timeout_counts_before_the_connection_stands(record: Recorder) -> No
     req = http.get(host='x', timeout=20, agent=False, lookup=lambda *args: record('lookup'))
     req.on('error', lambda error: record(error.message))
     req.on('timeout', req.destroy)
+    assert req.timeout == 20
     record.on(req, 'socket', 'timeout', 'close')
     assert record.wait_for('close') == ['lookup', 'socket', 'timeout', 'socket hang up', 'close']
 
@@ -90,6 +92,15 @@ def test_the_local_end_of_a_connection(
     req = http.get(host=HOST, port=scripted(script), agent=http.Agent(of_agent), **of_request)
     (res,) = http.once(req, 'response', MUST_NOT_EXPIRE)
     assert b''.join(res).decode() == from_address
+
+
+def test_the_local_port_of_a_connection(closed_port: int, record: Recorder) -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        free = listener.getsockname()[1]
+    req = http.get(host=HOST, port=closed_port, agent=False, localAddress=HOST, localPort=free)
+    req.on('error', lambda error: record(error.message))
+    message = f'connect ECONNREFUSED {HOST}:{closed_port} - Local ({HOST}:{free})'
+    assert record.wait_count(1) == [message]
 
 
 @pytest.mark.parametrize(
@@ -172,5 +183,37 @@ def test_an_error_that_nobody_listens_for_is_raised(
 
 
 def test_requests_of_the_global_agent_time_out_after_five_seconds(scripted: Any) -> None:
-    (res,) = http.once(http.get(host=HOST, port=scripted(answer)), 'response', MUST_NOT_EXPIRE)
-    assert (res.socket.timeout, b''.join(res)) == (5000, b'ok')
+    req = http.get(host=HOST, port=scripted(answer))
+    (res,) = http.once(req, 'response', MUST_NOT_EXPIRE)
+    assert (req.timeout, res.socket.timeout, b''.join(res)) == (None, 5000, b'ok')
+
+
+def test_where_an_agent_lists_requests_and_sockets(scripted: Any, record: Recorder) -> None:
+    def lists() -> tuple[Any, ...]:
+        return tuple({name: list(members) for name, members in by_name.items()}
+                     for by_name in (agent.requests, agent.sockets, agent.freeSockets))
+
+    def listener(req: Any, res: Any) -> None:
+        res.end('ok')
+
+    agent = http.Agent(keepAlive=True, maxSockets=1)
+    with http.createServer(listener).listen(0, HOST) as server:
+        options = {'host': HOST, 'port': server.address().port, 'agent': agent}
+        name = agent.getName(options)
+
+        def begin() -> None:
+            first, second = http.get(options), http.get(options)
+            first.on('response', lambda res: (res.resume(), record(lists(), first, second)))
+            second.on('response', lambda res: (res.resume(), record(lists(), first, second)))
+            second.on('close', lambda: timers.setImmediate(record, 'idle'))
+
+        timers.setImmediate(begin)
+        (before, first, second), (after, _, _) = record.wait_count(2)[:2]
+        assert before == ({name: [second]}, {name: [first.socket]}, {})
+        assert after == ({}, {name: [first.socket]}, {})
+        assert second.socket is first.socket and not second.reusedSocket
+        record.wait_count(3)
+        assert lists() == ({}, {}, {name: [first.socket]})
+        agent.destroy()
+        http.once(first.socket, 'close', MUST_NOT_EXPIRE)
+        assert lists() == ({}, {}, {})
