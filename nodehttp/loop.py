@@ -287,6 +287,7 @@ class Loop:
         self.holder: Any = None
         self.ticks.clear()  # the same ones: a thread may be on its way round the loop
         self.ready.clear()
+        self._checking: list[Item] = []
         self._immediates: list[Item] = []
         self._closing: list[Item] = []
         self._timers: list[tuple[float, int, Timer]] = []
@@ -334,6 +335,11 @@ class Loop:
         self._immediates.append((strand, immediate.run, ()))
         self.notify()
         return immediate
+
+    def call_checking(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
+        """Run in the check phase, before what `set_immediate` was given: Node's own immediates."""
+        self._checking.append((strand, function, args))
+        self.notify()
 
     def call_closing(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
         """Run in the closing phase: last in this turn of the loop."""
@@ -400,7 +406,8 @@ class Loop:
 
     def is_alive(self) -> bool:
         """Is anything referenced open, or left to be run?"""
-        return bool(self.references > 0 or self.ticks or self.ready or self._closing or self._deferred)
+        return bool(self.references > 0 or self.ticks or self.ready or self._checking or self._closing
+                    or self._deferred)
 
     def tell_if_idle(self) -> None:
         """Tell who wants to know that nothing is left to be done, if that is so."""
@@ -412,7 +419,8 @@ class Loop:
         """Say what is open, for those who want to be sure that nothing is."""
         timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
         counts = {'references': self.references, 'watches': len(self.watches), 'timers': len(timers),
-                  'items': len(self.ready) + len(self.ticks) + len(self._closing) + self._deferred}
+                  'items': (len(self.ready) + len(self.ticks) + len(self._checking) + len(self._closing)
+                            + self._deferred)}
         return [f'{name}: {count}' for name, count in counts.items() if count]
 
     # One turn
@@ -421,8 +429,10 @@ class Loop:
         """Nothing is ready: fill `ready` from the next phase, which may wait. It may stay empty."""
         if self._phase == 0:
             self._phase = 1
-            if self._immediates:
+            if self._checking or self._immediates:
+                self.ready.extend(self._checking)
                 self.ready.extend(self._immediates)
+                self._checking.clear()
                 self._immediates.clear()
                 return
         if self._phase == 1:
@@ -449,7 +459,7 @@ class Loop:
     def _poll(self) -> None:
         """Wait for sockets until the next deadline, without the monitor; queue what is ready."""
         timeout: float | None = None
-        if self._immediates or self._closing:
+        if self._checking or self._immediates or self._closing:
             timeout = 0
         else:
             self.tell_if_idle()

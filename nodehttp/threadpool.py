@@ -36,6 +36,7 @@ __all__ = [
     'await_listener',
     'begin_callback',
     'blocking',
+    'call_checking',
     'call_closing',
     'call_next',
     'call_soon',
@@ -70,6 +71,7 @@ next_tick = pool.next_tick
 call_next = pool.call_next
 call_soon = pool.call_soon
 set_immediate = pool.set_immediate
+call_checking = pool.call_checking
 call_closing = pool.call_closing
 start_timer = pool.start_timer
 submit = pool.submit

@@ -337,6 +337,7 @@ class Handshake(Information):
             self.servername = self._wanted_name or False
             self._find_out_about_client(tls)
             self._go_secure()
+            self._catch_up()
             self._fire('secure')
             if self._state is not SECURE:
                 return
@@ -352,6 +353,8 @@ class Handshake(Information):
                 return
             self._go_secure()
             self._fire('secureConnect')
+            if self._state is SECURE:
+                self._catch_up()
             if self._state is SECURE and tls.version() != 'TLSv1.3' and not tls.session_reused:
                 self._tell_session()
             self._fire('secure')

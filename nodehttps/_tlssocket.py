@@ -23,7 +23,7 @@ from nodehttp._readable import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
-from nodehttp.threadpool import call_closing, hold
+from nodehttp.threadpool import call_checking, call_closing, hold
 from nodehttps._errors import disconnected, ssl_error, unavailable
 from nodehttps._handshake import CHECKING, CHOOSING, HELLO, IDLE, OVER, SECURE, SHAKING, Handshake
 
@@ -274,7 +274,7 @@ class TLSSocket(Handshake):
             self._touch()
         if callback is not None:
             self._pending += 1
-            self._tick(self._after_write, callback)
+            call_checking(self._after_write, callback, strand=self._strand)
         return True
 
     def _transmit(self, chunks: list[Any], callback: Function) -> None:
@@ -290,10 +290,11 @@ class TLSSocket(Handshake):
                 self._unsent = deque()
             else:
                 self._unsent = deque(chunks)
-                self._encrypt_unsent()
+                if self._encrypt_unsent():
+                    call_checking(self._written_at_once, strand=self._strand)
 
-    def _encrypt_unsent(self) -> None:
-        """Encrypt as much as the wire takes; the rest follows when it has taken that."""
+    def _encrypt_unsent(self) -> bool:
+        """Encrypt as much as the wire takes; the rest follows when it has taken that. True if that is all."""
         unsent = self._unsent
         while unsent:
             room = BATCH
@@ -307,7 +308,11 @@ class TLSSocket(Handshake):
                 if len(chunk):
                     self._encrypt(chunk)
             if not self._send_encrypted():
-                return
+                return False
+        return True
+
+    def _written_at_once(self) -> None:
+        """The wire has taken everything. As in Node that is told in the check phase, not in the next tick."""
         if self._write_callback is not None:
             self._write_over(None)
 
@@ -346,7 +351,8 @@ class TLSSocket(Handshake):
         else:
             if self.timeout:
                 self._touch()
-            self._encrypt_unsent()
+            if self._encrypt_unsent():
+                self._written_at_once()
 
     def _catch_up(self) -> None:
         """Do what has waited for the handshake."""
@@ -368,7 +374,7 @@ class TLSSocket(Handshake):
         if self._outgoing.pending and self._wire.writable:
             self._unsent, self._write_callback = deque(), partial(self._end_wire, callback)
             if self._send_encrypted():
-                self._write_over(None)
+                call_checking(self._written_at_once, strand=self._strand)
         else:
             self._end_wire(callback)
 

@@ -1,7 +1,7 @@
 """The order of events of requests, responses, sockets and agents, compared with Node's on the same programs.
 
 The programs are data (`oracle/client_cases.py`), and so is what Node 25.2.1 does with them
-(`oracle/client_events.json`, made by `oracle/record.py`). This file runs them here; `ours` says where we
+(`oracle/client_events.json`, made by `oracle/record.py`). This file runs them here; `differences` says where we
 differ, and why.
 """
 
@@ -13,14 +13,14 @@ import re
 import socket
 import sys
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
 
-from nodehttp import client, errors, net, threadpool, timers
+import nodehttp
+from nodehttp import errors, net, threadpool, timers
 from nodehttp.abort import AbortController
-from nodehttp.agent import Agent
 
 ORACLE = pathlib.Path(__file__).parent / 'oracle'
 sys.path.insert(0, str(ORACLE))
@@ -36,9 +36,8 @@ FIELDS = (
 SENT_LINE = 'req finish | s1 f0 q0 t1'
 
 
-def ours(name: str) -> list[str]:
-    """Return the events that a case has here: Node's, but for what differs on purpose."""
-    events: list[str] = NODE[name]
+def differences(name: str, events: list[str]) -> list[str]:
+    """Return the events that a case has here: Node's (`events`), but for what differs on purpose."""
     if ' at sock connect' in name and SENT_LINE in events:
         # Node says 'finish' of a request that was destroyed before a byte of it was sent.
         return [line for line in events if line != SENT_LINE]
@@ -89,6 +88,9 @@ def text_of(chunk: bytes | None) -> str:
 class Run:
     """One case, run once."""
 
+    module: Any = nodehttp
+    defaults: ClassVar[dict[str, Any]] = {}  # options of every request
+
     def __init__(self, case: dict[str, Any]) -> None:
         self.case = case
         self.log: list[str] = []
@@ -99,9 +101,10 @@ class Run:
         self.numbers: dict[Any, int] = {}
         self.threads: list[threading.Thread] = []
         self.peers: list[RawPeer] = []
+        self.accepted = 0
         self.agent: Any = case.get('agent')
         if self.agent is not None and self.agent is not False:
-            self.agent = Agent(self.agent, maxSockets=case.get('maxSockets'))
+            self.agent = self.module.Agent(self.agent, maxSockets=case.get('maxSockets'))
             self.agent.on('free', lambda: self.say('agent free'))
             if 'connects' in case:
                 self.agent.createConnection = self.connect
@@ -174,11 +177,17 @@ class Run:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            self.peers.append(RawPeer(sock))
-            self.spawn(self.converse, self.peers[-1], scripts[min(len(self.peers), len(scripts)) - 1])
+            self.accepted += 1
+            self.spawn(self.converse, sock, scripts[min(self.accepted, len(scripts)) - 1])
 
-    def converse(self, peer: RawPeer, steps: list[list[str]]) -> None:
+    def open(self, sock: socket.socket) -> RawPeer:
+        """Return the peer that speaks on a socket; may raise OSError."""
+        return RawPeer(sock)
+
+    def converse(self, sock: socket.socket, steps: list[list[str]]) -> None:
         try:
+            peer = self.open(sock)
+            self.peers.append(peer)
             for step, *arguments in steps:
                 if step == 'head':
                     peer.read_until(b'\r\n\r\n')
@@ -187,7 +196,7 @@ class Run:
                 elif step == 'send':
                     peer.send(arguments[0].encode('latin-1'))
                 elif step == 'fin':
-                    peer.socket.shutdown(socket.SHUT_WR)
+                    self.finish(peer)
                 elif step == 'rst':
                     peer.reset()
                 elif step == 'heard':
@@ -195,6 +204,10 @@ class Run:
             peer.read_to_end()
         except (OSError, AssertionError):
             pass  # the client was destroyed: that is what many cases are about
+
+    def finish(self, peer: RawPeer) -> None:
+        """Send no more."""
+        peer.socket.shutdown(socket.SHUT_WR)
 
     def wait(self, condition: Any) -> bool:
         with self.changed:
@@ -314,7 +327,7 @@ class Run:
     def start(self, label: str) -> None:
         spec = self.case['requests'][label]
         state = self.requests[label] = {}
-        options = {'host': '127.0.0.1', 'port': self.port, **spec.get('options', {})}
+        options = {'host': '127.0.0.1', 'port': self.port, **self.defaults, **spec.get('options', {})}
         if self.agent is not None:
             options['agent'] = self.agent
         if spec.get('signal'):
@@ -325,7 +338,7 @@ class Run:
         if 'connects' in self.case and not self.agent:
             options.pop('agent', None)
             options['createConnection'] = self.connect
-        state['req'] = client.request(options)
+        state['req'] = self.module.request(options)
         self.listen(label, spec, state)
         for action in spec.get('body', ['end']):
             self.perform(label, action)
@@ -356,11 +369,13 @@ class Run:
 
         def on_socket(sock: Any) -> None:
             if spec.get('socketEvents'):
-                for name in ('connect', 'ready', 'end', 'timeout', 'close', 'free', 'agentRemove'):
+                for name in ('connect', 'ready', 'secureConnect', 'end', 'timeout', 'close', 'free', 'agentRemove'):
                     on(sock, 'sock', name)
                 on(sock, 'sock', 'error', error_text)
-            elif 'sock connect' in spec.get('do', {}):
-                on(sock, 'sock', 'connect')
+            else:
+                for name in ('connect', 'secureConnect'):
+                    if f'sock {name}' in spec.get('do', {}):
+                        on(sock, 'sock', name)
             number = self.numbers.setdefault(sock, len(self.numbers) + 1)
             self.at(label, 'req socket', f' {number}{" reused" if req.reusedSocket else ""}')
 
@@ -405,7 +420,7 @@ class Run:
 
 @pytest.mark.parametrize('case', client_cases.cases(), ids=lambda case: case['name'])
 def test_events_are_those_of_node(case: dict[str, Any]) -> None:
-    expected = ours(case['name'])
+    expected = differences(case['name'], NODE[case['name']])
     run = Run(case)
     try:
         assert run.events(len(expected)) == expected

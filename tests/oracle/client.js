@@ -1,16 +1,20 @@
 // Runs the cases of client_cases.py in Node: node client.js cases.json. Prints {name: [line, ...]}.
+// Cases that have `tls` (key, cert, ca) are run over TLS, with https.
 'use strict';
 const fs = require('fs');
-const http = require('http');
 const net = require('net');
+const tls = require('tls');
 
-const QUIET = 100; // ms without an event after which a case is over
+// ms without an event after which a case is over
+const QUIET = 100;
+const QUIET_OVER_TLS = 300;
+const QUIET_IN_HANDSHAKE = 1000;
 const MOST = 30; // events; what is done at them may bring them about again
 
 const errorText = (error) => error ? ` ${error.name} ${error.code ?? '-'} ${error.message.replace(/:\d{4,5}\b/g, ':PORT')}` : '';
 const count = (lists) => Object.values(lists).reduce((sum, list) => sum + list.length, 0);
 
-async function converse(socket, steps, heard) {
+async function converse(socket, raw, steps, heard) {
   let received = '';
   let wake = () => {};
   socket.on('data', (data) => { received += data.toString('latin1'); wake(); });
@@ -24,7 +28,7 @@ async function converse(socket, steps, heard) {
     else if (step === 'until') await until(argument);
     else if (step === 'send') socket.write(Buffer.from(argument, 'latin1'));
     else if (step === 'fin') socket.end();
-    else if (step === 'rst') socket.resetAndDestroy();
+    else if (step === 'rst') raw.resetAndDestroy();
     else if (step === 'heard') await heard(argument);
     else throw new Error(`unknown step ${step}`);
   }
@@ -43,17 +47,20 @@ class Run {
     this.numbers = new Map();
     this.peers = [];
     this.opened = 0;
+    this.module = require(options.tls ? 'https' : 'http');
     const limits = options.maxSockets ? { maxSockets: options.maxSockets } : {};
-    this.agent = options.agent ? new http.Agent({ ...options.agent, ...limits }) : options.agent;
+    this.agent = options.agent ? new this.module.Agent({ ...options.agent, ...limits }) : options.agent;
     if (this.agent) this.agent.on('free', () => this.say('agent free'));
     if (options.connects && this.agent) {
       this.agent.createConnection = (given, callback) => this.connect(this.opened++, given, callback);
     }
     for (const [hook, result] of Object.entries(options.hooks ?? {})) this.override(hook, result);
-    this.server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    const context = options.tls && tls.createSecureContext(options.tls);
+    this.server = net.createServer({ allowHalfOpen: true }, (raw) => {
       const scripts = options.server;
-      this.peers.push(socket);
-      converse(socket, scripts[Math.min(this.peers.length, scripts.length) - 1], (text) => this.heard(text));
+      const socket = context ? new tls.TLSSocket(raw, { isServer: true, secureContext: context }) : raw;
+      this.peers.push(raw);
+      converse(socket, raw, scripts[Math.min(this.peers.length, scripts.length) - 1], (text) => this.heard(text));
     });
     this.server.listen(0, '127.0.0.1', () => this.begin());
   }
@@ -126,7 +133,12 @@ class Run {
     if (this.over) return;
     this.log.push(what + (this.agent ? this.counts() : ''));
     this.waiting = this.waiting.filter(({ text, resolve }) => what.startsWith(text) ? resolve() : true);
-    this.wait(this.case.quiet ?? QUIET);
+    this.wait(this.case.quiet ?? (this.case.tls ? this.quietOverTLS() : QUIET));
+  }
+
+  quietOverTLS() {
+    const isShaking = Object.values(this.requests).some(({ req }) => !req.destroyed && !(req.socket?.secureConnecting === false));
+    return isShaking ? QUIET_IN_HANDSHAKE : QUIET_OVER_TLS;
   }
 
   heard(text) {
@@ -200,7 +212,7 @@ class Run {
   start(label) {
     const spec = this.case.requests[label];
     const state = this.requests[label] = {};
-    const options = { host: '127.0.0.1', port: this.port, ...spec.options };
+    const options = { host: '127.0.0.1', port: this.port, ca: this.case.tls?.ca, ...spec.options };
     if (this.agent !== undefined && this.agent !== null) options.agent = this.agent;
     if (spec.signal) {
       state.controller = new AbortController();
@@ -211,7 +223,7 @@ class Run {
       delete options.agent;
       options.createConnection = (given, callback) => this.connect(this.opened++, given, callback);
     }
-    const req = state.req = http.request(options);
+    const req = state.req = this.module.request(options);
     this.listen(label, spec, state);
     for (const action of spec.body ?? ['end']) this.perform(label, action);
     this.at(label, 'called');
@@ -228,9 +240,11 @@ class Run {
     on(req, 'req', 'information', (info) => ` ${info.statusCode}`);
     req.on('socket', (socket) => {
       if (spec.socketEvents) {
-        for (const name of ['connect', 'ready', 'end', 'timeout', 'close', 'free', 'agentRemove']) on(socket, 'sock', name);
+        for (const name of ['connect', 'ready', 'secureConnect', 'end', 'timeout', 'close', 'free', 'agentRemove']) on(socket, 'sock', name);
         on(socket, 'sock', 'error', errorText);
-      } else if (spec.do?.['sock connect']) on(socket, 'sock', 'connect');
+      } else {
+        for (const name of ['connect', 'secureConnect']) if (spec.do?.[`sock ${name}`]) on(socket, 'sock', name);
+      }
       this.at(label, 'req socket', ` ${this.number(socket)}${req.reusedSocket ? ' reused' : ''}`);
     });
     if (!spec.without) {

@@ -17,7 +17,7 @@ A case has
 
 and what happens is a list of lines such as 'req response 200 | s1 f0 q0 t1': the event, and the agent's
 sockets, free sockets, queued requests and total at that moment. `client.js` records what Node does (see
-`record.py`).
+`record.py`). All of them are run over TLS too.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ POINTS = (
     'res close',
     'req close',
 )
+WAYS = ('destroy', 'destroyError', 'abort', 'signal', 'socketDestroy', 'socketDestroyError')
+SECURE = 'sock secureConnect'
 SCRIPT_AT = {
     'req response': BEGINNING,
     'res data': BEGINNING,
@@ -78,6 +80,18 @@ def cases() -> list[Case]:
     idle_sockets(case)
     limits(case)
     connections(case)
+    return made
+
+
+def secure_cases() -> list[Case]:
+    """Return those of `cases` that make sense over TLS, and what can befall a request when its handshake is
+    just over."""
+    # How long a handshake takes is chance, and so is which of two is over first.
+    by_chance = ('timeout', 'setTimeout', 'an idle socket times out', 'scheduling', 'maxFreeSockets')
+    made = [case for case in cases() if not case['name'].startswith(by_chance) and 'connects' not in case]
+    for way in WAYS:
+        spec = {'do': {SECURE: [way]}, **({'signal': True} if way == 'signal' else {})}
+        made.append({'name': f'{way} at {SECURE}', 'server': [SILENCE], 'requests': {'a': spec}, 'agent': {}})
     return made
 
 
@@ -123,7 +137,7 @@ def success(case: Any) -> None:
 
 def destruction(case: Any) -> None:
     """Every way to end a request at every point."""
-    for way in ('destroy', 'destroyError', 'abort', 'signal', 'socketDestroy', 'socketDestroyError'):
+    for way in WAYS:
         for point in POINTS:
             if way.startswith('socket') and point in ('called', 'tick'):
                 continue  # there is no socket yet

@@ -16,6 +16,7 @@ from typing import Any
 import client_cases
 import request_cases
 import server_cases
+import trustme
 
 HERE = pathlib.Path(__file__).parent
 
@@ -35,6 +36,20 @@ def observe_events(node: str) -> dict[str, Any]:
     return events
 
 
+def observe_secure_events(node: str) -> dict[str, Any]:
+    """Return the events of each case of client_cases.py over TLS, by its name."""
+    authority = trustme.CA()
+    own = authority.issue_cert('127.0.0.1')
+    credentials = {
+        'key': own.private_key_pem.bytes().decode(),
+        'cert': own.cert_chain_pems[0].bytes().decode(),
+        'ca': authority.cert_pem.bytes().decode(),
+    }
+    cases = [{**case, 'tls': credentials} for case in client_cases.secure_cases()]
+    events: dict[str, Any] = observe(node, 'client.js', cases)
+    return events
+
+
 def observe_requests(node: str) -> dict[str, Any]:
     """Return the bytes and notes for each case of request_cases.py, by the case itself as JSON."""
     cases = request_cases.cases()
@@ -50,6 +65,7 @@ def observe_server(node: str) -> dict[str, Any]:
 
 RECORDS = {
     'client_events.json': observe_events,
+    'client_events_tls.json': observe_secure_events,
     'requests.json': observe_requests,
     'server.json': observe_server,
 }

@@ -1,0 +1,80 @@
+"""The order of events of requests over TLS, compared with Node's: the programs of test_client_events.py with
+https, and what Node 25.2.1 does with them (`oracle/client_events_tls.json`)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from typing import Any
+
+import pytest
+from conftest import RawPeer
+from test_client_events import ORACLE, SENT_LINE, Run, client_cases
+from test_client_events import differences as differences_of_http
+from tls_tools import Authority
+
+import nodehttps
+
+NODE = json.loads((ORACLE / 'client_events_tls.json').read_text())
+
+
+def differences(name: str) -> list[str]:
+    """Return the events that a case has here: Node's, but for what differs on purpose."""
+    events = differences_of_http(name, NODE[name])
+    if name.partition(',')[0].endswith((' at immediate', ' at sock secureConnect')) and 'reused' not in name:
+        # Node says 'finish' of a request that was destroyed before a byte of it was sent.
+        events = [line for line in events if line != SENT_LINE]
+    return events
+
+
+class SecureRun(Run):
+    """One case over TLS; the server is Python's own ssl."""
+
+    module = nodehttps
+
+    def __init__(self, case: dict[str, Any], context: ssl.SSLContext, authority: Authority) -> None:
+        self.context = context
+        self.defaults = {'ca': authority.pem}  # type: ignore[misc]
+        super().__init__(case)
+
+    def open(self, sock: socket.socket) -> RawPeer:
+        """Shake hands."""
+        peer = RawPeer(sock)
+        self.peers.append(peer)  # to be closed, if that fails
+        peer.socket = self.context.wrap_socket(sock, server_side=True)
+        return peer
+
+    def finish(self, peer: RawPeer) -> None:
+        """Send close_notify and FIN, and do not wait for the other's."""
+        secure: Any = peer.socket
+        secure.setblocking(False)
+        try:
+            secure.unwrap()
+        except OSError:
+            pass
+        secure.settimeout(10)
+        socket.socket.shutdown(secure, socket.SHUT_WR)
+
+
+@pytest.fixture(scope='module')
+def context(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """What the servers are."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    file = tmp_path_factory.mktemp('tls') / 'own.pem'
+    own = authority.issue()
+    file.write_bytes(own['key'] + own['cert'])
+    made.load_cert_chain(file)
+    return made
+
+
+@pytest.mark.parametrize('case', client_cases.secure_cases(), ids=lambda case: case['name'])
+def test_events_over_tls_are_those_of_node(
+    case: dict[str, Any], context: ssl.SSLContext, authority: Authority
+) -> None:
+    expected = differences(case['name'])
+    run = SecureRun(case, context, authority)
+    try:
+        assert run.events(len(expected)) == expected
+    finally:
+        run.clean_up()
