@@ -1,8 +1,8 @@
 """The order of events of requests, responses, sockets and agents, compared with Node's on the same programs.
 
 The programs are data (`oracle/client_cases.py`), and so is what Node 25.2.1 does with them
-(`oracle/client_events.json`, made by `oracle/record.py`). This file runs them here; `differences` says where we
-differ, and why.
+(`oracle/client_events.json`, made by `oracle/record.py`). This file runs them here; `differences` says
+where we differ, and why.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import client_cases  # noqa: E402
 NODE = json.loads((ORACLE / 'client_events.json').read_text())
 
 MOST = 30  # events; what is done at them may bring them about again (as in client.js)
+SOCKET_EVENTS = ('connect', 'ready', 'secureConnect', 'end', 'timeout', 'close', 'free', 'agentRemove')
 FIELDS = (
     'aborted', 'destroyed', 'closed', 'finished', 'headersSent', 'writableEnded',
     'writableFinished', 'reusedSocket', 'socket', 'res', 'shouldKeepAlive',
@@ -369,7 +370,7 @@ class Run:
 
         def on_socket(sock: Any) -> None:
             if spec.get('socketEvents'):
-                for name in ('connect', 'ready', 'secureConnect', 'end', 'timeout', 'close', 'free', 'agentRemove'):
+                for name in SOCKET_EVENTS:
                     on(sock, 'sock', name)
                 on(sock, 'sock', 'error', error_text)
             else:
