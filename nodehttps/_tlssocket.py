@@ -23,7 +23,7 @@ from nodehttp._readable import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
-from nodehttp.threadpool import call_checking, call_closing, hold
+from nodehttp.threadpool import call_checking, call_closing, call_soon, hold
 from nodehttps._errors import disconnected, ssl_error, unavailable
 from nodehttps._handshake import CHECKING, CHOOSING, HELLO, IDLE, OVER, SECURE, SHAKING, Handshake
 
@@ -206,7 +206,10 @@ class TLSSocket(Handshake):
         if failure is not None:
             self._destroy_once(ssl_error(failure))
         elif self._peer_ended and self._input == MORE and not self._decrypted:
-            self._on_end_of_input()
+            if data:  # what follows from the data comes first, as in Node
+                call_soon(self._deliver_input, strand=self._strand)
+            else:
+                self._on_end_of_input()
 
     def _decrypt(self) -> ssl.SSLError | None:
         """Bring the data of all complete records to `_decrypted`; return what is wrong with the next one."""
@@ -233,6 +236,9 @@ class TLSSocket(Handshake):
             data = parts[0] if len(parts) == 1 else b''.join(parts)
             self._decrypted = self._decrypted + data if self._decrypted else data
         return failure
+
+    def _is_stale(self) -> bool:
+        return self._peer_ended or super()._is_stale()
 
     def _has_new_ticket(self) -> bool:
         """TLS 1.3: has a session come after the handshake?"""
