@@ -26,7 +26,7 @@ from nodehttp import errors
 from nodehttp.events import adapt
 from nodehttp.monitor import monitor, released
 from nodehttp.record import Record
-from nodehttp.threadpool import Timer, report_exception, start_timer
+from nodehttp.threadpool import Timer, call_soon, report_exception, start_timer
 from nodehttps._certificate import certificate_object
 from nodehttps._context import LENIENT, NONE, REQUIRED, SecureContext, Use, createSecureContext
 from nodehttps._errors import openssl_error, ssl_error, verification_error, write_error
@@ -337,7 +337,6 @@ class Handshake(Information):
             self.servername = self._wanted_name or False
             self._find_out_about_client(tls)
             self._go_secure()
-            self._catch_up()
             self._fire('secure')
             if self._state is not SECURE:
                 return
@@ -353,8 +352,6 @@ class Handshake(Information):
                 return
             self._go_secure()
             self._fire('secureConnect')
-            if self._state is SECURE:
-                self._catch_up()
             if self._state is SECURE and tls.version() != 'TLSv1.3' and not tls.session_reused:
                 self._tell_session()
             self._fire('secure')
@@ -426,18 +423,17 @@ class Handshake(Information):
 
     def _go_secure(self) -> None:
         self._go_to(SECURE)
-        if self._is_on_socket:
-            self._begin_to_send()
-        else:  # as in Node, where the other end, if it is in this process, hears of it later
-            self._tick(self._begin_to_send)
+        # As in Node the listeners come first: if one destroys the socket, nothing of this is sent.
+        call_soon(self._begin_to_send, strand=self._strand)
         if self._consumer is None and not self.isPaused():
             self._receiving = True
         self._update_interest()
 
     def _begin_to_send(self) -> None:
         """The end of the handshake, if that is still to be sent, together with what has waited for it."""
-        self._catch_up()
-        self._flush_outgoing()
+        if self._state is SECURE:
+            self._catch_up()
+            self._flush_outgoing()
 
     def _tell_session(self) -> None:
         session = self.getSession()
