@@ -69,7 +69,9 @@ def cases(is_secure: bool = False) -> list[Case]:
         made.append({'name': name, 'server': server, 'requests': requests or {'a': {}}, **more})
 
     both = (success, destruction, failures, odd_responses, information, tunnels, timeouts, queues, sequences)
-    kept = (reading, leaving_tunnels) + ((fields, uploads, framing, idle_twice, hooks) if not is_secure else ())
+    kept = (reading, leaving_tunnels)
+    if not is_secure:
+        kept += (fields, uploads, framing, idle_twice, hooks)
     for kind, agent, groups in (('close', {}, both), ('keep', {'keepAlive': True}, both + kept)):
         for add in groups:
             add(
