@@ -318,7 +318,7 @@ class ServerConnection:
             request: IncomingMessage = server._incoming_class(socket)
         else:
             request = self._build(server._incoming_class, socket)
-        request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
+        names = request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
         request.method, request.url = head.method, head.url
         if head.upgrade and self._upgrade(request):
             return
@@ -334,10 +334,10 @@ class ServerConnection:
             self._attach(response)
         else:
             self._waiting.append(response)
-        if server._optimizes_empty and head.names.isdisjoint(('content-length', 'transfer-encoding')):
+        if server._optimizes_empty and names.isdisjoint(('content-length', 'transfer-encoding')):
             request._end_unread()
         is_1_1 = head.versionMinor == 1 and head.versionMajor == 1
-        if not is_1_1 or self._is_for_user(head.names, request, response):
+        if not is_1_1 or self._is_for_user(names, request, response):
             self._emit('request', request, response)
 
     def _attach(self, response: ServerResponse) -> None:

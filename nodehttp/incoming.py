@@ -80,18 +80,24 @@ class IncomingMessage(Readable):
 
     # For the source
 
-    def _take_head(self, head: Any, source: Source, max_count: int | None, join: bool | None) -> None:
+    def _take_head(self, head: Any, source: Source, max_count: int | None, join: bool | None) -> frozenset[str]:
         """Become the message that `head` begins. `max_count` is `maxHeadersCount`, `join` is
-        `joinDuplicateHeaders`."""
+        `joinDuplicateHeaders`.
+
+        Returns the names in `headers`, in lower case: as in Node what is beyond `max_count` has no effect.
+        """
         self._source = source
         major, minor = head.versionMajor, head.versionMinor
         self.httpVersionMajor, self.httpVersionMinor = major, minor
         self.httpVersion = '1.1' if minor == 1 and major == 1 else f'{major}.{minor}'
         self.rawHeaders = raw = head.rawHeaders
-        if (max_count or len(raw) > 124) and (admitted := limit_headers(raw, max_count)) is not raw:
-            self._headers_raw = admitted
         if join:
             self.joinDuplicateHeaders = True
+        if (max_count or len(raw) > 124) and (admitted := limit_headers(raw, max_count)) is not raw:
+            self._headers_raw = admitted
+            return frozenset(map(str.lower, admitted[::2]))
+        names: frozenset[str] = head.names
+        return names
 
     def _complete(self, raw_trailers: list[str] | None) -> None:
         """The message is received."""

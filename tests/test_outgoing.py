@@ -125,6 +125,7 @@ def test_waiting_for_a_socket(record: Recorder) -> None:
         record.on(message, 'drain', 'prefinish', 'finish')
         destination = writable(record)
         message.socket, destination._httpMessage = destination, message  # type: ignore[attr-defined]
+        assert message.writableHighWaterMark == destination.writableHighWaterMark != 5
         with threadpool.monitor:
             message._flush()
         assert (message.writableNeedDrain, message.writableLength) == (False, 0)

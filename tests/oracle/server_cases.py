@@ -240,6 +240,7 @@ def write_head(case: Any) -> None:
         case(f'status {status!r}', [['res.writeHead', status], ['res.end'], ['?res.statusCode']])
     case('twice', [['res.writeHead', 200], ['res.writeHead', 201], ['res.end']])
     case('writeHeader', [['res.writeHeader', 202, {'a': 1}], ['res.end']])
+    case('writeHeader, a reason', [['res.writeHeader', 202, 'Yes', {'a': 1}], ['res.end']])
 
 
 def trailers(case: Any) -> None:
@@ -376,6 +377,9 @@ def corking(case: Any) -> None:
             ['?res.write', 'b', {'callback': 'b'}],
         ['?res.writableLength'], ['after', 5, [['note', 'uncork'], ['res.uncork'], ['res.end', 'c']]]],
             watch=ALL)
+    case('behind what was corked', [
+        ['res.flushHeaders'], ['res.cork'], ['res.write', 'a'], ['res.write', 'b'], ['res.uncork'],
+        ['res.write', 'c'], ['res.end']])
     case('an answer behind what was corked', [
         ['res.cork'], ['res.writeProcessing', {'callback': 'processing'}],
         ['res.end', {'callback': 'ended'}]], watch=ALL)
@@ -387,6 +391,9 @@ def orders_of_get(case: Any) -> None:
         ['?req.complete'], ['res.end', 'x', {'callback': 'ended'}], ['note', 'called'],
             ['tick', [['note', 'tick'], ['?req.complete']]],
         ['immediate', [['note', 'immediate']]]], watch=ALL)
+    case('GET, nobody listens', [['res.end', 'x'], ['after', 5, [
+        ['?req.destroyed'], ['?req.readableEnded'], ['?req.closed'], ['?res.destroyed'], ['?res.closed'],
+        ['?res.socket']]]])
     case('GET, nobody looks', [['res.end', 'x'], ['once', 'res', 'close',
          [['?req.readableEnded'], ['?req.complete']]], [
         'after', 5, [['?req.destroyed'], ['?req.readableEnded'], ['?req.closed'], ['?res.destroyed'],
@@ -639,6 +646,9 @@ def upgrades(case: Any) -> None:
     case('shouldUpgradeCallback, false', {'request': [request, ['?req.upgrade'], ['res.end']],
          'upgrade': [['note', 'upgrade']]},
          UPGRADE, upgrades=False)
+    for answer in (1, 'yes', 0, ''):
+        case(f'shouldUpgradeCallback, {answer!r}', {
+            'request': [['res.end', 'R']], 'upgrade': [['sock.end', 'U']]}, UPGRADE, upgrades=answer)
     case('CONNECT, nobody wants it', [request], connect)
     case('CONNECT', {'request': [request], 'connect': [*tunnel, ['sock.end']]},
          [['send', connect + 'rest'], ['until', '101'], ['send', 'more'], ['heard', 'a:1 sock data']],
@@ -795,3 +805,9 @@ def properties(case: Any) -> None:
         case(f'maxHeadersCount {limit}', [['count', 'req', 'headers'], ['count', 'req', 'rawHeaders'],
              ['res.end']], many,
              set={'maxHeadersCount': limit})
+    for name, first in (('Host', 'A: 1\r\nHost: x'), ('Expect', 'Host: x\r\nExpect: 100-continue')):
+        case(f'{name} beyond maxHeadersCount', [['?req.headers'], ['?req.rawHeaders'], ['res.end']],
+             f'POST / HTTP/1.1\r\n{first}\r\nContent-Length: 1\r\n\r\nb', set={'maxHeadersCount': 1})
+    case('Content-Length beyond maxHeadersCount', [['?req.complete'], ['res.end']],
+         'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nb', set={'maxHeadersCount': 1},
+         options={'optimizeEmptyRequests': True}, watch=ALL)
