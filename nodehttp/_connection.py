@@ -59,7 +59,8 @@ _MOVES = {
 READER_IS_SLOW, SWAMPED, CROWDED = 1, 2, 4
 
 # Names and values. From so many on, or once there were trailers, Node's parser takes the long way, on which
-# ticks come before each further request of the connection, as they come before the end of one with trailers.
+# ticks come before this and each further request of the connection, as they come before the end of one with
+# trailers.
 MANY_HEADERS = 64
 
 _BAD_REQUEST = b'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'
@@ -246,15 +247,22 @@ class ServerConnection:
                     # As in Node, ticks come between a piece of the body and what follows it.
                     call_next(self._advance, strand=self._strand)
                 return
-            elif self._has_ticks:
-                self._after_ticks(event)  # type: ignore[arg-type]
-            elif postpone(self._admit, self._strand):
-                self._postponed = event  # type: ignore[assignment]
-                self._hold(CROWDED)
             else:
-                if self._flushed is not None and self._flushed._is_unheard():
-                    self._finish_flushed()  # before a pipelined request, which would else have to wait for it
-                self._request_arrived(event)  # type: ignore[arg-type]
+                self._head_arrived(event)  # type: ignore[arg-type]
+
+    def _head_arrived(self, head: Head) -> None:
+        """Deliver a request: now, or after ticks, or when there is a thread for it."""
+        if self._has_ticks or len(head.rawHeaders) >= MANY_HEADERS:
+            self._has_ticks = True
+            self._after_ticks(head)
+        elif postpone(self._admit, self._strand):
+            self._postponed = head
+            self._hold(CROWDED)
+        else:
+            flushed = self._flushed
+            if flushed is not None and flushed._is_unheard() and not flushed._last and not head.upgrade:
+                self._finish_flushed()  # before a pipelined request, which would else have to wait for it
+            self._request_arrived(head)
 
     def _after_ticks(self, event: Head | End) -> None:
         self._postponed = event
@@ -312,8 +320,6 @@ class ServerConnection:
         if self._is_idle_timed:
             self._is_idle_timed = False
             self._set_timeout(server.timeout or 0)
-        if len(head.rawHeaders) >= MANY_HEADERS:
-            self._has_ticks = True
         if server._builds_plainly:
             request: IncomingMessage = server._incoming_class(socket)
         else:

@@ -80,7 +80,8 @@ class IncomingMessage(Readable):
 
     # For the source
 
-    def _take_head(self, head: Any, source: Source, max_count: int | None, join: bool | None) -> frozenset[str]:
+    def _take_head(
+            self, head: Any, source: Source, max_count: int | None, join: bool | None) -> frozenset[str]:
         """Become the message that `head` begins. `max_count` is `maxHeadersCount`, `join` is
         `joinDuplicateHeaders`.
 

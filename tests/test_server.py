@@ -797,15 +797,21 @@ def test_chunks_that_were_corked_come_before_the_last_one(dial: Dial) -> None:
         peer.close()
 
 
-def test_the_head_is_latin1(dial: Dial) -> None:
+@pytest.mark.parametrize('body', ['\xe9', '\xe9' * 10_000])
+@pytest.mark.parametrize('is_written', [False, True])
+def test_the_head_is_latin1(dial: Dial, body: str, is_written: bool) -> None:
     """Node 25.2.1 sends UTF-8 when a string body shares the first write."""
     def listener(req: Any, res: Any) -> None:
         res.setHeader('X', '\xe9')
-        res.end('\xe9')
+        if is_written:
+            res.write(body)
+            res.end()
+        else:
+            res.end(body)
     with server.createServer(listener).listen(0) as made:
         peer = dial(made)
         peer.send(GET)
-        head, body = read_response(peer)
+        head, received = read_response(peer)
         assert b'X: \xe9\r\n' in head
-        assert body == '\xe9'.encode()
+        assert received == body.encode()
         peer.close()

@@ -165,6 +165,19 @@ def test_a_response_knows_its_request_and_its_socket(dial: Any, record: Recorder
         (True, True, True, True), ('ended', True), ('set', None), ('finish', None, None)]
 
 
+def test_a_timeout_brings_the_socket(dial: Any, record: Recorder) -> None:
+    """To the request that is on its way, to its response and to the server, in this order."""
+    def listener(req: Any, res: Any) -> None:
+        for name, emitter in (('request', req), ('response', res), ('server', server)):
+            emitter.on('timeout', lambda brought, name=name: record(name, brought is req.socket))
+
+    with http.createServer(listener).setTimeout(20).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n')
+        assert record.wait_count(3) == [('request', True), ('response', True), ('server', True)]
+        peer.close()
+
+
 def test_a_request_is_piped_into_its_response(dial: Any) -> None:
     with http.createServer(lambda req, res: req.pipe(res)).listen(0, '127.0.0.1') as server:
         peer = dial(server)

@@ -581,6 +581,17 @@ def pipelining(case: Any) -> None:
     case('pipelined behind a request that closes', prompt, CLOSE.replace('/ ', '/1 ') + GET, watch=ALL)
     case('pipelined behind an answer that closes', [*request, ['res.setHeader', 'Connection', 'close'],
          ['res.end', 'x']], TWO, watch=ALL)
+    closing = {'request /1': [['res.setHeader', 'Connection', 'close'], ['res.end', 'x']]}
+    case('pipelined behind an answer that closes, which nobody hears', {**closing, 'request /2': [
+        *request, ['on', 'res', 'close', [['note', 'never']]]]}, TWO,
+        watch={'sock': ['close'], 'req': ['close']})
+    case('CONNECT behind an answer that closes',
+         {**closing, 'connect': [['note', 'connect'], ['sock.end', 'C']]},
+         TWO.replace('GET /2', 'CONNECT /2'), watch={'sock': ['error', 'close']})
+    case('pipelined behind a request without Host', {'request': request}, TWO.replace('Host: x', 'A: b', 1),
+         watch=ALL)
+    for count in (31, 32):
+        case(f'pipelined, {count} headers', prompt, TWO[:-2] + 'a: b\r\n' * (count - 1) + '\r\n', watch=ALL)
     case('pipelined, the socket destroyed', {'request /1': [*request, ['after', 10, [['sock.destroy']]]],
                                              'request /2': [*request, ['res.end', 'two']]}, TWO, watch=ALL)
     case('pipelined, written before its turn', {**late, 'request /2': [
@@ -768,6 +779,9 @@ def time_limits(case: Any) -> None:
     case('idle for ever', idle, options={'keepAliveTimeout': 0})
     case('idle, then another', idle, [['send', GET], ['heard', 'sock.timeout 6000'], ['send', GET]],
          set={'timeout': 7777})
+    case("a slow answer, 'timeout' of the server", {'request': [['after', 90, [['res.end', 'late']]]],
+         'timeout': [['note', 'timeout']]}, set={'timeout': 40}, quiet=120,
+         watch={'sock': ['timeout', 'close']})
     case("idle, 'timeout' of the server", {'request': [['res.end', 'x']],
          'timeout': [['note', 'timeout'], ['sock.end']]},
          options={'keepAliveTimeout': 30, 'keepAliveTimeoutBuffer': 0}, quiet=120)
