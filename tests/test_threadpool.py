@@ -215,9 +215,10 @@ def test_a_garbage_collection_is_no_blocking() -> None:
 
 
 def delay_beside(callback: Callable[[], Any], limit: float) -> float:
-    """How long (ms) the others wait beside a callback, at worst. A busy machine deserves a second try."""
+    """How long (ms) the others wait beside a callback, at worst. A busy machine, which lets nobody run for so
+    long now and then, deserves further tries."""
     worst = []
-    while len(worst) < 3 and min(worst, default=limit) >= limit:
+    while len(worst) < 10 and min(worst, default=limit) >= limit:
         latency = Latency()
         done = Waiter()
         soon(lambda done=done: (callback(), done.set()))
@@ -234,7 +235,7 @@ def compute(seconds: float) -> None:
 
 
 def test_a_callback_that_sleeps_does_not_delay_the_others() -> None:
-    assert delay_beside(lambda: time.sleep(1), 50) < 50
+    assert delay_beside(lambda: time.sleep(0.1), 50) < 50
 
 
 def test_a_callback_that_computes_does_not_delay_the_others_for_long() -> None:
