@@ -25,25 +25,72 @@ from types import FrameType
 from typing import Any
 
 from nodehttp.events import EventEmitter
-from nodehttp.threadpool import Gate, call_user, monitor, owns_monitor, pool, release_monitor, retake_monitor
+from nodehttp.threadpool import call_user, monitor, owns_monitor, pool, released
 
-_POSTPONED = 0.0005  # s; longer than the library takes for one thing
-_PATIENCE = 200  # so often Ctrl-C is postponed at most
+_PAUSE = 0.0005  # s between two interruptions of the main thread; longer than the library takes for one thing
+_PATIENCE = 200  # so often an interruption is postponed at most
 # These call what may be written in C, and then are themselves what was interrupted.
 _CALL_USERS = {call_user.__code__, EventEmitter._fire.__code__, EventEmitter._fire_from.__code__}
 
+if hasattr(signal, 'pthread_kill'):
+    _interrupt = signal.pthread_kill  # wakes it out of whatever it waits for
+else:
+    def _interrupt(thread: int, number: int) -> None:
+        _thread.interrupt_main()
 
-class _Lifetime:
-    """The state of the end of this process. Guarded by the monitor."""
+
+class _Bell:
+    """What the keeper waits for: somebody rings, or a signal has come, whatever its handler does."""
 
     def __init__(self) -> None:
+        self._ears, self._rope = os.pipe()
+
+    def listen_to_signals(self) -> None:
+        """Signals ring from now on, unless somebody else listens to them. To be called by the main thread."""
+        if os.name == 'posix':
+            os.set_blocking(self._rope, False)
+            others = signal.set_wakeup_fd(self._rope, warn_on_full_buffer=False)
+            if others != -1:
+                signal.set_wakeup_fd(others)
+
+    def ring(self) -> None:
+        """Let `wait` return, now or when it is next called."""
+        try:
+            os.write(self._rope, b'\0')
+        except BlockingIOError:  # it rings
+            pass
+
+    def wait(self) -> bytes:
+        """Wait for it to ring; return the numbers of the signals that have come, among others."""
+        return os.read(self._ears, 4096)
+
+    def close(self) -> None:
+        """In a child of the process that has made it: give back the descriptors."""
+        if os.name == 'posix':
+            others = signal.set_wakeup_fd(-1)
+            if others not in (-1, self._rope):
+                signal.set_wakeup_fd(others)
+        os.close(self._ears)
+        os.close(self._rope)
+
+
+class _Lifetime:
+    """The state of the end of this process. Guarded by the monitor, but for what a signal changes."""
+
+    def __init__(self) -> None:
+        self.bell: _Bell | None = None  # there is one once the script is over
+        self.is_told_of_the_end = False
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Nothing has been opened yet, in this process."""
-        self.gate = Gate()
+        self.has_keeper = False
+        if self.bell is not None:
+            self.bell.close()
+            self.bell = None
         self.exit_status: int | None = None  # to end with, once the script is over
         self.pending: BaseException | None = None  # for the main thread to raise
+        self.insists = False  # a thread sees to it that the main thread does
         self.postponed = 0
         pool.on_first_use = self.begin
 
@@ -52,26 +99,42 @@ class _Lifetime:
         pool.on_exit = self.end
         pool.on_stuck_exit = self.interrupt_main_with
         try:
+            self.ask_for_the_end()
             threading.Thread(target=self.keep, name='nodehttp-keeper').start()
         except RuntimeError:  # the interpreter is shutting down: too late to keep anything alive
             return
+        self.has_keeper = True
         if threading.current_thread() is threading.main_thread() and (
                 signal.getsignal(signal.SIGINT) is signal.default_int_handler):
             signal.signal(signal.SIGINT, self.interrupted)
+
+    def ask_for_the_end(self) -> None:
+        """Have `script_is_over` called by the main thread before it stops and waits for the others."""
+        if not self.is_told_of_the_end:
+            threading._register_atexit(self.script_is_over)  # type: ignore[attr-defined]
+            self.is_told_of_the_end = True
+
+    def script_is_over(self) -> None:
+        """From now on the main thread waits for the others. A signal that comes right before it does is
+        noticed by nobody but the keeper."""
+        if self.has_keeper:
+            self.bell = _Bell()
+            self.bell.listen_to_signals()
 
     def keep(self) -> None:
         """Keep the process alive while something is open."""
         threading.main_thread().join()
         if getattr(sys, 'last_type', None) is not None and not hasattr(sys, 'ps1'):
+            self.pending = None
             return  # the script died of an exception
+        bell = self.bell = self.bell or _Bell()
         with monitor:
-            pool.on_idle.append(self.gate.open)
-            while self.exit_status is None and pool.is_alive() and not pool.let_go:
-                state = release_monitor()
-                try:
-                    self.gate.wait()
-                finally:
-                    retake_monitor(state)
+            pool.on_idle.append(bell.ring)
+            while not self.is_to_end() and pool.is_alive() and not pool.let_go:
+                with released():
+                    numbers = bell.wait()
+                if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) == self.interrupted:
+                    self.script_interrupted()
         if self.exit_status is None and self.pending is not None:  # the script was over before it noticed
             self.exit_status = exit_status(self.pending)
         if self.exit_status is not None:
@@ -80,20 +143,57 @@ class _Lifetime:
             flush()
             os._exit(self.exit_status)
 
+    def is_to_end(self) -> bool:
+        """Is the process to end at once?"""
+        return self.exit_status is not None or self.pending is not None
+
+    def script_interrupted(self) -> None:
+        """A Ctrl-C when the script is over."""
+        if not self.is_to_end():
+            self.exit_status = 128 + signal.SIGINT
+
     def interrupted(self, number: int, frame: FrameType | None) -> None:
         """SIGINT on the main thread: as by default, but never in the middle of what the library does, and
         quiet once the script itself is over."""
         if is_script_over(frame):
-            if self.exit_status is None and self.pending is None:
-                self.exit_status = 128 + number
-            self.gate.open()
+            self.script_interrupted()
+            if self.bell is not None:
+                self.bell.ring()
         elif is_in_the_middle(frame) and self.postponed < _PATIENCE:
             self.postponed += 1
-            _thread.start_new_thread(interrupt_main_soon, ())
+            if self.pending is None:
+                self.pending = KeyboardInterrupt()
+            self.insist()
         else:
             self.postponed = 0
             pending, self.pending = self.pending, None
             raise pending or KeyboardInterrupt
+
+    def insist(self) -> None:
+        """Interrupt the main thread until it has raised what is pending.
+
+        Once need not be enough: it may be in the middle of something, or about to begin a wait, which no
+        signal ends that has come before.
+        """
+        if not self.insists:
+            self.insists = True
+            try:
+                _thread.start_new_thread(self.keep_interrupting, ())
+            except RuntimeError:  # the interpreter is shutting down
+                self.insists = False
+
+    def keep_interrupting(self) -> None:
+        """What that thread does."""
+        main = threading.main_thread().ident or 0
+        is_ours = True
+        while is_ours:
+            time.sleep(_PAUSE)
+            is_ours = signal.getsignal(signal.SIGINT) == self.interrupted
+            # No other thread runs in between: else a signal could come when nothing is pending any more.
+            if self.pending is None:
+                break
+            _interrupt(main, signal.SIGINT)
+        self.insists = False
 
     def interrupt_main_with(self, error: BaseException) -> bool:
         """Raise `error` in the main thread, whatever that is doing; False if Ctrl-C is handled by somebody
@@ -101,18 +201,19 @@ class _Lifetime:
         if signal.getsignal(signal.SIGINT) != self.interrupted:
             return False
         self.pending = error
-        interrupt_main()
+        _interrupt(threading.main_thread().ident or 0, signal.SIGINT)
+        self.insist()
         return True
 
     def end(self, error: BaseException) -> None:
         """A callback raised SystemExit (or KeyboardInterrupt), and nobody is in `run`."""
         status = exit_status(error)
+        pool.let_go = True  # before the main thread is told, who may be over with it at once
         if not threading.main_thread().is_alive():
             self.exit_status = status
-            self.gate.open()
-        elif self.interrupt_main_with(SystemExit(status)):
-            pool.let_go = True
-        else:
+            if self.bell is not None:
+                self.bell.ring()
+        elif not self.interrupt_main_with(SystemExit(status)):
             flush()
             os._exit(status)
 
@@ -143,20 +244,6 @@ def is_in_the_middle(frame: FrameType | None) -> bool:
         return True
     code = frame.f_code
     return 'release_monitor' in code.co_names and (code not in _CALL_USERS or 'state' not in frame.f_locals)
-
-
-def interrupt_main_soon() -> None:
-    """Try it again in a moment."""
-    time.sleep(_POSTPONED)
-    interrupt_main()
-
-
-def interrupt_main() -> None:
-    """Wake the main thread out of whatever it waits for, with SIGINT."""
-    if hasattr(signal, 'pthread_kill'):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-    else:
-        _thread.interrupt_main()
 
 
 def flush() -> None:

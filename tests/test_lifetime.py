@@ -162,6 +162,26 @@ except SystemExit as error:
     assert run_program(HEAD + script) == (4, 'unwound 3\n', '')
 
 
+def test_sys_exit_ends_the_process_though_signals_are_lost() -> None:
+    # One that comes right before the main thread begins to wait ends no wait; one that comes just as the script
+    # ends finds it elsewhere.
+    script = """
+interrupt, lost = lifetime._interrupt, [1, 2, 3]
+lifetime._interrupt = lambda *args: lost.pop() if lost else interrupt(*args)
+listen()
+timers.setTimeout(sys.exit, 20, 3)
+time.sleep(30)
+"""
+    just_over = """
+interrupt = lifetime._interrupt
+lifetime._interrupt = lambda *args: (interrupt(*args), time.sleep(0.05))
+threading.main_thread().is_alive = lambda: True
+listen()
+timers.setTimeout(sys.exit, 50, 4)
+"""
+    assert results(script, just_over) == [(3, '', ''), (4, '', '')]
+
+
 # Ctrl-C
 
 
@@ -172,9 +192,6 @@ listen()
 atexit.register(say, 'at exit')
 def say_when_the_script_is_over():
     threading.main_thread().join()
-    # Nothing tells when it waits in the interpreter's end; a signal just before that would be noticed late,
-    # which is Python's affair.
-    time.sleep(0.2)
     say('ready')
 threading.Thread(target=say_when_the_script_is_over, daemon=True).start()
 """,
@@ -192,6 +209,18 @@ run(lambda: (tick(), timers.setTimeout(lambda: None, 1), say('ready')))
 """,
     )
     assert interrupted(*scripts) == [(130, 'at exit\n', '')] + [(130, '', '')] * (len(scripts) - 1)
+
+
+def test_ctrl_c_that_wakes_nobody() -> None:
+    # When the script is over, right before the main thread waits for the others.
+    script = """
+listen()
+def interrupt_another_thread():
+    threading.main_thread().join()
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+threading.Thread(target=interrupt_another_thread, daemon=True).start()
+"""
+    assert results(script) == [(130, '', '')]
 
 
 def test_ctrl_c_in_the_script_itself_is_that_of_python() -> None:
