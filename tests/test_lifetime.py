@@ -163,8 +163,8 @@ except SystemExit as error:
 
 
 def test_sys_exit_ends_the_process_though_signals_are_lost() -> None:
-    # One that comes right before the main thread begins to wait ends no wait; one that comes just as the script
-    # ends finds it elsewhere.
+    # One that comes right before the main thread begins to wait ends no wait; one that comes just as the
+    # script ends finds it elsewhere.
     script = """
 interrupt, lost = lifetime._interrupt, [1, 2, 3]
 lifetime._interrupt = lambda *args: lost.pop() if lost else interrupt(*args)
