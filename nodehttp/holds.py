@@ -77,7 +77,8 @@ class Hold:
             return self._until - now
         self._looks += 1
         try:
-            if self._looks > MOST_LOOKS or self._clocks.processor_time() - self._began >= ENOUGH:
+            if (self._looks > MOST_LOOKS or self._clocks.processor_time() - self._began >= ENOUGH
+                    or self._clocks.is_in_a_call()):
                 return 0
             last, self._last = self._last, self._clocks.sample()
             self._clocks.close()

@@ -715,6 +715,20 @@ def test_the_first_event_comes_anyhow_after_a_while(record: Recorder) -> None:
     assert time.monotonic() - began >= 0.004
 
 
+@pytest.mark.skipif(not worker.SEES_CALLS, reason='only Linux tells what a thread waits for')
+def test_a_thread_that_sleeps_a_little_again_and_again_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    remaining = holds.Hold.remaining
+    monkeypatch.setattr(holds.Hold, 'remaining', lambda hold: looks.append(remaining(hold)) or looks[-1])
+    came: list[bool] = []
+    started = Started('ready')
+    started.on('ready', lambda: came.append(True))
+    while not came:
+        time.sleep(0.001)
+    # What it uses of the processor and how often it wakes up would let the hold last MOST_LOOKS.
+    assert len(looks) < holds.MOST_LOOKS // 2
+
+
 def test_what_a_callback_starts_is_not_held_back(record: Recorder) -> None:
     def callback() -> None:
         Started('ready').on('ready', lambda: record('ready'))
@@ -742,6 +756,7 @@ def test_a_pause_of_the_whole_process_ends_no_hold(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(holds, 'monotonic', lambda: now)
     # What the pool sees first of all after the pause; this thread has done nothing since.
     monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: hold._began)
+    monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
     assert hold.remaining() > 0
 
 
