@@ -95,10 +95,14 @@ class Hold:
     def is_patient(self, is_error: bool) -> bool:
         """May the thread yet add the listener that an event has not found? An 'error' waits for longer: it is
         the one that nobody must miss."""
-        if self.has_waited or monotonic() * 1000 >= self._limit:
+        if self.has_waited:
             return False
         try:
-            return is_error or self._clocks.processor_time() - self._began < PLENTY
+            is_fresh = self._clocks.processor_time() - self._began < PLENTY
+            if monotonic() * 1000 < self._limit:
+                return is_error or is_fresh
+            # Who still wants a processor may have wanted it all the while.
+            return is_error and is_fresh and self._clocks.is_runnable()
         except OSError:  # the thread has ended
             return False
 

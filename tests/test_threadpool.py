@@ -659,6 +659,16 @@ def test_an_error_waits_longer_for_its_listener(escaped: list[BaseException], re
     assert escaped == []
 
 
+def test_an_error_waits_for_a_thread_that_wants_a_processor(
+        record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds, 'PATIENCE', 0)
+    monkeypatch.setattr(worker.Clocks, 'is_runnable', lambda clocks: True)
+    started = Started('error', KeyError('x'))
+    time.sleep(0.03)  # much longer than the first event is held back
+    started.on('error', lambda error: record(type(error)))
+    assert record.wait_count(1) == [KeyError]
+
+
 def test_an_error_that_waits_for_its_listener_stops_nobody(escaped: list[BaseException],
                                                            record: Recorder) -> None:
     witness = Witness()
