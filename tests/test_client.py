@@ -1,6 +1,7 @@
-"""ClientRequest, request and get: arguments, responses, threads, and the programs of the documentation.
+"""ClientRequest, request and get: arguments, responses and threads.
 
-The order of events is in test_client_events.py, the bytes of requests in test_client_requests.py.
+The order of events is in test_client_events.py, the bytes of requests in test_client_requests.py, the
+programs of the documentation in test_documented_clients.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, RawPeer, Recorder
 
 import nodehttp as http
-from nodehttp import client, errors, net, stream, threadpool, timers
+from nodehttp import client, errors, stream, threadpool, timers
 from nodehttp.abort import AbortController
 from nodehttp.agent import Agent
 from nodehttp.client import ClientRequest, get, request
@@ -562,168 +563,6 @@ def test_events_go_on_while_a_listener_waits_for_the_body(scripted: Any) -> None
         lambda res: waiter.set(b''.join(res)),
     )
     assert waiter.wait(MUST_NOT_EXPIRE) == b'abc'
-
-
-# Programs of the documentation
-
-
-def test_program_keep_alive_retry() -> None:
-    """ "request.reusedSocket": a request on a kept connection that the server has closed is made anew."""
-
-    def listener(req: Any, res: Any) -> None:
-        res.write('hello\n')
-        res.end()
-
-    tried: list[bool] = []
-    waiter = threadpool.Waiter()
-    agent = Agent({'keepAlive': True})
-    listening = socket.create_server(('127.0.0.1', 0))
-    port = listening.getsockname()[1]
-    closing = threading.Event()
-
-    def serve() -> None:
-        for times in (1, 1):
-            sock, _ = listening.accept()
-            peer = RawPeer(sock)
-            for _ in range(times):
-                peer.read_until(b'\r\n\r\n')
-                peer.send(OK)
-            if not closing.is_set():
-                peer.read_until(b'\r\n\r\n')  # the second request is on its way: too late to close in peace
-                closing.set()
-            peer.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-
-    def retriable_request() -> None:
-        req = get(f'http://127.0.0.1:{port}', {'agent': agent}, lambda res: waiter.set(b''.join(res)))
-        tried.append(req.reusedSocket)
-
-        @req.on('error')
-        def failed(error: Any) -> None:
-            if req.reusedSocket and error.code == 'ECONNRESET':
-                tried[-1] = True
-                retriable_request()
-
-    first = get(f'http://127.0.0.1:{port}', {'agent': agent})
-    idle = threadpool.Waiter()
-    first.on('response', lambda res: res.on('close', idle.set).resume())
-    idle.wait(MUST_NOT_EXPIRE)
-    retriable_request()
-    assert waiter.wait(MUST_NOT_EXPIRE) == b'ok'
-    assert tried == [True, False]
-    agent.destroy()
-    thread.join()
-    listening.close()
-
-
-def test_program_post() -> None:
-    """ "http.request(options[, callback])": a form is posted and the answer printed."""
-    lines: list[str] = []
-    done = threadpool.Waiter()
-
-    def listener(req: Any, res: Any) -> None:
-        res.setHeader('X-Type', req.headers['content-type'])
-        res.end(b''.join(req))
-
-    with http.createServer(listener).listen(0, '127.0.0.1') as server:
-        post_data = '{"msg": "Hello World!"}'
-        options = {
-            'hostname': '127.0.0.1',
-            'port': server.address().port,
-            'path': '/upload',
-            'method': 'POST',
-            'headers': {'Content-Type': 'application/json', 'Content-Length': len(post_data.encode())},
-            'agent': False,
-        }
-
-        def answered(res: Any) -> None:
-            lines.append(f'STATUS: {res.statusCode}')
-            lines.append(f'TYPE: {res.headers["x-type"]}')
-            res.setEncoding('utf8')
-            res.on('data', lambda chunk: lines.append(f'BODY: {chunk}'))
-            res.on('end', lambda: done.set(lines.append('No more data in response.')))
-
-        req = request(options, answered)
-        req.on('error', done.fail)
-        req.write(post_data)
-        req.end()
-        done.wait(MUST_NOT_EXPIRE)
-    assert lines == [
-        'STATUS: 200',
-        'TYPE: application/json',
-        'BODY: {"msg": "Hello World!"}',
-        'No more data in response.',
-    ]
-
-
-def test_program_connect() -> None:
-    """ "Event: 'connect'": a proxy tunnels to an origin, and a plain request goes through the tunnel."""
-    received: list[str] = []
-    done = threadpool.Waiter()
-    with http.createServer(lambda req, res: res.end('hello')).listen(0, '127.0.0.1') as origin:
-        proxy = http.createServer(lambda req, res: res.end('okay'))
-
-        @proxy.on('connect')
-        def connect(req: Any, client_socket: Any, head: bytes) -> None:
-            url = URL(f'http://{req.url}')
-            server_socket = net.connect(int(url.port), url.hostname)
-
-            @server_socket.on('connect')
-            def connected() -> None:
-                client_socket.write(
-                    'HTTP/1.1 200 Connection Established\r\nProxy-agent: Node.js-Proxy\r\n\r\n'
-                )
-                server_socket.write(head)
-                server_socket.pipe(client_socket)
-                client_socket.pipe(server_socket)
-
-        with proxy.listen(0, '127.0.0.1'):
-            target = f'127.0.0.1:{origin.address().port}'
-            req = request(port=proxy.address().port, host='127.0.0.1', method='CONNECT', path=target)
-            req.end()
-
-            @req.on('connect')
-            def tunnel(res: Any, sock: Any, head: bytes) -> None:
-                sock.write(f'GET / HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n')
-                sock.on('data', lambda chunk: received.append(chunk.decode()))
-                sock.on('end', done.set)
-
-            done.wait(MUST_NOT_EXPIRE)
-    text = ''.join(received)
-    assert text.startswith('HTTP/1.1 200 OK\r\n') and text.endswith('hello')
-
-
-def test_program_upgrade() -> None:
-    """ "Event: 'upgrade'": server and client leave HTTP."""
-    done = threadpool.Waiter()
-    server = http.createServer()
-
-    @server.on('upgrade')
-    def upgrade(req: Any, sock: Any, head: bytes) -> None:
-        sock.write(
-            'HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n'
-        )
-        sock.pipe(sock)
-
-    with server.listen(0, '127.0.0.1'):
-        req = request(
-            port=server.address().port,
-            host='127.0.0.1',
-            headers={'Connection': 'Upgrade', 'Upgrade': 'websocket'},
-        )
-        req.end()
-
-        @req.on('upgrade')
-        def upgraded(res: Any, sock: Any, head: bytes) -> None:
-            sock.on(
-                'data',
-                lambda chunk: (sock.end(), done.set((res.statusCode, res.headers.upgrade, head, chunk))),
-            )
-            sock.write('echo')
-
-        assert done.wait(MUST_NOT_EXPIRE) == (101, 'WebSocket', b'', b'echo')
 
 
 def test_the_repr_tells_how_far_a_request_is(scripted: Any) -> None:

@@ -1,7 +1,7 @@
 """The programs of Node's documentation of http, line for line, and what Node 25.2.1 makes of them.
 
-Ports are ephemeral and hosts are local; time that a program waits for is cut short. The tunnel, the upgrade,
-the form that is posted and the keep-alive retry are in test_client.py.
+Ports are ephemeral and hosts are local; time that a program waits for is cut short. Programs that are more
+than a few lines of a client are in test_documented_clients.py.
 """
 
 from __future__ import annotations
@@ -437,58 +437,14 @@ def test_request_headers(scripted: Any) -> None:
     assert request.hasHeader('content-type') is True
     assert request.removeHeader('Content-Type') is None
     assert request.hasHeader('content-type') is False
+    filename = 'Rock 🎵.txt'
+    request.setHeader('Content-Disposition', f"attachment; filename*=utf-8''{urllib.parse.quote(filename)}")
+    assert request.getHeader('content-disposition') == "attachment; filename*=utf-8''Rock%20%F0%9F%8E%B5.txt"
+    request.setHeader('Set-Cookie', ['foo=bar', 'bar=baz'])
+    assert request.getRawHeaderNames() == [
+        'Host', 'Content-Length', 'Cookie', 'Foo', 'Content-Disposition', 'Set-Cookie']
     request.on('error', lambda error: None)
     request.destroy()
-
-
-def test_request_socket(record: Recorder) -> None:
-    """ "request.socket" """
-    with http.createServer(lambda req, res: res.end(str(req.socket.remotePort))).listen(
-        0, '127.0.0.1'
-    ) as server:
-        options = {
-            'host': '127.0.0.1',
-            'port': server.address().port,
-        }
-        req = http.get(options)
-        req.end()
-
-        @req.once('response')
-        def answered(res: Any) -> None:
-            ip = req.socket.localAddress
-            port = req.socket.localPort
-            record(f'Your IP address is {ip} and your source port is {port}.')
-            record(b''.join(res).decode())  # Consume response object
-
-        line, port = record.wait_count(2)
-    assert line == f'Your IP address is 127.0.0.1 and your source port is {port}.'
-
-
-def test_information(record: Recorder) -> None:
-    """ "Event: 'information'" """
-
-    @http.createServer
-    def server(req: Any, res: Any) -> None:
-        res.writeProcessing()
-        res.end()
-
-    with server.listen(0, '127.0.0.1'):
-        options = {
-            'host': '127.0.0.1',
-            'port': server.address().port,
-            'path': '/length_request',
-        }
-
-        # Make a request
-        req = http.request(options)
-        req.end()
-
-        @req.on('information')
-        def information(info: Any) -> None:
-            record(f'Got information prior to main response: {info.statusCode}')
-
-        req.on('response', lambda res: (record('response'), res.resume()))
-        assert record.wait_count(2) == ['Got information prior to main response: 102', 'response']
 
 
 def test_complete(scripted: Any, record: Recorder) -> None:
@@ -548,28 +504,6 @@ def test_agents(record: Recorder, options: Any, header: str, kept: int) -> None:
         assert sorted(record.wait_count(2)) == sorted([header, 'close'])
         assert sum(map(len, keep_alive_agent.freeSockets.values())) == kept
         keep_alive_agent.destroy()
-
-
-def test_adapting_a_keep_alive_agent(record: Recorder) -> None:
-    """ "request.reusedSocket": a request every few seconds, here every few milliseconds."""
-    agent = http.Agent({'keepAlive': True})
-
-    def hello(req: Any, res: Any) -> None:
-        res.write('hello\n')
-        res.end()
-
-    with http.createServer(hello).listen(0, '127.0.0.1') as server:
-
-        def ask() -> None:
-            @http.get(f'http://127.0.0.1:{server.address().port}', {'agent': agent}).on('response')
-            def answered(res: Any) -> None:
-                res.on('data', record)
-
-        interval = timers.setInterval(ask, 5)
-        record.wait_count(3)
-        timers.clearInterval(interval)
-        agent.destroy()
-    assert set(record.events) == {b'hello\n'}
 
 
 # Programs without a connection
