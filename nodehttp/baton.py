@@ -80,7 +80,7 @@ class Pool(Jobs):
         self._starting = 0
         self._watcher_asleep = False
         self._turn = 0  # counts dispatches; with _busy all that the watcher reads
-        self._busy = False
+        self._busy = False  # is an item being run, or was one since the last poll?
         self._returning = False  # the baton was handed to a thread that has yet to wake up
         self._detached = 0  # callbacks that run without the baton
         self.reset_jobs()
@@ -97,7 +97,8 @@ class Pool(Jobs):
 
     def is_alive(self) -> bool:
         """Is anything referenced open, left to be run, or running?"""
-        return self._busy or self._returning or self._detached > 0 or super().is_alive()
+        return (self.references > 0 or self._busy or self._returning or self._detached > 0
+                or super().is_alive())
 
     def describe_open(self) -> list[str]:
         """Say what is open or running."""
@@ -114,6 +115,7 @@ class Pool(Jobs):
                 return
             queue = ticks or ready
             if not queue:
+                self._busy = False
                 if worker.is_runner and until is None and not self.is_alive():
                     return
                 if self._jobs and self._is_last_helper():
@@ -130,16 +132,15 @@ class Pool(Jobs):
             if worker.started:
                 worker.started.clear()
             self._turn += 1
-            self._busy = True
-            if self._watcher_asleep:
-                self._rouse_watcher()
+            if not self._busy:
+                self._busy = True
+                if self._watcher_asleep:
+                    self._rouse_watcher()
             try:
                 function(*args)
             except BaseException as error:
                 self.report(error)
-            if self.holder is worker:
-                self._busy = False
-            elif worker.detached:
+            if worker.detached and self.holder is not worker:
                 self._stay(worker)
                 self._end_item(worker)
 
@@ -293,7 +294,7 @@ class Pool(Jobs):
         last = monotonic() * 1000
         while (self._watcher is worker and self.handoff_after is not None
                and not (self._may_leave(worker) if worker.is_runner else self._lacks_helper())):
-            if quiet > QUIET_LOOKS:
+            if quiet > QUIET_LOOKS and not self._busy:
                 self._watcher_asleep = True
                 self._park(worker)
                 quiet, last = 0, monotonic() * 1000
