@@ -33,16 +33,19 @@ class MaxListenersExceededWarning(UserWarning):
 
 def parameters(function: Function) -> tuple[int, float]:
     """Return how many positional arguments `function` needs at least and takes at most."""
-    bound = 0
+    kind: type = type(function)
     plain: Any = function
-    if isinstance(plain, MethodType):
-        bound, plain = 1, plain.__func__
-    if type(plain) is FunctionType and not hasattr(plain, '__wrapped__'):
-        code = plain.__code__
-        most = math.inf if code.co_flags & _VARARGS else code.co_argcount - bound
-        return max(0, code.co_argcount - len(plain.__defaults__ or ()) - bound), most
-    owner: Any = getattr(plain, '__self__', None)
-    if type(plain) is BuiltinMethodType:
+    bound = 0
+    if kind is MethodType:
+        plain, bound = plain.__func__, 1
+        kind = type(plain)
+    if kind is FunctionType and not hasattr(plain, '__wrapped__'):
+        code, defaults = plain.__code__, plain.__defaults__
+        most = code.co_argcount - bound
+        least = most - len(defaults) if defaults else most
+        return least if least > 0 else 0, math.inf if code.co_flags & _VARARGS else most
+    if kind is BuiltinMethodType:
+        owner = plain.__self__
         if isinstance(owner, (type, ModuleType)):
             return _parameters_of_builtin_function(plain)
         return _parameters_of_builtin(owner.__class__, plain.__name__)
@@ -201,10 +204,14 @@ class EventEmitter:
         if 'newListener' in self._events:
             self._fire_or_emit('newListener', name, function)
         with monitor:
-            if self._events is _NO_EVENTS:
-                self._events = {}
-            present = self._events.get(name, ())
-            self._events[name] = (listener, *present) if prepend else (*present, listener)  # type: ignore[index]
+            events: Any = self._events
+            if events is _NO_EVENTS:
+                events = self._events = {}
+            present = events.get(name)
+            if present is None:
+                events[name] = (listener,)
+                return self
+            events[name] = (listener, *present) if prepend else (*present, listener)
         if len(present) >= self.getMaxListeners():
             self._warn_of_leak(name, len(present) + 1)
         return self
@@ -296,7 +303,8 @@ class EventEmitter:
             present = self._events.get(name, ())
             if listener not in present:
                 return False
-            self._set_listeners(name, tuple(other for other in present if other is not listener))
+            self._set_listeners(name, () if len(present) == 1 else tuple(
+                other for other in present if other is not listener))
         if 'removeListener' in self._events:
             self._fire_or_emit('removeListener', name, listener.listener)
         return True
