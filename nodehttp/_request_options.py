@@ -36,26 +36,29 @@ def read_arguments(
     """
     if callable(options):
         options, callback = None, options
-    merged = url_options(input)
-    if merged is None:
-        if input is not None and not isinstance(input, Mapping):
-            raise errors.invalid_arg_type('url', 'of type string or an instance of Object or URL', input)
-        merged = _given(input)
+    merged: Record[Any] = Record()
+    if type(input) is not dict and (of_url := url_options(input)) is not None:
+        merged = of_url
+    elif isinstance(input, Mapping):
+        _merge(merged, input)
+    elif input is not None:
+        raise errors.invalid_arg_type('url', 'of type string or an instance of Object or URL', input)
     if options is not None:
         if not isinstance(options, Mapping):
             raise errors.invalid_arg_type('options', 'of type object', options)
-        merged.update(_given(options))
+        _merge(merged, options)
     if keywords:
-        merged.update(_given(keywords))
-    for name, value in merged.items():
-        check = _CHECKS.get(name)
-        if check is not None:
-            merged[name] = check(value)
+        _merge(merged, keywords)
+    for name in merged:
+        if name in _CHECKS:
+            merged[name] = _CHECKS[name](merged[name])
     return merged, callback
 
 
-def _given(options: Mapping[str, Any] | None) -> Record[Any]:
-    return Record({name: value for name, value in (options or {}).items() if value is not None})
+def _merge(merged: Record[Any], options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            merged[name] = value
 
 
 def timer_duration(value: Any, name: str) -> float:

@@ -54,6 +54,10 @@ _MOVES = {
     CLOSED: (),
 }
 
+# Options of which most requests have none.
+_RARE_OPTIONS = frozenset((
+    'setDefaultHeaders', 'timeout', 'maxHeaderSize', 'insecureHTTPParser', 'joinDuplicateHeaders', 'signal'))
+
 # Requests of these methods have no body unless one is written.
 _BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
 
@@ -99,7 +103,6 @@ class ClientRequest(OutgoingMessage):
         """See `request`."""
         with monitor:
             given, callback = read_arguments(input, options, callback, kwargs)
-            super().__init__()
             self._choose_agent(given)
             self._set_address(given)
             self._set_parameters(given)
@@ -147,20 +150,24 @@ class ClientRequest(OutgoingMessage):
         self._host_header = host_header(self.host, port, default_port)
 
     def _set_parameters(self, options: Record[Any]) -> None:
-        self.method = options.get('method') or 'GET'
-        self.path = options.get('path') or '/'
-        self._checked_start = self.method, self.path
-        if self.method in _BODYLESS:
+        self.method = method = options.get('method') or 'GET'
+        self.path = path = options.get('path') or '/'
+        self._checked_start = method, path
+        if method in _BODYLESS:
             self.useChunkedEncodingByDefault = False
+        if not _RARE_OPTIONS.isdisjoint(options):
+            self._set_rare_parameters(options)
+        self._hears_timeouts = self.timeout is not None or bool(
+            getattr(self.agent, 'options', None) and self.agent.options.get('timeout'))
+
+    def _set_rare_parameters(self, options: Record[Any]) -> None:
         if options.get('setDefaultHeaders') is False:
             self._removed_connection = self._removed_content_length = self._removed_transfer_encoding = True
         if 'timeout' in options:
             self.timeout = options['timeout']
-        self._hears_timeouts = self.timeout is not None or bool(
-            getattr(self.agent, 'options', None) and self.agent.options.get('timeout'))
         if options.get('maxHeaderSize'):
             self._max_header_size = options['maxHeaderSize']
-        if options.get('insecureHTTPParser') is not None:
+        if 'insecureHTTPParser' in options:
             self._lenient = options['insecureHTTPParser']
         if 'joinDuplicateHeaders' in options:
             self._join_duplicates = options['joinDuplicateHeaders']
@@ -176,15 +183,13 @@ class ClientRequest(OutgoingMessage):
         if headers is not None and hasattr(headers, 'items'):  # as Node: what has no names is no headers
             for name, value in headers.items():
                 self.setHeader(name, value)
-        sets_host = options.get('setHost')
-        if sets_host is None:
-            sets_host = options.get('setDefaultHeaders') is not False
+        sets_host = options.get('setHost', options.get('setDefaultHeaders') is not False)
         if sets_host and not self.getHeader('host'):
             self.setHeader('Host', self._host_header)
         auth = options.get('auth')
         if auth and not self.getHeader('authorization'):
             self.setHeader('Authorization', basic_authorization(auth))
-        if self.getHeader('expect'):
+        if headers is not None and self.getHeader('expect'):
             self._implicit_header()
         if 'uniqueHeaders' in options:  # as Node: too late for what is rendered already
             self._unique_headers = options['uniqueHeaders']
