@@ -119,9 +119,12 @@ class Parser(Scanner):
         if self._due is None:
             if self._pos < self._size:
                 event: Event | None = None
-                if self._state is Scanner._between_messages:
+                state = self._state
+                if state is Scanner._between_messages:
                     event = self._whole_head()
-                elif self._state is Scanner._chunk_start:
+                elif state is Scanner._body_of_length:
+                    event = self._body_of_length()
+                elif state is Scanner._chunk_start:
                     event = self._whole_chunk()
                 if event is not None:
                     return event
