@@ -301,14 +301,15 @@ class Readable(Lifecycle):
             self._read_mark = 1 << (size - 1).bit_length()
         if size != 0:
             self._emitted_readable = False
-        elif self._need_readable and (self._input != MORE or (
+        if not self._length and self._input != MORE:
+            self._end()
+            return None
+        if size == 0 and self._need_readable and (self._input != MORE or (
                 self._length >= self._read_mark if self._read_mark else self._length)):
-            self._announce_or_end()
+            self._announce()
             return None
         count = self._takeable(size)
         if not count and self._input != MORE:
-            if not self._length:
-                self._end()
             return None
         if (self._input == MORE and not self._reading and self._life == OPEN and self._errored is None
                 and (self._need_readable or not self._length or self._length - count < self._read_mark)):
@@ -376,12 +377,6 @@ class Readable(Lifecycle):
             self._emitted_readable = True
             self._tick(self._announce_now)
 
-    def _announce_or_end(self) -> None:
-        if not self._length and self._input != MORE:
-            self._end()
-        else:
-            self._announce()
-
     def _announce_now(self) -> None:
         if self._life < DOOMED and self._errored is None and (self._length or self._input != MORE):
             self._fire('readable')
@@ -426,15 +421,12 @@ class Readable(Lifecycle):
                 # With a 'readable' listener it is that which reads; the tick still makes sure that something
                 # moves.
                 self._flowing = not self._has_readable_listener
-                self._schedule_resume()
+                if not self._resume_scheduled:
+                    self._resume_scheduled = True
+                    self._hold_events()
+                    self._tick(self._resume)
             self._paused = False
         return self
-
-    def _schedule_resume(self) -> None:
-        if not self._resume_scheduled:
-            self._resume_scheduled = True
-            self._hold_events()
-            self._tick(self._resume)
 
     def _resume(self) -> None:
         if not self._reading:

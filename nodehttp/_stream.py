@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from nodehttp import errors, threadpool
 from nodehttp.events import EventEmitter, adapt, fit, parameters
-from nodehttp.threadpool import call_user, internal_hook, monitor, next_tick, release_monitor, retake_monitor
+from nodehttp.threadpool import add_tick, call_user, internal_hook, monitor, release_monitor, retake_monitor
 
 Function = Callable[..., Any]
 Options = Mapping[str, Any] | None
@@ -339,7 +339,7 @@ class Lifecycle(Stream):
 
     def _tick(self, function: Function, *args: Any) -> None:
         """Call `function` in the next tick, as an event of this stream."""
-        next_tick(function, *args, strand=self._strand or self._own_strand())
+        add_tick(self._strand or self._own_strand(), function, args)
 
     def _own_strand(self) -> threadpool.Strand:
         """Make a strand for a stream that nobody gave one."""

@@ -110,9 +110,9 @@ class IncomingMessage(Readable):
             if self._trailers_distinct is not None:
                 self._trailers_distinct.update(collect_distinct(raw_trailers))
         if self._flowing or self._decoder is not None or self._input != MORE or not self._is_unheard():
-            self.push(None)
+            self._end_of_input()
         else:
-            self._input = EOF  # what `push` comes to if nobody waits for anything
+            self._input = EOF  # what that comes to if nobody waits for anything
 
     @internal_hook
     def _read(self, size: int) -> None:

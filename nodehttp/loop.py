@@ -308,6 +308,10 @@ class Loop:
 
     def next_tick(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
         """Run after the current dispatch and before any other event."""
+        self.add_tick(strand, function, args)
+
+    def add_tick(self, strand: Strand | None, function: Function, args: tuple[Any, ...]) -> None:
+        """The same: streams do it all the time."""
         if strand is not None and strand.busy:
             # It would be put there by the holder, who need not be woken up for that.
             self.defer(strand, (strand, function, args), True)

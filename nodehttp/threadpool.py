@@ -33,6 +33,7 @@ __all__ = [
     'Waiter',
     'Watch',
     'add_ref',
+    'add_tick',
     'await_listener',
     'begin_callback',
     'blocking',
@@ -68,6 +69,7 @@ __all__ = [
 
 
 next_tick = pool.next_tick
+add_tick = pool.add_tick
 call_next = pool.call_next
 call_soon = pool.call_soon
 set_immediate = pool.set_immediate
