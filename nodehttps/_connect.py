@@ -81,7 +81,7 @@ def _check(options: dict[str, Any]) -> None:
         raise errors.invalid_arg_type('options.checkServerIdentity', 'of type function', check)
     name = options.get('servername')
     if name and not isinstance(name, str):
-        raise errors.invalid_arg_type('options.servername', 'of type string', name)
+        raise errors.invalid_arg_type('name', 'of type string', name)
     if name and isIP(name):
         reason = 'Setting the TLS ServerName to an IP address is not permitted.'
         raise errors.node_error('ERR_INVALID_ARG_VALUE', 'options.servername', name, reason)

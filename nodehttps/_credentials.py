@@ -36,7 +36,7 @@ def read_credentials(options: Mapping[str, Any]) -> Credentials:
     Error ERR_OSSL_PEM_NO_START_LINE, ERR_OSSL_UNSUPPORTED, ERR_OSSL_BAD_DECRYPT,
     ERR_OSSL_X509_KEY_VALUES_MISMATCH.
     """
-    passphrase = _passphrase(options.get('passphrase'), 'passphrase')
+    passphrase = options.get('passphrase')
     certificates = [to_bytes(value, 'cert') for value in _several(options.get('cert'))]
     certificates = [pem for pem in certificates if pem]
     keys = [_key(value, passphrase) for value in _several(options.get('key'))]
@@ -61,29 +61,28 @@ def _several(value: Any) -> list[Any]:
     return [item for item in value if item is not None] if isinstance(value, (list, tuple)) else [value]
 
 
-def _passphrase(value: Any, name: str) -> bytes | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise errors.invalid_arg_type(f'options.{name}', 'of type string', value)
-    return value.encode()
-
-
-def _key(value: Any, passphrase: bytes | None) -> Key:
+def _key(value: Any, passphrase: Any) -> Key:
     """A key, or {pem, passphrase}."""
     if isinstance(value, Mapping):
-        own = _passphrase(value.get('passphrase'), 'passphrase')
-        return Key(to_bytes(value.get('pem'), 'key'), passphrase if own is None else own)
-    return Key(to_bytes(value, 'key'), passphrase)
+        own = value.get('passphrase')
+        value, passphrase = value.get('pem'), passphrase if own is None else own
+    if passphrase is not None and not isinstance(passphrase, str):
+        raise errors.invalid_arg_type('options.passphrase', 'of type string', passphrase)
+    return Key(to_bytes(value, 'key'), None if passphrase is None else passphrase.encode())
 
 
-def _add_pfx(value: Any, passphrase: bytes | None, certificates: list[bytes], keys: list[Key],
+def _add_pfx(value: Any, passphrase: Any, certificates: list[bytes], keys: list[Key],
              authorities: list[bytes]) -> None:
     """Add what is in a PFX (PKCS #12) file, or {buf, passphrase}."""
     if isinstance(value, Mapping):
-        own = _passphrase(value.get('passphrase'), 'passphrase')
+        own = value.get('passphrase')
         value, passphrase = value.get('buf'), passphrase if own is None else own
+    if passphrase is not None and not isinstance(passphrase, (str, bytes)):
+        raise errors.NodeTypeError('Pass phrase must be a buffer', 'ERR_INVALID_ARG_TYPE')
+    if not isinstance(value, (str, bytes, bytearray, memoryview)):
+        raise errors.node_error('ERR_CRYPTO_OPERATION_FAILED', 'Unable to load PFX certificate')
     data = to_bytes(value, 'pfx')
+    secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
     try:
         from cryptography.hazmat.primitives.serialization import (
             Encoding,
@@ -94,7 +93,7 @@ def _add_pfx(value: Any, passphrase: bytes | None, certificates: list[bytes], ke
     except ImportError:
         raise missing_extra('options.pfx') from None
     try:
-        key, certificate, more = pkcs12.load_key_and_certificates(data, passphrase)
+        key, certificate, more = pkcs12.load_key_and_certificates(data, secret)
     except ValueError as error:
         # The package knows one error for both; what is no DER at all cannot have a passphrase.
         text = 'mac verify failure' if data[:1] == b'\x30' else 'not enough data'

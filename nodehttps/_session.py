@@ -34,7 +34,7 @@ def checked_session(value: Any) -> Session | None:
     if value is None or isinstance(value, Session):
         return value
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise errors.invalid_arg_type('options.session', 'an instance of Buffer', value)
+        raise errors.NodeTypeError('Session must be a buffer', 'ERR_INVALID_ARG_TYPE')
     raise errors.node_error(
         'ERR_INVALID_ARG_VALUE', 'options.session', value,
         "must be what getSession() returned in this process: Python's ssl cannot read the bytes of a session")

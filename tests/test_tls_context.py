@@ -11,35 +11,13 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
-from tls_tools import Authority, self_signed
+from tls_tools import Authority, encrypted, pfx, revocation_list, self_signed
 
 import nodehttps
 from nodehttp import errors
 from nodehttps import _context, _pem, _protocols, _roots, tls
 from nodehttps._context import JUDGE, NONE, REQUIRED, Use
 from nodehttps._verify import judge, refined
-
-
-def encrypted(key: bytes, passphrase: bytes) -> bytes:
-    """Return a PEM key encrypted."""
-    loaded = serialization.load_pem_private_key(key, None)
-    return loaded.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase),
-    )
-
-
-def pfx(credentials: dict[str, bytes], passphrase: bytes | None, authority: Authority | None = None) -> bytes:
-    """Return a key and its certificate, and an authority, as PKCS #12."""
-    return pkcs12.serialize_key_and_certificates(
-        None,
-        serialization.load_pem_private_key(credentials['key'], None),  # type: ignore[arg-type]
-        x509.load_pem_x509_certificate(credentials['cert']),
-        [x509.load_pem_x509_certificate(authority.pem)] if authority else None,
-        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption(),
-    )
 
 
 def code_of(**options: Any) -> str | None:
@@ -84,7 +62,7 @@ def test_bad_credentials(authority: Authority) -> None:
     assert code_of(key=rsa['key'], cert=good['cert']) == 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
     broken = b'-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'
     assert code_of(key=broken, cert=good['cert']) == 'ERR_OSSL_UNSUPPORTED'
-    for name in ('key', 'cert', 'ca', 'crl', 'pfx'):
+    for name in ('key', 'cert', 'ca', 'crl'):
         assert code_of(**{name: 1}) == 'ERR_INVALID_ARG_TYPE'
     with pytest.raises(
         TypeError, match=r'The "options.ca" property must be of type string or an instance of'
@@ -502,20 +480,6 @@ def test_partial_chains(authority: Authority) -> None:
     child = authority.child()
     assert judged(child, child.issue())[0] == 'UNABLE_TO_GET_ISSUER_CERT'
     assert judged(child, child.issue(), allowPartialTrustChain=True)[0] is None
-
-
-def revocation_list(authority: Authority, *certificates: bytes) -> bytes:
-    """Return a list of revoked certificates, as PEM."""
-    root = x509.load_pem_x509_certificate(authority.pem)
-    builder = x509.CertificateRevocationListBuilder(
-        root.subject, root.not_valid_before_utc, root.not_valid_after_utc
-    )
-    for pem in certificates:
-        serial = x509.load_pem_x509_certificate(pem).serial_number
-        builder = builder.add_revoked_certificate(
-            x509.RevokedCertificateBuilder(serial, root.not_valid_before_utc).build()
-        )
-    return builder.sign(authority._ca._private_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def test_revoked_certificates(authority: Authority) -> None:

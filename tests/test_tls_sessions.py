@@ -73,7 +73,7 @@ def test_sessions_of_untrusted_servers_stay_untrusted(serve: Any, connect: Any) 
 def test_sessions_as_bytes_are_refused() -> None:
     with pytest.raises(TypeError, match=r'must be what getSession\(\) returned in this process'):
         tls.connect(port=1, session=b'x' * 32)
-    with pytest.raises(TypeError, match=r'"options.session" property must be an instance of Buffer'):
+    with pytest.raises(TypeError, match='Session must be a buffer'):
         tls.connect(port=1, session='x')
     assert Session.__mro__[1] is bytes
     client = tls.TLSSocket()

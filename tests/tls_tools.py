@@ -11,6 +11,9 @@ from functools import cache
 from typing import Any
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from nodehttp import events, threadpool
 from nodehttps import tls
@@ -65,6 +68,41 @@ def self_signed(name: str = 'localhost') -> dict[str, bytes]:
 
     key, cert = make([name, '127.0.0.1'])
     return {'key': key, 'cert': cert}
+
+
+def encrypted(key: bytes, passphrase: bytes) -> bytes:
+    """Return a PEM key encrypted."""
+    loaded = serialization.load_pem_private_key(key, None)
+    return loaded.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(passphrase),
+    )
+
+
+def pfx(credentials: dict[str, bytes], passphrase: bytes | None, authority: Authority | None = None) -> bytes:
+    """Return a key and its certificate, and an authority, as PKCS #12."""
+    return pkcs12.serialize_key_and_certificates(
+        None,
+        serialization.load_pem_private_key(credentials['key'], None),  # type: ignore[arg-type]
+        x509.load_pem_x509_certificate(credentials['cert']),
+        [x509.load_pem_x509_certificate(authority.pem)] if authority else None,
+        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption(),
+    )
+
+
+def revocation_list(authority: Authority, *certificates: bytes) -> bytes:
+    """Return a list of revoked certificates, as PEM."""
+    root = x509.load_pem_x509_certificate(authority.pem)
+    builder = x509.CertificateRevocationListBuilder(
+        root.subject, root.not_valid_before_utc, root.not_valid_after_utc
+    )
+    for pem in certificates:
+        serial = x509.load_pem_x509_certificate(pem).serial_number
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder(serial, root.not_valid_before_utc).build()
+        )
+    return builder.sign(authority._ca._private_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 class Ends:

@@ -10,18 +10,21 @@ import argparse
 import json
 import pathlib
 import subprocess
+import sys
 import tempfile
 from typing import Any
 
-import client_cases
-import request_cases
-import server_cases
 import trustme
 
 HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]  # cases; tls_tools; the packages
+import client_cases  # noqa: E402
+import https_cases  # noqa: E402
+import request_cases  # noqa: E402
+import server_cases  # noqa: E402
 
 
-def observe(node: str, script: str, cases: list[Any]) -> Any:
+def observe(node: str, script: str, cases: Any) -> Any:
     """Return what a script prints for the cases."""
     with tempfile.NamedTemporaryFile('w', suffix='.json') as file:
         json.dump(cases, file)
@@ -63,9 +66,17 @@ def observe_server(node: str) -> dict[str, Any]:
     return results
 
 
+def observe_https(node: str) -> dict[str, Any]:
+    """Return what each case of https_cases.py comes to, by its name."""
+    given = {'cases': https_cases.cases(), 'certificates': https_cases.certificates()}
+    results: dict[str, Any] = observe(node, 'https.js', given)
+    return results
+
+
 RECORDS = {
     'client_events.json': observe_events,
     'client_events_tls.json': observe_secure_events,
+    'https.json': observe_https,
     'requests.json': observe_requests,
     'server.json': observe_server,
 }
