@@ -55,8 +55,8 @@ _MOVES = {
 }
 
 # Why the socket is not read, as bits: the request's reader is slow; too much of later answers waits; there is
-# no thread left for another request.
-READER_IS_SLOW, SWAMPED, CROWDED = 1, 2, 4
+# no thread left for another request; the user has paused it.
+READER_IS_SLOW, SWAMPED, CROWDED, PAUSED = 1, 2, 4, 8
 
 # Names and values. From so many on, or once there were trailers, Node's parser takes the long way, on which
 # ticks come before this and each further request of the connection, as they come before the end of one with
@@ -127,7 +127,10 @@ class ServerConnection:
         socket._httpMessage = None
         if server.timeout and self._set_timeout is not None:
             self._set_timeout(server.timeout)
-        if not self._is_consumed:
+        if self._is_consumed:
+            self._listeners['pause'] = internal(self._user_paused)
+            self._listeners['resume'] = internal(self._user_resumed)
+        else:
             self._listeners['data'] = internal(self._received)
         for name, listener in self._listeners.items():
             socket.on(name, listener)
@@ -137,6 +140,8 @@ class ServerConnection:
         server._track(self)
         if self._is_consumed:
             socket._consume(self._received)
+            # As in Node it flows, though nobody hears of 'data': to pause it in 'connection' is of no use.
+            socket.resume()
 
     def _leave_socket(self) -> None:
         """The socket is the user's from now on, as if it had never been ours."""
@@ -148,8 +153,7 @@ class ServerConnection:
         self.server._untrack(self)
         if self._is_consumed:
             socket._unconsume()
-        else:
-            socket.readableFlowing = None
+        socket.readableFlowing = None
 
     def _hold(self, reason: int) -> None:
         """Do not read on, for a reason more."""
@@ -171,8 +175,16 @@ class ServerConnection:
                     self.socket.resume()
 
     def want_data(self) -> None:
-        """The request's reader has room again."""
+        """The request's reader has room again. As in Node this also ends the user's pause of the socket."""
         self._let_go(READER_IS_SLOW)
+        if self.socket._flowing is False and not self._held & ~PAUSED:
+            self.socket.resume()
+
+    def _user_paused(self) -> None:
+        self._hold(PAUSED)
+
+    def _user_resumed(self) -> None:
+        self._let_go(PAUSED)
 
     def close_if_idle(self) -> None:
         """Close the connection if it has served requests and is not in one."""
@@ -312,8 +324,8 @@ class ServerConnection:
         self.server._receiving.pop(self, None)
         assert self._request is not None
         self._request._complete(parser.trailers)
-        if self._held:
-            self._let_go(READER_IS_SLOW)
+        if self._held or self.socket._flowing is False:
+            self.want_data()
 
     def _request_arrived(self, head: Head) -> None:
         server, socket = self.server, self.socket

@@ -66,11 +66,10 @@ def cases() -> list[Case]:
         on = actions if isinstance(actions, dict) else {'request': actions}
         made.append({'name': name, 'client': steps, 'on': on, **more})
 
-    for add in (framing, persistence, header_map, write_head, trailers, strict_bodies, information, writing,
-        corking,
-                orders_of_get, orders_of_post, endings, destruction, departures, pipelining, expectations,
-                    upgrades,
-                refusals, time_limits, properties):
+    for add in (
+            framing, persistence, header_map, write_head, trailers, strict_bodies, information, writing,
+            corking, orders_of_get, orders_of_post, endings, destruction, departures, pipelining, pauses,
+            expectations, upgrades, refusals, time_limits, properties):
         add(case)
     return made
 
@@ -614,6 +613,28 @@ def pipelining(case: Any) -> None:
          watch=ALL_AND_SOCKET)
 
 
+def pauses(case: Any) -> None:
+    """A socket that the user pauses."""
+    request = [['note', 'request'], ['?sock.isPaused'], ['res.end', 'x']]
+    later = [['after', 30, [['note', 'resume'], ['sock.resume']]]]
+    case('paused in connection', {'connection': [['sock.pause']], 'request': request},
+         [['send', GET], ['until', '\r\n\r\nx'], ['send', GET]], watch={'sock': ['pause', 'resume']})
+    case('paused on connect', request, options={'pauseOnConnect': True})
+    case('paused behind connection', {
+        'connection': [['tick', [['sock.pause'], ['note', 'paused'], *later]]], 'request': request},
+        [['heard', 'paused'], ['send', GET]])
+    first, second = TWO[:len(TWO) // 2], TWO[len(TWO) // 2:]
+    pause = ['once', 'res', 'close', [['sock.pause'], ['note', 'paused'], *later]]
+    case('paused behind an answer', {'request /1': [pause, ['res.end', '1']], 'request /2': request},
+         [['send', first], ['heard', '/1 paused'], ['send', second]])
+    case('paused in a request', [['sock.pause'], *request],
+         [['send', first], ['until', '\r\n\r\nx'], ['send', second]])
+    body = [['sock.pause'], ['on', 'req', 'end', [['?sock.isPaused'], ['res.end', 'x']]]]
+    for name, read in (('read', [['on', 'req', 'data', []]]), ('unread', [['note', 'request'], *later])):
+        case(f'paused in a body, {name}', [*body, *read], [
+            ['send', POST_HEAD], ['heard', 'r'], ['send', 'llo']], watch={'req': ['data', 'pause', 'resume']})
+
+
 def expectations(case: Any) -> None:
     """Expect."""
     def expect(what: str, version: str = '1.1') -> list[Any]:
@@ -642,7 +663,8 @@ def upgrades(case: Any) -> None:
         ['?req.upgrade'], ['?req.url'], ['head'], ['?req.complete'], ['?req.readableEnded'],
             ['?req.destroyed'],
         ['?sock.listenerCount', 'data'], ['?sock.listenerCount', 'close'], ['?sock.listenerCount', 'error'],
-        ['?sock.listenerCount', 'timeout'], ['sock.write', 'HTTP/1.1 101 X\r\n\r\n']]
+        ['?sock.listenerCount', 'timeout'], ['?sock.listenerCount', 'pause'], ['?sock.readableFlowing'],
+        ['sock.write', 'HTTP/1.1 101 X\r\n\r\n']]
     data = {'sock': ['data', 'end', 'close'], 'req': ['data', 'end', 'close', 'aborted']}
     connect = 'CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n'
     case('upgrade, nobody wants it', [request, ['?req.upgrade'], ['?req.headers'], ['res.end', 'x']], UPGRADE)
