@@ -80,13 +80,13 @@ class Writable(Lifecycle):
     _write_length = 0  # bytes or objects with the hook and in the queue
     _corked = 0
     _writing = False  # the hook has not called back
-    _calling = False  # the hook is on the stack
+    _calling = 0  # the thread that has the hook on its stack
     _flushing = False  # the queue is being written out
     _size = 0  # of what is with the hook
     _callback: Function | None = None  # of the write that is with the hook
     _pending = 0  # callbacks that come before 'finish'
     _need_drain: tuple[int, ...] = ()  # the threads that were told to wait for 'drain'
-    _calling_final = False  # `_final` is on the stack
+    _calling_final = 0  # the thread that has `_final` on its stack
     _finish_scheduled = False
     _finish_callbacks: tuple[Function, ...] = ()  # of end()
 
@@ -209,7 +209,10 @@ class Writable(Lifecycle):
         size = 1 if self._write_objects else len(chunk)
         self._write_length += size
         self._pending += 1
-        if self._writing or self._corked or self._life != OPEN or self._errored is not None:
+        # 1. A thread calls the hook, 2. which calls back, 3. and another one writes before the hook is over.
+        is_called_by_another = (self._queue or self._calling) and self._calling != get_ident()
+        if (self._writing or is_called_by_another or self._corked or self._life != OPEN
+                or self._errored is not None):
             if self._queue == ():
                 self._queue = deque()
             self._queue.append(Queued(chunk, encoding, callback))
@@ -226,13 +229,20 @@ class Writable(Lifecycle):
 
     def _call_write(self, chunk: Any, encoding: str | None, size: int, callback: Function | None) -> None:
         self._size, self._callback = size, callback
-        self._writing = self._calling = True
+        self._call(call_hook, self._write, chunk, encoding)
+
+    def _call(self, function: Function, *args: Any) -> None:
+        """Call a hook by way of `function`."""
+        outer, self._calling = self._calling, get_ident()
+        self._writing = True
         try:
-            call_hook(self._write, chunk, encoding, self._written)
+            function(*args, self._written)
         except Exception as error:
             self._raised(error)
         finally:
-            self._calling = False
+            self._calling = outer
+        if self._queue and not self._flushing:  # by other threads, when the hook had called back already
+            self._flush_queue()
 
     def _raised(self, error: Exception) -> None:
         """A hook raised: as if it had called back with that (Node lets it out of `write`, and the stream
@@ -248,7 +258,7 @@ class Writable(Lifecycle):
         counts.
         """
         with monitor:
-            if self._calling or may_deliver(self._strand or self._own_strand()):
+            if self._calling == get_ident() or may_deliver(self._strand or self._own_strand()):
                 self._written_now(error)
             else:
                 # What follows calls listeners of the user's: another thread has to leave that to the loop.
@@ -258,7 +268,7 @@ class Writable(Lifecycle):
         if not self._writing:
             self._fail(errors.node_error('ERR_MULTIPLE_CALLBACK'), sync=True)
             return
-        at_once, callback = self._calling, self._callback
+        at_once, callback = self._calling == get_ident(), self._callback
         self._writing, self._callback = False, None
         self._write_length -= self._size
         self._size = 0
@@ -303,18 +313,18 @@ class Writable(Lifecycle):
 
     def _flush_queue(self) -> None:
         """Hand what is queued to the hook, as far as it takes it."""
-        if self._corked or self._flushing or self._writing or self._life != OPEN:
+        if self._flushing or self._calling not in (0, get_ident()):  # who is at it goes on with it
             return
         queue = self._queue
-        if self._writev is not None and len(queue) > 1:
-            self._flush_together()
-            return
         self._flushing = True
         try:
             while queue and not (self._writing or self._corked or self._life != OPEN
                                  or self._errored is not None):
-                chunk, encoding, callback = queue.popleft()
-                self._call_write(chunk, encoding, 1 if self._write_objects else len(chunk), callback)
+                if self._writev is not None and len(queue) > 1:
+                    self._flush_together()
+                else:
+                    chunk, encoding, callback = queue.popleft()
+                    self._call_write(chunk, encoding, 1 if self._write_objects else len(chunk), callback)
         finally:
             self._flushing = False
 
@@ -326,13 +336,7 @@ class Writable(Lifecycle):
         self._pending -= len(items) - 1
         self._size = self._write_length
         self._callback = (lambda error: [callback(error) for callback in callbacks]) if callbacks else None
-        self._writing = self._calling = True
-        try:
-            self._call_writev(items, self._written)
-        except Exception as error:
-            self._raised(error)
-        finally:
-            self._calling = False
+        self._call(self._call_writev, items)
 
     def _fail_queue(self) -> None:
         """Nothing more is written: tell those who wait for it."""
@@ -449,18 +453,18 @@ class Writable(Lifecycle):
     def _call_final(self) -> None:
         self._advance(FINALIZING)
         self._pending += 1
-        self._calling_final = True
+        self._calling_final = get_ident()
         try:
             call_hook(self._final, self._finalized)
         except Exception as error:
             self._finalized(error)
         finally:
-            self._calling_final = False
+            self._calling_final = 0
 
     def _finalized(self, error: Any = None) -> None:
         """What `_final` calls when it is done."""
         with monitor:
-            if self._calling_final or may_deliver(self._strand or self._own_strand()):
+            if self._calling_final == get_ident() or may_deliver(self._strand or self._own_strand()):
                 self._finalized_now(error)
             else:
                 self._tick(self._finalized_now, error)
@@ -472,7 +476,7 @@ class Writable(Lifecycle):
         self._pending -= 1
         if error is not None:
             self._call_finish_callbacks(error)
-            self._fail(error, sync=self._calling_final)
+            self._fail(error, sync=bool(self._calling_final))
         elif self._can_finish():
             self._prefinish()
             # Everything has arrived where it should: as in Node a destroy() does not undo that any more.

@@ -197,6 +197,82 @@ def test_promises_wait_in_a_callback_without_stopping_others(record):
     assert record.wait_count(2) == ['meanwhile', 'done']
 
 
+def write_with_pauses(calls):
+    """Options: write each chunk, with some time before the hook calls back and after that."""
+    def write(chunk, encoding, callback):
+        with calls:
+            calls.chunks.append(chunk)
+            calls.pause()
+            callback()
+            calls.pause()
+    return {'write': write}
+
+
+def write_by_others(calls):
+    """Options: another thread calls back, while the hook goes on."""
+    def write(chunk, encoding, callback):
+        with calls:
+            calls.chunks.append(chunk)
+            threading.Thread(target=callback).start()
+            calls.pause()
+    return {'write': write}
+
+
+def write_together(calls):
+    """Options: write all chunks that wait at once."""
+    def writev(items, callback):
+        with calls:
+            calls.chunks.extend(item.chunk for item in items)
+            calls.pause()
+            callback()
+            calls.pause()
+    return {'writev': writev}
+
+
+class Calls:
+    """What a hook is called with. (A callback may call it again, on the same thread, as in Node.)"""
+
+    def __init__(self):
+        self.overlaps = 0
+        self.chunks = []
+        self._callers = []
+
+    def __enter__(self):
+        self.overlaps += self._callers not in ([], [threading.get_ident()])
+        self._callers.append(threading.get_ident())
+
+    def __exit__(self, *exception):
+        self._callers.pop()
+
+    def pause(self):
+        """Let other threads run."""
+        time.sleep(random.choice((0, 0, 0.0005)))
+
+
+@pytest.mark.parametrize('hook', [write_with_pauses, write_by_others, write_together])
+def test_several_threads_write(record, hook):
+    calls, written = Calls(), {letter: [] for letter in 'abc'}
+    stream = Writable(hook(calls), highWaterMark=20)
+
+    def write(letter):
+        for number in range(40):
+            done = written[letter].append
+            if not stream.write(f'{letter}{number}', lambda error, number=number, done=done: done(number)):
+                once(stream, 'drain', timeout=10)
+    threads = [threading.Thread(target=write, args=(letter,)) for letter in 'abc']
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stream.end(lambda error: record('finish'))
+    record.wait_for('finish')
+    assert calls.overlaps == 0
+    for letter in 'abc':
+        assert [chunk for chunk in calls.chunks if chunk.startswith(letter.encode())] == [
+            b'%s%d' % (letter.encode(), number) for number in range(40)]
+        assert written[letter] == list(range(40))
+
+
 class Written:
     """A Writable that counts as full at once, and a thread that writes what it is given."""
 
