@@ -4,6 +4,7 @@ nothing happens twice, nothing is left over.
 The rules of the pool itself are in test_threadpool.py, streams in test_stream_threads.py.
 """
 
+import queue
 import random
 import sys
 import threading
@@ -199,6 +200,95 @@ def unchunked(body: bytes) -> bytes:
         position = end + 2 + length + 2
         assert body[position - 2:position] == b'\r\n'
     return b''.join(parts)
+
+
+# Closing
+
+
+class Answering:
+    """A listener that counts what it is asked, and answers in one of the ways that threads offer."""
+
+    def __init__(self):
+        self.asked = []
+        self._later = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._answer_later, name='answering')
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._later.put(None)
+        self._thread.join(MUST_NOT_EXPIRE)
+
+    def __call__(self, req, res):
+        self.asked.append(req.url)
+        match int(req.url[1:]) % 4:
+            case 0:
+                res.end(req.url)
+            case 1:
+                time.sleep(0.002)  # a listener that blocks
+                res.end(req.url)
+            case 2:
+                timers.setTimeout(res.end, 1, req.url)
+            case 3:
+                self._later.put((res, req.url))
+
+    def _answer_later(self):
+        while (task := self._later.get()) is not None:
+            res, url = task
+            res.write(url[:1])
+            res.end(url[1:])
+
+
+class Asking:
+    """What a client's thread does: ask again and again on one connection, until it is closed or `is_over`."""
+
+    def __init__(self, peer, first):
+        self.peer, self._first = peer, first
+        self.answered = []
+        self.is_over = False
+
+    def __call__(self):
+        for number in range(self._first, self._first + 1_000_000, 1000):
+            url = f'/{number}'
+            try:
+                self.peer.send(f'GET {url} HTTP/1.1\r\nHost: a\r\n\r\n'.encode())
+                first = self.peer.socket.recv(1)
+            except ConnectionError:  # closed before it has arrived
+                return
+            if not first:
+                return
+            head = self.peer.read_until(b'\r\n\r\n')
+            if b'chunked' in head:
+                body = self.peer.read_until(b'0\r\n\r\n')
+                assert body == b'1\r\n/\r\n%x\r\n%b\r\n0\r\n\r\n' % (len(url) - 1, url[1:].encode())
+            else:
+                assert self.peer.read_exactly(len(url)) == url.encode()
+            self.answered.append(url)
+            if self.is_over:
+                return
+
+
+def test_a_server_that_is_closed_under_load_answers_whatever_has_reached_it(dial):
+    for _ in range(5):
+        with Answering() as listener, http.createServer(listener).listen(0, '127.0.0.1') as server:
+            clients = [Asking(dial(server), number) for number in range(8)]
+            threads = [threading.Thread(target=client, name='client') for client in clients]
+            for thread in threads:
+                thread.start()
+            while len(listener.asked) < 60:
+                time.sleep(0.001)  # not synchronisation: any moment will do
+            closed = threading.Event()
+            server.close(closed.set)
+            for client in clients:
+                client.is_over = True
+            for client, thread in zip(clients, threads, strict=True):
+                thread.join(MUST_NOT_EXPIRE)
+                assert not thread.is_alive()
+                client.peer.close()
+            assert closed.wait(MUST_NOT_EXPIRE)
+            assert sorted(listener.asked) == sorted(url for client in clients for url in client.answered)
 
 
 # Handlers that wait
