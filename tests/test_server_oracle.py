@@ -28,9 +28,8 @@ NODE = json.loads((ORACLE / 'server.json').read_text())
 CASES = {case['name']: case for case in server_cases.cases()}
 
 
-def ours(name: str) -> dict[str, Any]:
+def ours(expected: dict[str, Any]) -> dict[str, Any]:
     """Return what a case comes to here: as in Node, but for what differs on purpose."""
-    expected: dict[str, Any] = NODE[name]
     # There is one None for both.
     return {**expected, 'log': [line.replace('Received null', 'Received undefined').replace('["null"]',
         '["undefined"]')
@@ -67,7 +66,7 @@ class Run:
         options = dict(case.get('options', {}))
         if 'upgrades' in case:
             options['shouldUpgradeCallback'] = lambda: case['upgrades']
-        self.server = server.createServer(options)
+        self.server = self.create(options)
         for name, value in case.get('set', {}).items():
             setattr(self.server, name, value)
         for name, actions in case['on'].items():
@@ -76,13 +75,21 @@ class Run:
         self.sockets: list[Any] = []
         self.server.on('connection', self.sockets.append)
 
+    # What is other over TLS
+
+    create = staticmethod(server.createServer)
+    accepted = 'connection'  # the event for what requests come from
+
+    def dial(self, port: int) -> Any:
+        return socket.create_connection(('127.0.0.1', port), MUST_NOT_EXPIRE)
+
     # The client
 
     def result(self, expected: dict[str, Any]) -> dict[str, Any]:
         """Run the case until as much has happened as is expected, and a little longer."""
         with self.server.listen(0, '127.0.0.1'):
             port = self.server.address().port
-            with socket.create_connection(('127.0.0.1', port), MUST_NOT_EXPIRE) as self.client:
+            with self.dial(port) as self.client:
                 reader = threading.Thread(target=self.read, name='client')
                 reader.start()
                 for step, *arguments in self.case['client']:
@@ -178,7 +185,7 @@ class Run:
                     if kind in context:
                         self.watch(kind, context[kind], prefix)
             self.perform(actions, context, prefix)
-        self.server.on(event, listener)
+        self.server.on(self.accepted if event == 'connection' else event, listener)
 
     def perform(self, actions: list[Any], context: dict[str, Any], prefix: str) -> None:
         for what, *arguments in actions:
@@ -238,6 +245,6 @@ class Run:
 @pytest.mark.parametrize('name', CASES)
 def test_as_node(name: str, escaped: list[BaseException]) -> None:
     """The same log, the same bytes, and the same end."""
-    expected = ours(name)
+    expected = ours(NODE[name])
     assert Run(CASES[name]).result(expected) == expected
     assert not escaped

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import queue
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -206,3 +208,57 @@ def failed(client: tls.TLSSocket) -> Any:
     wait_closed(client)
     assert client.destroyed
     return error
+
+
+class SecureClient:
+    """A connection over TLS, as much of a socket as tests of servers need; unlike Python's `SSLSocket` one
+    thread may read while another one writes."""
+
+    def __init__(self, port: int, context: ssl.SSLContext, timeout: float = 10) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._lock = threading.Lock()
+        self._socket = socket.create_connection(('127.0.0.1', port), timeout)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname='localhost')
+        self._until_done(self._tls.do_handshake)
+
+    def __enter__(self) -> SecureClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _until_done(self, step: Callable[[], Any]) -> Any:
+        """Read until a step does not need more."""
+        while True:
+            with self._lock:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    pass
+                finally:
+                    self._socket.sendall(self._outgoing.read())
+            data = self._socket.recv(65536)
+            with self._lock:
+                self._incoming.write(data) if data else self._incoming.write_eof()
+
+    def recv(self, size: int) -> bytes:
+        """Return what comes, b'' at the end, with or without a close_notify."""
+        try:
+            data: bytes = self._until_done(lambda: self._tls.read(size))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b''
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        """Send everything, in one piece."""
+        with self._lock:
+            self._tls.write(data)
+            self._socket.sendall(self._outgoing.read())
+
+    def shutdown(self, how: int) -> None:
+        """Send close_notify, and what a socket sends."""
+        with self._lock:
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self._socket.sendall(self._outgoing.read())
+        self._socket.shutdown(how)

@@ -1,8 +1,11 @@
 // Runs the cases of server_cases.py in Node: node server.js cases.json. Prints {name: {log, wire, closed}}.
+// Cases that have `tls` (key, cert, ca) are run over TLS, with https.
 'use strict';
 const fs = require('fs');
 const http = require('http');
+const https = require('https');
 const net = require('net');
+const tls = require('tls');
 
 const QUIET = 60; // ms without an event or a byte after which a case is over
 
@@ -17,7 +20,7 @@ class Run {
     Object.assign(this, { spec, done, log: [], wire: [], closed: false, waiting: [], names: new Map() });
     const options = { ...spec.options };
     if ('upgrades' in spec) options.shouldUpgradeCallback = () => spec.upgrades;
-    this.server = http.createServer(options);
+    this.server = spec.tls ? https.createServer({ ...options, ...spec.tls }) : http.createServer(options);
     Object.assign(this.server, spec.set);
     this.context = { server: this.server };
     for (const [name, actions] of Object.entries(spec.on)) this.listen(name, actions);
@@ -26,15 +29,17 @@ class Run {
   }
 
   async dial() {
-    const { port } = this.server.address();
-    const client = this.client = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const options = { port: this.server.address().port, host: '127.0.0.1', allowHalfOpen: true };
+    const raw = net.connect(options);
+    const client = this.client = this.spec.tls ? tls.connect({ ...options, socket: raw, ca: this.spec.tls.ca }) : raw;
+    if (this.spec.tls) await new Promise((resolve) => client.once('secureConnect', resolve));
     client.on('data', (data) => { this.wire.push(data); this.happened(); });
     client.on('end', () => { this.closed = true; this.happened(); });
     client.on('error', () => { this.closed = true; this.happened(); });
     for (const [step, argument] of this.spec.client) {
       if (step === 'send') client.write(Buffer.from(argument, 'latin1'));
       else if (step === 'fin') client.end();
-      else if (step === 'rst') { client.resetAndDestroy(); this.closed = true; }
+      else if (step === 'rst') { raw.resetAndDestroy(); this.closed = true; }
       else if (step === 'heard') await this.heard(() => this.log.some((line) => line.startsWith(argument)));
       else if (step === 'until') await this.heard(() => this.received().includes(argument));
       else throw new Error(`unknown step ${step}`);
@@ -80,11 +85,12 @@ class Run {
   }
 
   listen(name, actions) {
-    const [event, url] = name.split(' ');
+    let [event, url] = name.split(' ');
+    if (this.spec.tls && event === 'connection') event = 'secureConnection';
     this.server.on(event, (first, second, third) => {
       let context;
       if (event === 'clientError') context = { error: first, sock: second };
-      else if (event === 'connection' || event === 'timeout') context = { sock: first };
+      else if (event === 'connection' || event === 'secureConnection' || event === 'timeout') context = { sock: first };
       else if (event === 'upgrade' || event === 'connect') context = { req: first, sock: second, head: String(third) };
       else if (event === 'dropRequest') context = { req: first, sock: second };
       else context = { req: first, res: second, sock: first.socket };
