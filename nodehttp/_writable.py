@@ -220,6 +220,10 @@ class Writable(Lifecycle):
                 self._tick(self._fail_queue)  # nobody will write it any more
         else:
             self._call_write(chunk, encoding, size, callback)
+        return self._has_room()
+
+    def _has_room(self) -> bool:
+        """Is more wanted? Else 'drain' is to come."""
         if self._write_length < self._write_mark or not self._write_length:
             return self._errored is None and self._life < DOOMED
         if get_ident() not in self._need_drain:
@@ -334,7 +338,7 @@ class Writable(Lifecycle):
         self._queue.clear()
         callbacks = [item.callback for item in items if item.callback is not None]
         self._pending -= len(items) - 1
-        self._size = self._write_length
+        self._size = len(items) if self._write_objects else sum(len(item.chunk) for item in items)
         self._callback = (lambda error: [callback(error) for callback in callbacks]) if callbacks else None
         self._call(self._call_writev, items)
 

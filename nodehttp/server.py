@@ -375,7 +375,7 @@ class Server(net.Server):
     shouldUpgradeCallback: Callback
     timeout: float | None = 0  # ms of inactivity; 0: no limit
     maxHeadersCount: int | None = None
-    maxRequestsPerSocket = 0
+    maxRequestsPerSocket: int | None = 0
     httpAllowHalfOpen = False
 
     _http_event = 'connection'  # brings a socket on which HTTP is spoken
@@ -391,7 +391,7 @@ class Server(net.Server):
             raise errors.invalid_arg_type('options', 'of type object', options)
         given = merged(options, kwargs)
         self._take_options(given)
-        super().__init__({'noDelay': True, **given, 'allowHalfOpen': True})
+        super().__init__(self._options_of_net(given))
         self._source = Source()
         self._http_connections: set[ServerConnection] = set()
         # Those on which a request is arriving, and since when (ms); the oldest first.
@@ -400,6 +400,10 @@ class Server(net.Server):
             self.on('request', requestListener)
         self.on(self._http_event, internal(self._connected))
         self.on('listening', internal(self._start_checking))
+
+    def _options_of_net(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return what net.Server is made with."""
+        return {'noDelay': True, **given, 'allowHalfOpen': True}
 
     def _take_options(self, given: dict[str, Any]) -> None:
         for name, (check, default) in _OPTIONS.items():

@@ -93,6 +93,7 @@ class Server(net.Server):
             'highWaterMark': self.highWaterMark,
         })
         secure.server = self
+        secure.timeout = 0  # not None, as it is with clients
         if self.pauseOnConnect:
             secure._flowing = False
         secure._limit_handshake(self._handshake_timeout)

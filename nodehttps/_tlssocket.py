@@ -58,6 +58,7 @@ class TLSSocket(Handshake):
             raise errors.invalid_arg_type('socket', 'an instance of stream.Duplex', socket)
         self._take_tls_options(given)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._checks: deque[tuple[Function, tuple[Any, ...]]] = deque()
         with monitor:
             self._take_wire(socket, given)
             self._wire.on('error', internal(self._wire_failed))
@@ -272,16 +273,21 @@ class TLSSocket(Handshake):
                 or self._errored is not None or not 0 < len(chunk) <= BATCH):
             return super()._accept(chunk, encoding, callback)
         self._encrypt(chunk)
+        size = len(chunk)
         if not self._send_encrypted():
-            self._sent_ahead = len(chunk)
+            self._sent_ahead = size
             return super()._accept(chunk, encoding, callback)
-        self._dispatched += len(chunk)
+        self._dispatched += size
         if self.timeout:
             self._touch()
-        if callback is not None:
-            self._pending += 1
-            call_checking(self._after_write, callback, strand=self._strand)
-        return True
+        self._write_length += size
+        self._pending += 1
+        self._check_later(self._chunk_taken, size, callback)
+        return self._has_room()
+
+    def _chunk_taken(self, size: int, callback: Function | None) -> None:
+        self._write_length -= size
+        self._after_write(callback)
 
     def _transmit(self, chunks: list[Any], callback: Function) -> None:
         ahead, self._sent_ahead = self._sent_ahead, NOT_TRIED
@@ -297,7 +303,7 @@ class TLSSocket(Handshake):
             else:
                 self._unsent = deque(chunks)
                 if self._encrypt_unsent():
-                    call_checking(self._written_at_once, strand=self._strand)
+                    self._check_later(self._written_at_once)
 
     def _encrypt_unsent(self) -> bool:
         """Encrypt as much as the wire takes; the rest follows when it has taken that. True if that is all."""
@@ -316,6 +322,16 @@ class TLSSocket(Handshake):
             if not self._send_encrypted():
                 return False
         return True
+
+    def _check_later(self, function: Function, *args: Any) -> None:
+        """Call a function in the check phase; as in Node, without ticks between it and others of this one."""
+        self._checks.append((function, args))
+        call_checking(self._check, strand=self._strand)
+
+    def _check(self) -> None:
+        while self._checks:
+            function, args = self._checks.popleft()
+            function(*args)
 
     def _written_at_once(self) -> None:
         """The wire has taken everything. As in Node that is told in the check phase, not in the next tick."""

@@ -22,6 +22,8 @@ class Server(http_server.Server, tls.Server):
     'http/1.1' is offered by ALPN unless ALPNProtocols or ALPNCallback say what is.
     """
 
+    maxRequestsPerSocket = None  # until it is set, as in Node
+
     _http_event = 'secureConnection'
 
     def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
@@ -35,6 +37,9 @@ class Server(http_server.Server, tls.Server):
             given['ALPNProtocols'] = ['http/1.1']
         super().__init__(given, requestListener)
         self.on('tlsClientError', internal(self._handshake_failed))
+
+    def _options_of_net(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {'noDelay': True, **given}  # half open only when asked for, unlike those of http
 
     def _handshake_failed(self, error: BaseException, socket: tls.TLSSocket) -> None:
         if not self._fire('clientError', error, socket):

@@ -218,6 +218,7 @@ class SecureClient:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._lock = threading.Lock()
         self._socket = socket.create_connection(('127.0.0.1', port), timeout)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname='localhost')
         self._until_done(self._tls.do_handshake)
 
@@ -236,7 +237,8 @@ class SecureClient:
                 except ssl.SSLWantReadError:
                     pass
                 finally:
-                    self._socket.sendall(self._outgoing.read())
+                    if self._outgoing.pending:
+                        self._socket.sendall(self._outgoing.read())
             data = self._socket.recv(65536)
             with self._lock:
                 self._incoming.write(data) if data else self._incoming.write_eof()
@@ -250,8 +252,8 @@ class SecureClient:
         return data
 
     def sendall(self, data: bytes) -> None:
-        """Send everything, in one piece."""
-        with self._lock:
+        """Send everything, in one piece; nothing to a peer that has ended."""
+        with self._lock, contextlib.suppress(ssl.SSLEOFError):
             self._tls.write(data)
             self._socket.sendall(self._outgoing.read())
 

@@ -39,8 +39,8 @@ def observe_events(node: str) -> dict[str, Any]:
     return events
 
 
-def observe_secure_events(node: str) -> dict[str, Any]:
-    """Return the events of each case of client_cases.py over TLS, by its name."""
+def with_tls(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return cases with what a server and its client need for TLS."""
     authority = trustme.CA()
     own = authority.issue_cert('127.0.0.1')
     credentials = {
@@ -48,8 +48,12 @@ def observe_secure_events(node: str) -> dict[str, Any]:
         'cert': own.cert_chain_pems[0].bytes().decode(),
         'ca': authority.cert_pem.bytes().decode(),
     }
-    cases = [{**case, 'tls': credentials} for case in client_cases.secure_cases()]
-    events: dict[str, Any] = observe(node, 'client.js', cases)
+    return [{**case, 'tls': credentials} for case in cases]
+
+
+def observe_secure_events(node: str) -> dict[str, Any]:
+    """Return the events of each case of client_cases.py over TLS, by its name."""
+    events: dict[str, Any] = observe(node, 'client.js', with_tls(client_cases.secure_cases()))
     return events
 
 
@@ -73,12 +77,19 @@ def observe_https(node: str) -> dict[str, Any]:
     return results
 
 
+def observe_secure_server(node: str) -> dict[str, Any]:
+    """Return what each case of server_cases.py comes to over TLS, by its name."""
+    results: dict[str, Any] = observe(node, 'server.js', with_tls(server_cases.secure_cases()))
+    return results
+
+
 RECORDS = {
     'client_events.json': observe_events,
     'client_events_tls.json': observe_secure_events,
     'https.json': observe_https,
     'requests.json': observe_requests,
     'server.json': observe_server,
+    'server_tls.json': observe_secure_server,
 }
 
 
