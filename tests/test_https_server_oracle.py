@@ -51,7 +51,7 @@ class SecureRun(Run):
         return SecureClient(port, self.authority.client_context(), MUST_NOT_EXPIRE)
 
 
-@pytest.mark.parametrize('name', [name for name in CASES if name not in JOINED])
+@pytest.mark.parametrize('name', [name for name in NODE if name in CASES and name not in JOINED])
 def test_as_node(name: str, authority: Authority, escaped: list[BaseException]) -> None:
     """The same log, the same bytes, and the same end."""
     expected = expectation(name)
