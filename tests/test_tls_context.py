@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from tls_tools import Authority, encrypted, pfx, revocation_list, self_signed
 
-import nodehttps
 from nodehttp import errors
 from nodehttps import _context, _pem, _protocols, _roots, tls
 from nodehttps._context import JUDGE, NONE, REQUIRED, Use
@@ -353,43 +351,6 @@ def test_default_authorities_can_be_replaced(authority: Authority, monkeypatch: 
     assert _context.shared_context({}) is not before
     with pytest.raises(TypeError, match='"certs" argument must be an instance of Array'):
         tls.setDefaultCACertificates('x')
-
-
-PROGRAM = """
-import sys, warnings
-from nodehttps import _roots, _connect
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter('always')
-    print(len(_roots.extra()), _connect.rejects_by_default(), _connect.rejects_by_default())
-print([str(one.message) for one in caught])
-"""
-
-
-def run_program(**environment: str) -> list[str]:
-    folder = str(Path(nodehttps.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, '-c', PROGRAM],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={'PYTHONPATH': folder, **environment},
-        timeout=20,
-    )
-    return done.stdout.splitlines()
-
-
-def test_environment(authority: Authority, tmp_path: Path) -> None:
-    file = tmp_path / 'extra.pem'
-    file.write_bytes(authority.pem)
-    assert run_program() == ['0 True True', '[]']
-    assert run_program(NODE_EXTRA_CA_CERTS=str(file), NODE_TLS_REJECT_UNAUTHORIZED='1') == [
-        '1 True True',
-        '[]',
-    ]
-    [counts, warnings] = run_program(NODE_EXTRA_CA_CERTS='/nope', NODE_TLS_REJECT_UNAUTHORIZED='0')
-    assert counts == '0 False False'
-    assert 'Ignoring extra certs from `/nope`, load failed: ' in warnings
-    assert warnings.count("Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes") == 1
 
 
 def judged(

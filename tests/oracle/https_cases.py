@@ -103,6 +103,11 @@ def trust(case: Any) -> None:
     }.items():
         case(f'ca {name}', asking(ca=ca), {'own': 'child'})
     case('ca by default', [asking(ca=None), asking(ca=None, rejectUnauthorized=False)])
+    case(
+        'server that trusts its own authority',
+        [asking(ca='@strange.ca'), asking(ca='@strange.ca', rejectUnauthorized=False)],
+        {'requestCert': True, 'rejectUnauthorized': False, 'ca': '@ca'},
+    )
     case('partial chain', asking(ca='@child.ca', allowPartialTrustChain=True), {'own': 'child'})
     for name, crl in {
         'of nobody': '@crl',

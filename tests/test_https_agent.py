@@ -1,0 +1,362 @@
+"""https.Agent: the names of connections, how they are made, tunnels, and whom the environment trusts; as Node
+25.2.1 has them.
+
+What requests make of an agent's options is in test_https_client.py, the order of its events in
+test_https_client_events.py.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MUST_NOT_EXPIRE, Recorder
+from tls_tools import Authority, self_signed
+
+import nodehttp as http
+import nodehttps as https
+from nodehttp import errors, net, timers
+from nodehttps import tls
+
+EVERYTHING = {
+    'host': 'h', 'port': 443, 'localAddress': 'l', 'family': 6, 'ca': 'A', 'cert': 'C', 'ciphers': 'x',
+    'clientCertEngine': 'e', 'key': 'K', 'pfx': 'P', 'rejectUnauthorized': True, 'servername': 's',
+    'minVersion': '1', 'maxVersion': '2', 'secureProtocol': 'sp', 'crl': 'R', 'honorCipherOrder': True,
+    'ecdhCurve': 'ec', 'dhparam': 'D', 'secureOptions': 5, 'sessionIdContext': 'si', 'sigalgs': 'sa',
+    'privateKeyIdentifier': 'pi', 'privateKeyEngine': 'pe',
+}  # fmt: skip
+UNNAMED = {'passphrase': 'x', 'checkServerIdentity': 1, 'ALPNProtocols': ['h2'], 'session': 's', 'timeout': 5}
+NAMES: list[tuple[dict[str, Any] | None, str]] = [
+    (None, 'localhost::::::::::::::::::::::'),
+    ({}, 'localhost::::::::::::::::::::::'),
+    ({'host': 'h', 'port': 1}, 'h:1:::::::::::::::::::::'),
+    ({'host': 'h', 'localAddress': 'l', 'family': 4}, 'h::l:4::::::::::::::::::::'),
+    ({'socketPath': '/s'}, 'localhost:::/s::::::::::::::::::::'),
+    ({'ca': 'A'}, 'localhost:::A:::::::::::::::::::'),
+    ({'ca': b'A'}, 'localhost:::A:::::::::::::::::::'),
+    ({'ca': [b'A', 'B']}, 'localhost:::A,B:::::::::::::::::::'),
+    ({'ca': ''}, 'localhost::::::::::::::::::::::'),
+    ({'cert': 'C'}, 'localhost::::C::::::::::::::::::'),
+    ({'key': ['K', b'L']}, 'localhost:::::::K,L:::::::::::::::'),
+    ({'pfx': ['P', 'Q']}, 'localhost::::::::P,Q::::::::::::::'),
+    ({'rejectUnauthorized': False}, 'localhost:::::::::false:::::::::::::'),
+    ({'rejectUnauthorized': 0}, 'localhost:::::::::0:::::::::::::'),
+    ({'host': 'h', 'servername': 'h'}, 'h::::::::::::::::::::::'),
+    ({'host': 'h', 'servername': 's'}, 'h::::::::::s::::::::::::'),
+    ({'servername': ''}, 'localhost::::::::::::::::::::::'),
+    ({'crl': ['R', 'S']}, 'localhost::::::::::::::R,S::::::::'),
+    ({'honorCipherOrder': False}, 'localhost:::::::::::::::false:::::::'),
+    ({'secureOptions': 0}, 'localhost::::::::::::::::::0::::'),
+    ({'sigalgs': 'RSA+SHA256'}, 'localhost::::::::::::::::::::"RSA+SHA256"::'),
+    ({'sigalgs': ''}, 'localhost::::::::::::::::::::::'),
+    (EVERYTHING, 'h:443:l:6:A:C:e:x:K:P:true:s:1:2:sp:R:true:ec:D:5:si:"sa":pi:pe'),
+    (UNNAMED, 'localhost::::::::::::::::::::::'),
+]
+
+
+@pytest.mark.parametrize(('options', 'name'), NAMES)
+def test_names(options: dict[str, Any] | None, name: str) -> None:
+    assert https.Agent().getName(options) == name
+
+
+def test_objects_among_options_are_part_of_the_name() -> None:
+    # In Node all of them are '[object Object]'.
+    one, other = ({'key': [{'pem': 'K', 'passphrase': secret}]} for secret in 'ab')
+    assert https.Agent().getName(one) != https.Agent().getName(other)
+
+
+def test_defaults() -> None:
+    agent = https.Agent()
+    assert isinstance(agent, http.Agent)
+    assert (agent.defaultPort, agent.protocol, agent.maxCachedSessions) == (443, 'https:', 100)
+    assert (agent.maxSockets, agent.maxFreeSockets, agent.keepAlive) == (float('inf'), 256, False)
+    assert (agent.sockets, agent.freeSockets, agent.requests) == ({}, {}, {})
+    given = https.Agent(defaultPort=8443, protocol='x:', maxCachedSessions=0, maxSockets=5, keepAlive=True)
+    assert (given.defaultPort, given.protocol, given.maxCachedSessions) == (8443, 'x:', 0)
+    assert (given.maxSockets, given.keepAlive) == (5, True)
+    assert (https.globalAgent.keepAlive, https.globalAgent.scheduling) == (True, 'lifo')
+    assert (https.globalAgent.options.timeout, https.globalAgent.defaultPort) == (5000, 443)
+
+
+# Connections
+
+
+@pytest.fixture
+def server(authority: Authority) -> Iterator[Any]:
+    """A server that tells what it was asked."""
+
+    def listener(req: Any, res: Any) -> None:
+        res.end(f'{req.method} {req.url} {req.headers.connection} {req.socket.servername}')
+
+    with https.createServer(authority.issue(), listener).listen(0) as server:
+        yield server
+
+
+def asked(record: Recorder, server: Any, callback: Callable[[], Any] | None = None, **options: Any) -> Any:
+    """Make a request; what it comes to is recorded."""
+    req = https.get({'host': 'localhost', 'port': server.address().port, **options})
+
+    def on_response(res: Any) -> None:
+        res.setEncoding('utf8').on('data', record)
+
+    req.on('response', on_response)
+    req.on('error', lambda error: record(error.code))
+    req.on('close', lambda: (callback() if callback else None, record('close')))
+    return req
+
+
+def test_default_port_and_agent(record: Recorder, authority: Authority, server: Any) -> None:
+    """Requests go to port 443 of localhost, and through globalAgent, which may be replaced."""
+    opened: list[dict[str, Any]] = []
+
+    class Mine(https.Agent):
+        def createConnection(self, options: Any = None, callback: Any = None) -> Any:
+            opened.append(dict(options))
+            return tls.connect({**options, 'port': server.address().port, 'ca': authority.pem})
+
+    before, https.globalAgent = https.globalAgent, Mine()
+    try:
+        req = https.get('https://localhost/x')
+        req.on('response', lambda res: res.resume())
+        record.on(req, 'close')
+        record.wait_for('close')
+        assert req.agent is https.globalAgent
+    finally:
+        https.globalAgent = before
+    [options] = opened
+    assert (options['port'], options['host'], options['servername']) == (443, 'localhost', 'localhost')
+    assert req.getHeader('host') == 'localhost'
+    assert (req.protocol, req.agent.protocol) == ('https:', 'https:')
+
+
+def test_a_connection_that_is_made_by_hand(record: Recorder, authority: Authority, server: Any) -> None:
+    agent = https.Agent(ca=authority.pem)
+    socket = agent.createConnection({'port': server.address().port, 'host': 'localhost', 'ca': authority.pem})
+    assert isinstance(socket, tls.TLSSocket)
+    record.on(socket, 'secureConnect', 'close')
+    socket.on('secureConnect', lambda: socket.destroy())
+    assert record.wait_for('close') == ['secureConnect', 'close']
+
+
+def test_create_connection_overridden(record: Recorder, authority: Authority, server: Any) -> None:
+    """It may return the connection, or hand it to the callback later, or an error."""
+
+    class Mine(https.Agent):
+        way = ''
+
+        def createConnection(self, options: Any = None, callback: Any = None) -> Any:
+            assert callback is not None
+            if self.way == '/fails':
+                callback(errors.Error('no', 'NO'))
+                return None
+            if self.way == '/later':
+                timers.setImmediate(lambda: callback(None, super(Mine, self).createConnection(options)))
+                return None
+            return super().createConnection(options)
+
+    agent = Mine(ca=authority.pem)
+    for count, way in enumerate(('/now', '/later', '/fails'), 1):
+        agent.way = way
+        asked(record, server, agent=agent, path=way)
+        record.wait_count(2 * count)
+    assert record.events == [
+        'GET /now close localhost',
+        'close',
+        'GET /later close localhost',
+        'close',
+        'NO',
+        'close',
+    ]
+
+
+def test_queues_by_name(record: Recorder, authority: Authority, server: Any) -> None:
+    agent = https.Agent(keepAlive=True, maxSockets=1, ca=authority.pem)
+    port = server.address().port
+    name = agent.getName({'host': 'localhost', 'port': port, 'ca': authority.pem})
+
+    def begin() -> None:
+        for path in ('/a', '/b'):
+            asked(record, server, agent=agent, path=path)
+        assert {key: len(value) for key, value in agent.sockets.items()} == {name: 1}
+        assert {key: len(value) for key, value in agent.requests.items()} == {name: 1}
+
+    timers.setImmediate(begin)
+    assert record.wait_count(4) == [
+        'GET /a keep-alive localhost',
+        'close',
+        'GET /b keep-alive localhost',
+        'close',
+    ]
+    agent.on('free', lambda socket, options: record('free'))
+    assert agent.requests == {}
+    assert [*agent.sockets, *agent.freeSockets] == [name]
+    agent.destroy()
+
+
+def test_a_failed_connection_forgets_its_session(record: Recorder, authority: Authority, server: Any) -> None:
+    agent = https.Agent(ca=authority.pem)
+
+    def resumed(**options: Any) -> None:
+        req = asked(record, server, agent=agent, **options)
+        req.on('socket', lambda sock: sock.once('secureConnect', lambda: record(sock.isSessionReused())))
+        sessions: list[Any] = []
+        req.on('socket', lambda sock: sock.on('session', sessions.append))
+        record.wait(lambda seen: seen[-1:] == ['close'])
+        record.events[-1] = 'closed'
+
+    resumed()
+    resumed()
+    resumed(checkServerIdentity=lambda host, cert: errors.Error('not him', 'MINE'))
+    resumed()
+    text = 'GET / close localhost'
+    assert record.events == [
+        False,
+        text,
+        'closed',
+        True,
+        text,
+        'closed',
+        'MINE',
+        'closed',
+        False,
+        text,
+        'closed',
+    ]
+
+
+# Tunnels
+
+
+@pytest.fixture
+def proxy() -> Iterator[Any]:
+    """A proxy for tunnels."""
+
+    def on_connect(req: Any, client: Any, head: bytes) -> None:
+        host, port = req.url.split(':')
+
+        def connected() -> None:
+            client.write('HTTP/1.1 200 OK\r\n\r\n')
+            upstream.write(head)
+            upstream.pipe(client)
+            client.pipe(upstream)
+
+        upstream = net.connect(int(port), host, connected)
+        for one, other in ((client, upstream), (upstream, client)):
+            one.on('error', lambda: None)
+            one.on('close', other.destroy)
+
+    with http.createServer().on('connect', on_connect).listen(0, '127.0.0.1') as proxy:
+        yield proxy
+
+
+def test_requests_through_a_tunnel(record: Recorder, authority: Authority, server: Any, proxy: Any) -> None:
+    """The socket of a CONNECT as the option `socket`, of a request and of an agent's createConnection."""
+    port = server.address().port
+
+    def tunnel(use: Callable[[Any], Any]) -> None:
+        count = record.events.count('over')
+        req = http.request(
+            {
+                'port': proxy.address().port,
+                'host': '127.0.0.1',
+                'method': 'CONNECT',
+                'path': f'localhost:{port}',
+            }
+        )
+        req.on('connect', lambda res, socket, head: use(socket))
+        req.end()
+        record.wait(lambda seen: seen.count('over') > count, MUST_NOT_EXPIRE)
+
+    def over() -> None:
+        record('over')
+
+    tunnel(
+        lambda socket: asked(record, server, over, path='/a', socket=socket, agent=False, ca=authority.pem)
+    )
+    tunnel(lambda socket: asked(record, server, over, path='/b', socket=socket, agent=False))
+    tunnel(
+        lambda socket: asked(
+            record, server, over, host='nowhere.test', socket=socket, agent=False, ca=authority.pem
+        )
+    )
+
+    def twice(socket: Any) -> None:
+        agent = https.Agent(keepAlive=True, ca=authority.pem)
+        agent.createConnection = lambda options: tls.connect({**options, 'socket': socket})  # type: ignore[method-assign]
+
+        def again() -> None:
+            def end() -> None:
+                agent.destroy()
+                over()
+
+            asked(record, server, end, path='/d', agent=agent)
+
+        asked(record, server, lambda: timers.setImmediate(again), path='/c', agent=agent)
+
+    tunnel(twice)
+    assert [event for event in record.events if event not in ('over', 'close')] == [
+        'GET /a close localhost',
+        'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+        'ERR_TLS_CERT_ALTNAME_INVALID',
+        'GET /c keep-alive localhost',
+        'GET /d keep-alive localhost',
+    ]
+
+
+# The environment
+
+PROGRAM = """
+import sys
+import nodehttps as https
+
+def request(left):
+    req = https.get(sys.argv[1])
+    req.on('response', lambda res: (print(res.statusCode, res.socket.authorizationError), res.resume()))
+    req.on('error', lambda error: print(error.code))
+    req.on('close', lambda: request(left - 1) if left else None)
+
+request(1)
+"""
+INSECURE = (
+    "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and HTTPS "
+    'requests insecure by disabling certificate verification.'
+)
+
+
+def test_the_environment_has_a_say_in_trust(authority: Authority, tmp_path: Path) -> None:
+    extra = tmp_path / 'extra.pem'
+    extra.write_bytes(b'# mine\n' + self_signed('other.test')['cert'] + authority.pem)
+    unknown = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+    missing = 'Ignoring extra certs from `/nope`, load failed: '
+    outcomes: tuple[tuple[dict[str, str], str, tuple[str, ...]], ...] = (
+        ({'NODE_TLS_REJECT_UNAUTHORIZED': 'false'}, f'{unknown}\n', ()),
+        ({'NODE_EXTRA_CA_CERTS': str(extra)}, '200 None\n', ()),
+        (
+            {'NODE_EXTRA_CA_CERTS': '/nope', 'NODE_TLS_REJECT_UNAUTHORIZED': '0'},
+            f'200 {unknown}\n',
+            (missing, INSECURE),
+        ),
+    )
+    root = str(Path(https.__file__).parents[1])
+    with https.createServer(authority.issue(), lambda req, res: res.end()).listen(0) as server:
+        command = [sys.executable, '-c', PROGRAM, f'https://localhost:{server.address().port}/']
+        running = [
+            subprocess.Popen(
+                command,
+                env={**os.environ, 'PYTHONPATH': root, **more},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for more, _, _ in outcomes
+        ]
+        for process, (more, printed, warnings) in zip(running, outcomes, strict=True):
+            out, err = process.communicate(timeout=20)
+            assert out == printed * 2, more
+            assert [err.count(warning) for warning in warnings] == [1] * len(warnings)
+            assert bool(err) == bool(warnings)
