@@ -545,15 +545,21 @@ class ServerConnection:
         else:
             socket.end()
 
+    def has_head(self) -> bool:
+        """Was the head of the request delivered that is arriving?"""
+        return self._request is not None and not self._request.complete
+
     def expire(self) -> None:
         """The request took too long to arrive. A listener may let it go on; it is not told again then."""
-        if self.state is HEAD or self.state is BODY:
+        if self.state is HEAD or self.state is BODY or self.state is REFUSED:
             self._is_broken = self._is_late = True
             self._refuse(errors.node_error('ERR_HTTP_REQUEST_TIMEOUT'))
 
     def _failed(self, error: ParseError) -> None:
         """The client did something wrong. The parser says so again whenever it is asked."""
         if self.state is not CLOSED and self._refusal is None:
+            if error.code != 'HPE_CLOSED_CONNECTION':
+                self._note_what_is_missing()  # its time runs on, should the listener leave the socket open
             self._enter(REFUSED)
             self._is_broken = True
             self._refusal = error
@@ -567,7 +573,6 @@ class ServerConnection:
 
     def _refuse(self, error: BaseException) -> None:
         """Tell the server's user of an error; if nobody listens, the client gets an answer and is closed."""
-        self.server._receiving.pop(self, None)
         socket = self.socket
         for name in ('reason', 'bytesParsed', 'rawPacket'):  # as the documented listeners expect
             if not hasattr(error, name):

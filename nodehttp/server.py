@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from nodehttp import errors, net
-from nodehttp._connection import BODY, ServerConnection
+from nodehttp._connection import ServerConnection
 from nodehttp._head import header_pairs
 from nodehttp._stream import merged, user_callback
 from nodehttp.common import (
@@ -473,7 +473,7 @@ class Server(net.Server):
             if age < shortest:
                 break
             if (self.requestTimeout and age >= self.requestTimeout) or (
-                    self.headersTimeout and age >= self.headersTimeout and connection.state is not BODY):
+                    self.headersTimeout and age >= self.headersTimeout and not connection.has_head()):
                 expired.append(connection)
         for connection in expired:
             del self._receiving[connection]

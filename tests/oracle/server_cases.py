@@ -798,7 +798,13 @@ def time_limits(case: Any) -> None:
             case(f'half a {part}, no {name}', waited, [
                 ['send', text], ['heard', 'waited'], ['send', POST[len(text):]]], options={**limits, **none},
                 quiet=150)
+    left = {'request': [request], 'clientError': [['?error.code']]}
+    for name, text in (('at once', 'BAD'), ('behind a request', GET + 'BAD'), ('in a body', CHUNKED + 'zz')):
+        case(f"rubbish {name}, left by 'clientError'", left, text, **more)
+    case("data behind a request that closes, left by 'clientError'", left, OLD + 'x', **more)
     late = ['heard', 'error.code "ERR_HTTP_REQUEST_TIMEOUT"']
+    case("rubbish, left by 'clientError' twice", left,
+         [['send', CHUNKED + 'zz'], late, ['send', 'zz']], **more)
     patient = {'request': [request, ['on', 'req', 'end', [['res.end', 'x']]]],
                'clientError': [['?error.code']]}
     data = {'req': ['data', 'end', 'close']}
