@@ -563,7 +563,7 @@ def departures(case: Any) -> None:
          ['fin']], watch=ALL_AND_SOCKET)
     case('RST before the answer', [request], [['send', GET], ['heard', 'request'], ['rst']],
          watch={**ALL, 'sock': ['end', 'close', 'error']})
-    half_open = {'httpAllowHalfOpen': True}
+    half_open = {'set': {'httpAllowHalfOpen': True}, 'options': {'keepAliveTimeout': 0}}
     connected = {'connection': [], 'request': [request]}
     close = {'sock': ['close'], 'req': ['aborted', 'close'], 'res': ['close']}
     case("'close' of a socket, its request and its response", connected,
@@ -576,12 +576,12 @@ def departures(case: Any) -> None:
           'request': [count, ['res.end', 'x'], ['after', 5, [count]]]},
          [step for _ in range(3) for step in (['send', GET], ['heard', 'sock.listenerCount 2'])])
     case('half open', [request, ['after', 20, [['res.end', 'x']]]],
-         [['send', GET], ['heard', 'request'], ['fin']], set=half_open)
+         [['send', GET], ['heard', 'request'], ['fin']], **half_open)
     case('half open, two', {'request /1': [['after', 20, [['res.end', '1']]]],
          'request /2': [request, ['after', 20, [['res.end', '2']]]]},
-         [['send', TWO], ['heard', '/2 request'], ['fin']], set=half_open)
+         [['send', TWO], ['heard', '/2 request'], ['fin']], **half_open)
     case('half open, idle', [['res.end', 'x']], [['send', GET], ['until', '\r\n\r\nx'], ['fin']],
-         set=half_open)
+         **half_open)
 
 
 def pipelining(case: Any) -> None:
@@ -684,6 +684,8 @@ def upgrades(case: Any) -> None:
     case('upgrade, nobody wants it', [request, ['?req.upgrade'], ['?req.headers'], ['res.end', 'x']], UPGRADE)
     case('upgrade', {'request': [request], 'upgrade': [*tunnel, ['sock.end']]},
          [['send', UPGRADE + 'rest'], ['until', '101'], ['send', 'more'], ['heard', 'sock data']], watch=data)
+    case('upgrade, read', {'upgrade': [['on', 'sock', 'readable', [['?sock.read']]], ['sock.write', 'U']]},
+         [['send', UPGRADE], ['until', 'U'], ['send', 'more'], ['heard', 'sock.read'], ['fin']])
     case('upgrade with a body', {'upgrade': [*tunnel, ['sock.end']]},
          POST.replace('\r\n\r\n', '\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n'),
          watch=data)
