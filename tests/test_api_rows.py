@@ -297,3 +297,12 @@ def test_a_lone_surrogate_in_auth_is_replaced_as_in_node():
     request = http.request({'port': 1, 'auth': '\ud800:é'}).on('error', lambda error: None)
     assert request.getHeader('authorization') == 'Basic 77+9OsOp'
     request.destroy()
+
+
+def test_standard_output_is_a_listener(capsysbinary: Any, record: Recorder) -> None:
+    """What `process.stdout.write` is in Node."""
+    with http.createServer(lambda req, res: res.end(b'\xffbytes')).listen(0, '127.0.0.1') as server:
+        http.get({'port': server.address().port}, lambda res: record.on(
+            res.on('data', sys.stdout.buffer.write), 'end'))
+        record.wait_for('end')
+    assert capsysbinary.readouterr().out == b'\xffbytes'
