@@ -46,7 +46,8 @@ class Hold:
     """For how long one thread holds back one strand; and when that is over, for how long it may yet add a
     listener."""
 
-    __slots__ = ('_began', '_clocks', '_last', '_limit', '_looks', '_until', 'has_waited', 'is_checked')
+    __slots__ = ('_began', '_clocks', '_is_in_a_call', '_last', '_limit', '_looks', '_until', 'has_waited',
+                 'is_checked')
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
@@ -64,6 +65,7 @@ class Hold:
         self._until = now + HOLD
         self._limit = now + PATIENCE
         self._looks = 0
+        self._is_in_a_call = False  # when it was last looked at
         self.has_waited = False
         try:
             self._began = self._clocks.processor_time()
@@ -77,8 +79,10 @@ class Hold:
             return self._until - now
         self._looks += 1
         try:
+            # Once it may happen to be in a short one, late as everything is on a busy machine.
+            was_in_a_call, self._is_in_a_call = self._is_in_a_call, self._clocks.is_in_a_call()
             if (self._looks > MOST_LOOKS or self._clocks.processor_time() - self._began >= ENOUGH
-                    or self._clocks.is_in_a_call()):
+                    or (was_in_a_call and self._is_in_a_call)):
                 return 0
             last, self._last = self._last, self._clocks.sample()
             self._clocks.close()
