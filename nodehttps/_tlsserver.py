@@ -109,7 +109,7 @@ class Server(net.Server):
 
     # For users
 
-    def addContext(self, hostname: str, context: Any) -> None:
+    def addContext(self, hostname: str | None = None, context: Any = None) -> None:
         """Use other credentials for clients that ask for `hostname`, which may have `*` for a label;
         `context` is a SecureContext or the options of one. ("server.addContext(hostname, context)")
 
@@ -129,7 +129,7 @@ class Server(net.Server):
 
         Raises what createSecureContext raises; then all stays as it is.
         """
-        if options is not None and not isinstance(options, Mapping):
+        if not isinstance(options, Mapping) and not (options is None and kwargs):
             raise errors.invalid_arg_type('options', 'of type object', options)
         context = createSecureContext(merged(options, kwargs))
         with monitor:

@@ -214,18 +214,28 @@ class SecureClient:
     """A connection over TLS, as much of a socket as tests of servers need; unlike Python's `SSLSocket` one
     thread may read while another one writes."""
 
-    def __init__(self, port: int, context: ssl.SSLContext, timeout: float = 10) -> None:
+    def __init__(
+        self, port: int, context: ssl.SSLContext, timeout: float = 10, name: str = 'localhost'
+    ) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._lock = threading.Lock()
         self._socket = socket.create_connection(('127.0.0.1', port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname='localhost')
-        self._until_done(self._tls.do_handshake)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        try:
+            self._until_done(self._tls.do_handshake)
+        except BaseException:
+            self._socket.close()
+            raise
 
     def __enter__(self) -> SecureClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection without a word."""
         self._socket.close()
 
     def _until_done(self, step: Callable[[], Any]) -> Any:
@@ -242,6 +252,10 @@ class SecureClient:
             data = self._socket.recv(65536)
             with self._lock:
                 self._incoming.write(data) if data else self._incoming.write_eof()
+
+    def protocol(self) -> str | None:
+        """Return what ALPN came to."""
+        return self._tls.selected_alpn_protocol()
 
     def recv(self, size: int) -> bytes:
         """Return what comes, b'' at the end, with or without a close_notify."""
