@@ -267,7 +267,7 @@ class SecureClient:
 
     def sendall(self, data: bytes) -> None:
         """Send everything, in one piece; nothing to a peer that has ended."""
-        with self._lock, contextlib.suppress(ssl.SSLEOFError):
+        with self._lock, contextlib.suppress(ssl.SSLEOFError, BrokenPipeError, ConnectionResetError):
             self._tls.write(data)
             self._socket.sendall(self._outgoing.read())
 

@@ -66,10 +66,11 @@ def cases(is_secure: bool = False) -> list[Case]:
         on = actions if isinstance(actions, dict) else {'request': actions}
         made.append({'name': name, 'client': steps, 'on': on, **more})
 
-    of_heads = (framing, persistence, header_map, write_head, trailers, strict_bodies)
-    for add in (() if is_secure else of_heads) + (
-            information, writing, corking, orders_of_get, orders_of_post, endings, destruction, departures,
-            pipelining, pauses, expectations, upgrades, refusals, time_limits, properties):
+    same_over_tls = (framing, persistence, header_map, write_head, trailers, strict_bodies)
+    # Over TLS it is chance whether the first request comes together with the end of the handshake.
+    kept = () if is_secure else (*same_over_tls, pauses)
+    for add in (*kept, information, writing, corking, orders_of_get, orders_of_post, endings, destruction,
+                departures, pipelining, expectations, upgrades, refusals, time_limits, properties):
         add(case)
     return made
 
