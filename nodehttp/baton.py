@@ -78,6 +78,7 @@ class Pool(Jobs):
         self._idle: list[Worker] = []  # last in, first out: the warm ones are used again, the others end
         self._workers: dict[int, Worker] = {}  # by thread identity
         self._starting = 0
+        self._is_refused = False  # the last thread that was to be started was not
         self._watcher_asleep = False
         self._turn = 0  # counts dispatches; with _busy all that the watcher reads
         self._busy = False  # is an item being run, or was one since the last poll?
@@ -171,8 +172,10 @@ class Pool(Jobs):
         thread = threading.Thread(target=self._work, args=(worker,), name='nodehttp', daemon=True)
         try:
             thread.start()
+            self._is_refused = False
         except RuntimeError:  # out of threads, or the interpreter is shutting down
             self._starting -= 1
+            self._is_refused = True
             return None
         return worker
 

@@ -28,6 +28,7 @@ class Jobs(Loop):
     _idle: list[Worker]
     _workers: dict[int, Worker]
     _starting: int
+    _is_refused: bool
 
     def reset_jobs(self) -> None:
         """Begin without any."""
@@ -96,8 +97,8 @@ class Jobs(Loop):
 
     def _lacks_helper(self) -> bool:
         """Is there a job, and neither an idle thread nor room for a new one?"""
-        return (bool(self._jobs) and len(self._workers) + self._starting >= self.max_threads
-                and self._idle_helper() is None)
+        return (bool(self._jobs) and self._idle_helper() is None
+                and (self._is_refused or len(self._workers) + self._starting >= self.max_threads))
 
     def _is_last_helper(self) -> bool:
         """Must the holder itself do a job, because nobody else ever will?"""

@@ -130,13 +130,10 @@ def verified_chain(tls: ssl.SSLObject) -> list[bytes]:
 
 
 def _chain(tls: ssl.SSLObject, method: str) -> list[bytes]:
-    if hasattr(tls, method):  # Python 3.13
-        return list(getattr(tls, method)() or ())
-    inner: Any = getattr(tls, '_sslobj', None)
-    found = getattr(inner, method, None)
+    # Not the public ones of Python 3.13: they fail where a client has sent none, and a server gets [None].
+    found = getattr(getattr(tls, '_sslobj', None), method, None)
     if found is not None:
         der: Any = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]
-        # A server whose client has none gets [None].
         return [certificate.public_bytes(der) for certificate in found() or () if certificate is not None]
     own = tls.getpeercert(True)
     return [own] if own else []

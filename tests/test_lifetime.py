@@ -428,6 +428,18 @@ timers.setTimeout(lambda: (timers.sleep(20), say('waited')), 20)
     assert sorted(out.split()) == ['0', '1', '2', '3', 'job', 'waited']
 
 
+def test_a_job_that_no_new_thread_can_do() -> None:
+    script = """
+timers.sleep(20)
+def refuse(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+threading.Thread.start = refuse
+with monitor:
+    threadpool.submit(lambda: 'job', lambda error, result: say(result))
+"""
+    assert run_program(HEAD + script) == (0, 'job\n', '')
+
+
 def test_the_first_thing_is_opened_too_late() -> None:
     script = """
 atexit.register(lambda: timers.setTimeout(say, 0, 'too late'))
