@@ -453,7 +453,9 @@ def test_timeout_of_a_silent_server(scripted: Any, connect: Any, record: Recorde
     client = connect(scripted(lambda peer: peer.read_to_end() and None), timeout=30)
     record.on(client, 'connect', 'secureConnect', 'timeout', 'error', 'close')
     client.on('timeout', lambda: client.destroy())
-    assert record.wait_for('close') == ['connect', 'timeout', 'close']
+    seen = record.wait_for('close')
+    # As in Node the time to connect counts, too, and may be all of it where the machine is busy.
+    assert [event for event in seen if event != 'connect'] == ['timeout', 'close']
 
 
 def test_bad_arguments() -> None:

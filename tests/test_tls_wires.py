@@ -13,7 +13,7 @@ from tls_tools import (
     wait,
 )
 
-from nodehttp import net, stream
+from nodehttp import net, stream, timers
 from nodehttps import tls
 
 Dial = Callable[..., RawPeer]
@@ -24,15 +24,29 @@ Dial = Callable[..., RawPeer]
 
 def test_over_a_socket_that_is_connecting(serve: Any, authority: Authority, record: Recorder) -> None:
     server = serve(echo)
-    plain = net.connect(server.address().port, 'localhost')
-    client = tls.connect({'socket': plain, 'ca': authority.pem})
-    record.on(client, 'connect', 'secureConnect', 'close', prefix='tls')
-    record.on(plain, 'close', prefix='plain')
-    wait(client, 'secureConnect')
-    assert client.authorized  # for the host that the socket was told to connect to
-    client.end('x')
-    assert b''.join(client) == b'x'
-    assert sorted(record.wait_count(4)) == ['plain close', 'tls close', 'tls connect', 'tls secureConnect']
+    clients: list[tls.TLSSocket] = []
+
+    def begin() -> None:
+        plain = net.connect(server.address().port, 'localhost')
+        client = tls.connect({'socket': plain, 'ca': authority.pem})
+        names = ('connect', 'ready', 'secureConnect', 'end', 'finish', 'close', 'error')
+        record.on(client, *names, prefix='tls')
+        record.on(plain, *names, prefix='plain')
+        client.on('secureConnect', lambda: client.end('x')).resume()
+        clients.append(client)
+
+    timers.setImmediate(begin)
+    assert record.wait_for('tls close') == [
+        'tls connect',
+        'plain connect',
+        'plain ready',
+        'tls secureConnect',
+        'tls finish',
+        'tls end',
+        'plain close',
+        'tls close',
+    ]
+    assert clients[0].authorized  # for the host that the socket was told to connect to
 
 
 def test_over_a_socket_that_is_connected(serve: Any, authority: Authority) -> None:
