@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
@@ -269,8 +270,7 @@ def _access(content: bytes) -> Record[Any]:
         method, location = description
         number = _der.object_id(method.content)
         kind, _, value = _general_name(Element(location.tag, location.content, b'')).partition(':')
-        if location.tag & 0x1F == 6:
-            value = location.content.decode('latin-1')
+        value = json.loads(value) if value[:1] == '"' else value  # only a subjectAltName needs the quotes
         result.setdefault(f'{_ACCESS_METHODS.get(number, number)} - {kind}', []).append(value)
     return result
 

@@ -217,6 +217,7 @@ def test_access_and_purposes() -> None:
                 x509.AccessDescription(
                     Access.CA_ISSUERS, x509.UniformResourceIdentifier('http://ca.example/')
                 ),
+                x509.AccessDescription(Access.OCSP, x509.DNSName('+, \0"x')),
             ]
         ),
         x509.ExtendedKeyUsage([x509.ObjectIdentifier('1.3.6.1.5.5.7.3.1'), x509.ObjectIdentifier('1.2.3.4')]),
@@ -226,6 +227,7 @@ def test_access_and_purposes() -> None:
     assert fields.infoAccess == {
         'OCSP - URI': ['http://one.example/', 'http://two.example/a,b'],
         'CA Issuers - URI': ['http://ca.example/'],
+        'OCSP - DNS': ['+, \0"x'],
     }
     assert fields.ext_key_usage == ['1.3.6.1.5.5.7.3.1', '1.2.3.4']
     assert fields.ca is True
