@@ -185,17 +185,22 @@ def test_queues_by_name(record: Recorder, authority: Authority, server: Any) -> 
         assert {key: len(value) for key, value in agent.sockets.items()} == {name: 1}
         assert {key: len(value) for key, value in agent.requests.items()} == {name: 1}
 
+    record.on(agent, 'free')
     timers.setImmediate(begin)
-    assert record.wait_count(4) == [
+    assert record.wait_count(6) == [
         'GET /a keep-alive localhost',
         'close',
+        'free',
         'GET /b keep-alive localhost',
         'close',
+        'free',
     ]
-    agent.on('free', lambda socket, options: record('free'))
-    assert agent.requests == {}
-    assert [*agent.sockets, *agent.freeSockets] == [name]
+    assert agent.requests == agent.sockets == {}
+    [socket] = agent.freeSockets[name]
+    record.on(socket, 'close', prefix='kept')
     agent.destroy()
+    record.wait_for('kept close')
+    assert agent.freeSockets == {}
 
 
 def test_a_failed_connection_forgets_its_session(record: Recorder, authority: Authority, server: Any) -> None:

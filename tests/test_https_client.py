@@ -55,8 +55,8 @@ def shown(value: Any) -> str:
 class Run:
     """One case, run once."""
 
-    def __init__(self, spec: dict[str, Any], certificates: dict[str, Any]) -> None:
-        self.spec, self.certificates = spec, certificates
+    def __init__(self, spec: dict[str, Any], certificates: dict[str, Any], path: str) -> None:
+        self.spec, self.certificates, self.path = spec, certificates, path
         self.client: list[str] = []
         self.server = Recorder()
         self.keys: list[str] = []
@@ -71,6 +71,8 @@ class Run:
             return self.certificates[value[1:]]
         if value == '#session':
             return self.session
+        if value == '#path':
+            return self.path
         if value == '#buffer':
             return b'abc'
         if isinstance(value, str) and value[:1] == '#':
@@ -96,6 +98,13 @@ class Run:
     def answersText(self) -> str:
         return 'no error'
 
+    def looks(self, hostname: str, options: Any, callback: Any) -> None:
+        self.client.append(f'looked up {hostname} family={shown(options.family)}')
+        if options.all:
+            callback(None, [{'address': '127.0.0.1', 'family': 4}])
+        else:
+            callback(None, '127.0.0.1', 4)
+
     # The server
 
     def listen(self) -> None:
@@ -115,9 +124,10 @@ class Run:
             self.listener = nodehttps.createServer({**made, **self.options(options)}, self.answer)
             self.listener.on('tlsClientError', lambda error: self.server(f'tlsClientError {error.code}'))
             self.listener.on('secureConnection', self.sockets.append)
-        self.listener.listen(0, '127.0.0.1')
+        on_path = self.spec.get('path')
+        self.listener.listen({'path': self.path} if on_path else {'port': 0, 'host': '127.0.0.1'})
         events.once(self.listener, 'listening', timeout=MUST_NOT_EXPIRE)
-        self.port = self.listener.address().port
+        self.port = 1 if on_path else self.listener.address().port
         if self.spec.get('refused'):
             self.listener.close()
             events.once(self.listener, 'close', timeout=MUST_NOT_EXPIRE)
@@ -139,6 +149,7 @@ class Run:
             f'authorized={shown(sock.authorized)}',
             sock.authorizationError or '',
             f'resumed={shown(sock.isSessionReused())}',
+            f'from={sock.remoteAddress or ""}',
         ]
         res.end(' '.join(facts).replace(f':{self.port}', ':PORT'))
 
@@ -287,9 +298,11 @@ def of_any_openssl(lines: list[str]) -> list[str]:
 
 @pytest.mark.filterwarnings('ignore:ssl.OP_NO_')  # Python's advice to those who use them
 @pytest.mark.parametrize('case', https_cases.cases(), ids=lambda case: case['name'])
-def test_request_over_tls_is_that_of_node(case: dict[str, Any], certificates: dict[str, Any]) -> None:
+def test_request_over_tls_is_that_of_node(
+    case: dict[str, Any], certificates: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
     seen_by_client, heard_by_server = differences(case)
-    run = Run(case, certificates)
+    run = Run(case, certificates, str(tmp_path / 's'))
     try:
         assert of_any_openssl(run.run()) == of_any_openssl(seen_by_client)
         assert run.server.wait_count(len(heard_by_server)) == heard_by_server

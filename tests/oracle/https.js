@@ -3,7 +3,8 @@
 const fs = require('fs');
 const https = require('https');
 const net = require('net');
-const tls = require('tls');
+const os = require('os');
+const path = require('path');
 
 const given = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const bag = {};
@@ -42,6 +43,7 @@ class Run {
   value(value) {
     if (typeof value === 'string' && value[0] === '@') return bag[value.slice(1)];
     if (value === '#session') return this.session;
+    if (value === '#path') return this.path;
     if (value === '#buffer') return Buffer.from('abc');
     if (typeof value === 'string' && value[0] === '#') return this[value.slice(1)].bind(this);
     if (Array.isArray(value)) return value.map((item) => this.value(item));
@@ -57,6 +59,11 @@ class Run {
   accepts(host, cert) { this.client.push(`asked ${host} ${cert.subjectaltname} ${cert.issuerCertificate?.subject?.O}`); }
   refuses(host) { return Object.assign(new Error(`not ${host}`), { code: 'MINE' }); }
   answersText() { return 'no error'; }
+  looks(hostname, options, callback) {
+    this.client.push(`looked up ${hostname} family=${options.family ?? null}`);
+    if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    else callback(null, '127.0.0.1', 4);
+  }
 
   async run() {
     const { raw, set, own = 'own', ...options } = this.spec.server ?? {};
@@ -72,8 +79,10 @@ class Run {
       this.listener.on('tlsClientError', (error) => this.server.push(`tlsClientError ${error.code}`));
       this.listener.on('secureConnection', (socket) => this.sockets.add(socket));
     }
-    await new Promise((resolve) => this.listener.listen(0, '127.0.0.1', resolve));
-    this.port = this.listener.address().port;
+    this.path = path.join(os.tmpdir(), `https-${process.pid}.sock`);
+    const where = this.spec.path ? { path: this.path } : { port: 0, host: '127.0.0.1' };
+    await new Promise((resolve) => this.listener.listen(where, resolve));
+    this.port = this.spec.path ? 1 : this.listener.address().port;
     if (this.spec.refused) await new Promise((resolve) => this.listener.close(resolve));
     for (const [name, options] of Object.entries(this.spec.agents ?? {})) {
       const agent = this.agents[name] = new https.Agent(this.options(options));
@@ -97,7 +106,7 @@ class Run {
     const facts = [req.method, req.url, `host=${req.headers.host}`, `connection=${req.headers.connection}`,
       `authorization=${req.headers.authorization ?? ''}`, `servername=${socket.servername}`, `alpn=${socket.alpnProtocol}`,
       socket.getProtocol(), socket.getCipher().standardName, `client=${client?.subject?.CN ?? ''}`,
-      `authorized=${socket.authorized}`, `${socket.authorizationError ?? ''}`, `resumed=${socket.isSessionReused()}`];
+      `authorized=${socket.authorized}`, `${socket.authorizationError ?? ''}`, `resumed=${socket.isSessionReused()}`, `from=${socket.remoteAddress ?? ''}`];
     res.end(facts.join(' ').replaceAll(`:${this.port}`, ':PORT'));
   }
 

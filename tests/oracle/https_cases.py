@@ -5,7 +5,8 @@ or `raw`: what a server without TLS does with what it gets), `agents` (by name, 
 `requests`, made one after the other: `options` of https.request, an `agent` by name, false, or globalAgent; a
 `url` (PORT stands for the server's port). Among values of options '@x' stands for the PEM text or file `x` of
 `certificates()`, '#x' for the function, or value, `x` of those who run the cases. `keylog` has the agents'
-'keylog' recorded; `refused`: nobody listens.
+'keylog' recorded; `refused`: nobody listens; `path`: the server listens
+on a path.
 
 What is recorded: what the client sees, with the answer of the server, who tells what it knows of the client;
 and what failed at the server.
@@ -33,6 +34,7 @@ def certificates() -> dict[str, Any]:
     own = authority.issue()
     made: dict[str, dict[str, bytes]] = {
         'own': own,
+        'rsa': authority.issue_rsa(),
         'other': authority.issue('other.test', '*.wild.test'),
         'common': authority.issue(common_name='localhost'),
         'expired': authority.issue_expired(),
@@ -58,9 +60,23 @@ def certificates() -> dict[str, Any]:
         'strange.crl': revocation_list(stranger),
     }.items():
         bag[name] = pem.decode()
+    bag['dhparam'] = dh_parameters().decode()
     bag['pfx'] = {'base64': base64.b64encode(pfx(made['client'], b'sample', authority)).decode()}
     bag['open.pfx'] = {'base64': base64.b64encode(pfx(made['client'], None)).decode()}
     return bag
+
+
+def dh_parameters() -> bytes:
+    """Return those of the group ffdhe2048 of RFC 7919, whose digits are those of e."""
+    e, term, number = 0, 1 << 2000, 0
+    while term:
+        e += term
+        number += 1
+        term //= number
+    prime = 2**2048 - 2**1984 + ((e >> 82) + 560316) * 2**64 - 1
+    integers = b'\x02\x82\x01\x01\x00' + prime.to_bytes(256) + b'\x02\x01\x02'
+    der = b'\x30\x82' + len(integers).to_bytes(2) + integers
+    return b'-----BEGIN DH PARAMETERS-----\n' + base64.encodebytes(der) + b'-----END DH PARAMETERS-----\n'
 
 
 def first_of(pem: bytes) -> bytes:
@@ -304,6 +320,10 @@ def versions(case: Any) -> None:
         'secureOptions without TLS 1.3': ({'secureOptions': 0x20000000}, {}),
         'honorCipherOrder': ({'honorCipherOrder': True}, {}),
         'sessionIdContext': ({'sessionIdContext': 'x'}, {}),
+        'dhparam': (
+            {'dhparam': '@dhparam', 'maxVersion': 'TLSv1.2'},
+            {'dhparam': '@dhparam', 'ciphers': 'DHE-RSA-AES128-GCM-SHA256', 'own': 'rsa'},
+        ),
         'sessionIdContext of a wrong type': ({'sessionIdContext': 1}, {}),
     }.items():
         case(name, asking(**client), server)
@@ -376,6 +396,8 @@ def broken(case: Any) -> None:
 
 def arguments(case: Any) -> None:
     """What https.request takes."""
+    on_path = asking(socketPath='#path')
+    case('socketPath', [on_path, {**on_path, 'agent': False}], path=True)
     for url in (
         'https://localhost:PORT/a?b=c',
         'https://user:pass%20word@localhost:PORT/',
@@ -391,7 +413,10 @@ def arguments(case: Any) -> None:
         'method': {'method': 'DELETE'},
         'path': {'path': '/x?y'},
         'bad path': {'path': '/x y'},
-        'family': {'family': 4},
+        'family': {'family': 6, 'lookup': '#looks'},
+        'no family': {'family': None, 'lookup': '#looks'},
+        'no host': {'host': None, 'lookup': '#looks'},
+        'localAddress': {'localAddress': '127.0.0.2'},
         'headers': {'headers': {'X-A': '1', 'Host': 'h'}},
         'key of a wrong type': {'key': 5},
         'cert of a wrong type': {'cert': 5},
