@@ -26,7 +26,7 @@ from nodehttp import errors
 from nodehttp.events import adapt
 from nodehttp.monitor import monitor, released
 from nodehttp.record import Record
-from nodehttp.threadpool import Timer, call_soon, report_exception, start_timer
+from nodehttp.threadpool import Timer, call_next, call_soon, report_exception, start_timer
 from nodehttps._certificate import certificate_object
 from nodehttps._context import LENIENT, NONE, REQUIRED, SecureContext, Use, createSecureContext
 from nodehttps._errors import openssl_error, ssl_error, verification_error, write_error
@@ -355,8 +355,11 @@ class Handshake(Information):
             if self._state is SECURE and tls.version() != 'TLSv1.3' and not tls.session_reused:
                 self._tell_session()
             self._fire('secure')
-        if self._state is SECURE:
-            self._deliver_input()
+        # As in Node ticks come between the end of the handshake and what has arrived behind it.
+        call_next(self._read_first, strand=self._strand)
+
+    def _read_first(self) -> None:
+        self._deliver_input()
         if self._state is SECURE and self._consumer is None and not self.isPaused():
             self._take(0)
 
