@@ -17,7 +17,7 @@ from tls_tools import Authority, Caught, SecureClient
 
 import nodehttp as http
 import nodehttps as https
-from nodehttp import errors, events, timers
+from nodehttp import errors, events, net, timers
 from nodehttps import tls
 
 GET = b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
@@ -386,3 +386,32 @@ def test_documented_servers(authority: Authority, shake: Any, kind: str) -> None
         res.end('hello world\n')
     with https.createServer(options, listener).listen(0) as server:
         assert answer(shake(server)).endswith('\r\n\r\nc\r\nhello world\n\r\n0\r\n\r\n')
+
+
+# Tunnels
+
+
+@pytest.mark.parametrize('way', ['through', 'into'])
+def test_tls_inside_a_tunnel(start: Any, authority: Authority, dial: Dial, way: str) -> None:
+    """A proxy that passes the tunnel on, and one that is the server itself."""
+    server = start(lambda req, res: req.pipe(res))
+    proxy = http.createServer()
+
+    @proxy.on('connect')
+    def connect(req: Any, socket: Any, head: bytes) -> None:
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+        socket.unshift(head)
+        if way == 'into':
+            server.emit('connection', socket)
+        else:
+            onward = net.connect(server.address().port)
+            onward.pipe(socket)
+            socket.pipe(onward)
+    with proxy.listen(0, '127.0.0.1'):
+        peer = dial(proxy)
+        peer.send(b'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n')
+        assert peer.read_until(b'\r\n\r\n') == b'HTTP/1.1 200 Connection established\r\n\r\n'
+        with SecureClient(peer.socket, authority.client_context()) as client:
+            body = b'x' * 200_000
+            head = b'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n'
+            assert answer(client, head + body).count('x') == 200_000

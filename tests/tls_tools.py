@@ -215,11 +215,14 @@ class SecureClient:
     thread may read while another one writes."""
 
     def __init__(
-        self, port: int, context: ssl.SSLContext, timeout: float = 10, name: str = 'localhost'
+        self, target: int | socket.socket, context: ssl.SSLContext, timeout: float = 10,
+        name: str = 'localhost',
     ) -> None:
+        """`target` is a port, or a connection."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._lock = threading.Lock()
-        self._socket = socket.create_connection(('127.0.0.1', port), timeout)
+        self._socket = (socket.create_connection(('127.0.0.1', target), timeout)
+                        if isinstance(target, int) else target)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         try:
