@@ -66,8 +66,10 @@ def credentials(options: argparse.Namespace) -> dict[str, Any]:
         if b'ENCRYPTED' in key:
             found['passphrase'] = getpass.getpass('Passphrase of the key: ')
         https.tls.createSecureContext(found)
+    except OSError as error:
+        sys.exit(f'{error.filename}: {error.strerror}')
     except Exception as error:
-        sys.exit(str(error))
+        sys.exit(f'this key and certificate cannot be used: {error}')
     return found
 
 

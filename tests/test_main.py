@@ -25,11 +25,11 @@ GIB = 1024 ** 3
 class Command:
     """A running command. `url` parts are read from what it prints first."""
 
-    def __init__(self, arguments: tuple[str, ...], folder: Path) -> None:
+    def __init__(self, arguments: tuple[str, ...], folder: Path, module: str = 'nodehttp') -> None:
         environment = {
             **os.environ, 'PYTHONPATH': str(Path(nodehttp.__file__).parents[1]), 'PYTHONWARNINGS': 'error'}
         self.process = subprocess.Popen(
-            [sys.executable, '-m', 'nodehttp', *arguments], cwd=folder, env=environment,
+            [sys.executable, '-m', module, *arguments], cwd=folder, env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.deadline = threading.Timer(MUST_NOT_EXPIRE, self.process.kill)
         self.deadline.start()
@@ -38,7 +38,7 @@ class Command:
         """Wait until it serves; return (host, port)."""
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()
-        found = re.fullmatch(r'Serving (.+) on http://(.+):(\d+)/ \(Ctrl-C ends it\)\n', self.first_line)
+        found = re.fullmatch(r'Serving (.+) on https?://(.+):(\d+)/ \(Ctrl-C ends it\)\n', self.first_line)
         assert found is not None, self.first_line
         self.folder = found[1]
         return found[2].strip('[]'), int(found[3])
