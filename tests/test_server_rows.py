@@ -14,6 +14,7 @@ from pool_tools import programs
 import nodehttp as http
 from nodehttp import stream, timers
 from nodehttp.parser import Parser
+from nodehttp.record import Record
 
 GET = b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 METHODS = (
@@ -163,6 +164,28 @@ def test_a_response_knows_its_request_and_its_socket(dial: Any, record: Recorder
         peer.read_to_end()
     assert record.events == [
         (True, True, True, True), ('ended', True), ('set', None), ('finish', None, None)]
+
+
+@pytest.mark.parametrize(('version', 'te', 'options', 'keeps_alive', 'chunks', 'mark'), [
+    ((1, 1), None, None, True, True, 65536),
+    ((1, 0), None, None, False, False, 65536),
+    ((1, 0), 'chunked', {}, False, True, 65536),
+    ((2, 0), 'x', {'highWaterMark': 5}, False, False, 5),
+    ((0, 9), None, {'highWaterMark': 5}, False, False, 5),
+])
+def test_a_response_made_by_hand(
+        version: tuple[int, int], te: str | None, options: Any, keeps_alive: bool, chunks: bool,
+        mark: int) -> None:
+    """What it takes from its request and its options."""
+    major, minor = version
+    req = Record(method='HEAD', httpVersionMajor=major, httpVersionMinor=minor, headers=Record(te=te))
+    res = http.ServerResponse(req, options)
+    assert (res.shouldKeepAlive, res.useChunkedEncodingByDefault) == (keeps_alive, chunks)
+    assert res.writableHighWaterMark == mark
+    assert res.write('x')
+    res = http.ServerResponse(req, rejectNonStandardBodyWrites=True)
+    with pytest.raises(Exception, match='Adding content for this request method or response status'):
+        res.write('x')
 
 
 def test_a_timeout_brings_the_socket(dial: Any, record: Recorder) -> None:
