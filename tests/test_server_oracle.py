@@ -63,7 +63,8 @@ class Run:
         self.received = b''
         self.closed = False
         self.changed = threading.Condition()
-        options = dict(case.get('options', {}))
+        # Not that an idle connection is taken for one that the server has closed at once.
+        options = {'keepAliveTimeoutBuffer': 60_000, **case.get('options', {})}
         if 'upgrades' in case:
             options['shouldUpgradeCallback'] = lambda: case['upgrades']
         self.server = self.create(options)

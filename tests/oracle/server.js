@@ -18,7 +18,8 @@ const shorten = (wire) => wire
 class Run {
   constructor(spec, done) {
     Object.assign(this, { spec, done, log: [], wire: [], closed: false, waiting: [], names: new Map() });
-    const options = { ...spec.options };
+    // Not that an idle connection is taken for one that the server has closed at once.
+    const options = { keepAliveTimeoutBuffer: 60_000, ...spec.options };
     if ('upgrades' in spec) options.shouldUpgradeCallback = () => spec.upgrades;
     this.server = spec.tls ? https.createServer({ ...options, ...spec.tls }) : http.createServer(options);
     Object.assign(this.server, spec.set);

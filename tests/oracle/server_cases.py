@@ -151,6 +151,8 @@ def persistence(case: Any) -> None:
              request)
         case(f'{name}, 204', [['res.writeHead', 204], ['res.end']], request)
         case(f'{name}, Trailer', [['res.writeHead', 200, {'Trailer': 'A'}], ['res.end']], request)
+    case('1.0 kept, Connection set', [
+        ['res.setHeader', 'Connection', 'keep-alive'], ['res.write', 'a'], ['res.end']], OLD_KEPT)
     case('1.0 HEAD', [['res.writeHead', 404], ['res.end', 'x']], 'HEAD / HTTP/1.0\r\n\r\n')
     case('1.0 HEAD kept', [['res.writeHead', 404, {'Content-Length': 3}], ['res.end', 'x']],
          'HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
@@ -171,7 +173,7 @@ def persistence(case: Any) -> None:
     case('keepAliveTimeout', [['res.end', 'x']], options={'keepAliveTimeout': 1999})
     case('keepAliveTimeout, changed', [
         ['server.keepAliveTimeout=', 77000], ['res.end', 'x'], ['after', 5, [['?sock.timeout']]]],
-        [['send', GET], ['heard', 'sock.timeout'], ['send', GET]])
+        [['send', GET], ['heard', 'sock.timeout'], ['send', GET]], options={'keepAliveTimeoutBuffer': 1000})
     case('no keepAliveTimeout', [['res.end', 'x']], options={'keepAliveTimeout': 0})
     case('maxRequestsPerSocket', {'request': [['note', 'request'], ['res.end', 'x']],
          'dropRequest': [['note', 'dropped']]},
@@ -564,7 +566,7 @@ def departures(case: Any) -> None:
          ['fin']], watch=ALL_AND_SOCKET)
     case('RST before the answer', [request], [['send', GET], ['heard', 'request'], ['rst']],
          watch={**ALL, 'sock': ['end', 'close', 'error']})
-    half_open = {'set': {'httpAllowHalfOpen': True}, 'options': {'keepAliveTimeout': 0}}
+    half_open = {'set': {'httpAllowHalfOpen': True}}
     connected = {'connection': [], 'request': [request]}
     close = {'sock': ['close'], 'req': ['aborted', 'close'], 'res': ['close']}
     case("'close' of a socket, its request and its response", connected,
@@ -820,12 +822,14 @@ def time_limits(case: Any) -> None:
         ['send', POST_HEAD], late, ['send', 'l'], ['heard', 'req data l'], ['send', 'lo']],
         watch=data, **long)
     idle = [['?sock.timeout'], ['res.end', 'x'], ['after', 5, [['?sock.timeout']]]]
+    usual = {'keepAliveTimeoutBuffer': 1000}
     case('idle', idle, options={'keepAliveTimeout': 40, 'keepAliveTimeoutBuffer': 10}, quiet=150,
          watch={'sock': ['timeout', 'close']})
-    case("a time limit set in 'connection'", {'connection': [['sock.setTimeout', 7777]], 'request': idle})
+    case("a time limit set in 'connection'", {'connection': [['sock.setTimeout', 7777]], 'request': idle},
+         options=usual)
     case('idle for ever', idle, options={'keepAliveTimeout': 0})
     case('idle, then another', idle, [['send', GET], ['heard', 'sock.timeout 6000'], ['send', GET]],
-         set={'timeout': 7777})
+         set={'timeout': 7777}, options=usual)
     case("a slow answer, 'timeout' of the server", {'request': [['after', 150, [['res.end', 'late']]]],
          'timeout': [['note', 'timeout']]}, set={'timeout': 40}, quiet=200,
          watch={'sock': ['timeout', 'close']})
