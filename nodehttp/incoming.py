@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from nodehttp import errors
 from nodehttp._finished import finished, is_premature_close
 from nodehttp._readable import ENDED, EOF, MORE, Readable
-from nodehttp._stream import DOOMED, GONE
+from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, monitor
@@ -242,6 +242,16 @@ class IncomingMessage(Readable):
                 self._consumed = False
                 if self._dumped:
                     self.resume()
+
+    def _after_end(self) -> None:
+        if (self.complete and self._life == OPEN and self._auto_destroy and 'close' not in self._events
+                and getattr(self._destroy, '__func__', None) is IncomingMessage._destroy):
+            # What `_destroy` comes to.
+            self._enter(DESTROYING)
+            self._enter(CLOSED)
+            self._tick(self._emit_end_of_life, None)
+        else:
+            super()._after_end()
 
     @internal_hook
     def _destroy(self, error: Any, callback: Callback) -> None:
