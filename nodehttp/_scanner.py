@@ -164,7 +164,8 @@ class Scanner(StartLines):
         self._refuse('HPE_INVALID_TRANSFER_ENCODING', 'Request has invalid `Transfer-Encoding`', self._pos)
 
     def _is_bodiless_response(self) -> bool:
-        return not self._is_request and (self._status // 100 == 1 or self._status in (204, 304))
+        status = self._status
+        return not self._is_request and (100 <= status < 200 or status == 204 or status == 304)
 
     def _keeps_alive(self) -> bool:
         flags = self._flags
@@ -173,10 +174,9 @@ class Scanner(StartLines):
                 return False
         elif not flags & KEEP_ALIVE:
             return False
-        if self._is_request or flags & SKIP_BODY or self._is_bodiless_response():
-            return True
-        # Else the end of the connection is the end of the body.
-        return bool(flags & CHUNKED) or flags & (LENGTH | CODING) == LENGTH
+        # Without any of these the end of the connection is the end of the body.
+        return (self._is_request or flags & (LENGTH | CODING) == LENGTH or bool(flags & (CHUNKED | SKIP_BODY))
+                or self._is_bodiless_response())
 
     def _end_message(self) -> End:
         if self._flags & (IN_TRAILERS | SKIP_BODY):
