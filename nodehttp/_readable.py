@@ -451,7 +451,7 @@ class Readable(Lifecycle):
         return self._paused is True or self._flowing is False
 
     def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
-        super()._add(name, function, once, prepend)
+        Lifecycle._add(self, name, function, once, prepend)
         if name == 'data' or name == 'readable':
             with monitor:
                 if name == 'readable':

@@ -37,7 +37,9 @@ def read_arguments(
     if callable(options):
         options, callback = None, options
     merged: Record[Any] = Record()
-    if type(input) is not dict and (of_url := url_options(input)) is not None:
+    if type(input) is dict:
+        _merge(merged, input)
+    elif (of_url := url_options(input)) is not None:
         merged = of_url
     elif isinstance(input, Mapping):
         _merge(merged, input)

@@ -349,7 +349,7 @@ class Agent(EventEmitter):
         lease = self._leases.get(socket)
         listeners = socket._events.get('free', ())
         if lease is not None and len(listeners) == 1 and listeners[0].listener is lease.listeners['free']:
-            lease.free()
+            self._announce_free(socket, lease.options)
         else:
             socket._fire('free')
 

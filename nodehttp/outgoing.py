@@ -245,7 +245,7 @@ class OutgoingMessage(OutgoingHead):
         the length.
         """
         total = self._bytes_written + size
-        if self._is_length_strict() and (
+        if self._is_length_binding() and (
                 total != self._content_length if is_end else total > (self._content_length or 0)):
             self._refuse_length(total)
         self._bytes_written = total
@@ -254,8 +254,9 @@ class OutgoingMessage(OutgoingHead):
         shown = errors.show(self._content_length)
         raise errors.node_error('ERR_HTTP_CONTENT_LENGTH_MISMATCH', size, shown)
 
-    def _is_length_strict(self) -> bool:
-        return (self.strictContentLength and self._content_length is not None and self._has_body
+    def _is_length_binding(self) -> bool:
+        """Under strictContentLength: must the body be as long as the header says?"""
+        return (self._content_length is not None and self._has_body
                 and not self._removed_content_length and not self.chunkedEncoding
                 and 'transfer-encoding' not in (self._headers or ()))
 
@@ -310,7 +311,8 @@ class OutgoingMessage(OutgoingHead):
             data = b''
         if callback is not None:
             self.once('finish', callback)
-        if self._is_length_strict() and self._bytes_written != self._content_length:
+        if (self.strictContentLength and self._is_length_binding()
+                and self._bytes_written != self._content_length):
             self._refuse_length(self._bytes_written)
         if self._corked_chunks:  # Node 25.2.1 sends them behind the last chunk
             self._send_corked_chunks()
