@@ -10,12 +10,12 @@ import platform
 import sys
 from collections.abc import Callable
 
-from benchmarks import growth, idle, imports, readme, wrk
+from benchmarks import growth, handshakes, idle, imports, readme, wrk
 from benchmarks.loads import LOADS
 from benchmarks.peers import CLIENTS, OURS, SERVERS, missing, version
 from benchmarks.workloads import CLIENT_LOADS, Settings, run_clients, run_named_load
 
-ALL = (*(load.name for load in LOADS), idle.NAME, growth.NAME, *CLIENT_LOADS, imports.NAME)
+ALL = (*(load.name for load in LOADS), *handshakes.KINDS, idle.NAME, growth.NAME, *CLIENT_LOADS, imports.NAME)
 SHORT = ('hello-64', 'echo-64', 'sleep-64', 'clients-1')
 
 
@@ -43,6 +43,8 @@ def run(name: str, settings: Settings) -> None:
     """Measure one workload and print its table."""
     if name in CLIENT_LOADS:
         run_clients(name, settings)
+    elif name in handshakes.KINDS:
+        handshakes.measure_handshakes(name, settings)
     elif name == imports.NAME:
         imports.measure_imports(settings)
     elif settings.wrk is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from email.message import Message
 from http.client import HTTPException, parse_headers
 from typing import BinaryIO
@@ -16,15 +17,23 @@ def check(server: Server, load: Load) -> None:
     """Raise Failed unless all answers are right, and the connection stays open, or does not, as it should."""
     with socket.create_connection(('127.0.0.1', server.port), timeout=20) as connection:
         try:
-            with connection.makefile('rb') as answers:
+            secure = _context().wrap_socket(connection) if load.secure else connection
+            with secure, secure.makefile('rb') as answers:
                 for _ in range(1 if load.close else 2):
-                    connection.sendall(load.packet())
+                    secure.sendall(load.packet())
                     for _ in range(load.pipelined):
                         _check_answer(load, *_read_answer(answers))
                 if load.close and answers.read(1):
                     raise Failed('something follows the answer')
         except (OSError, HTTPException, ValueError) as error:
             raise Failed(f'{load.path}: {error!r}') from error
+
+
+def _context() -> ssl.SSLContext:
+    """Of a client that trusts anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _read_answer(file: BinaryIO) -> tuple[int, Message, bytes]:

@@ -46,6 +46,7 @@ class Load:
     browser: bool = False  # with the headers of a browser
     pipelined: int = 1  # requests that are sent at once
     close: bool = False  # a new connection for each request
+    secure: bool = False  # over TLS
     threads: int | None = None  # the size of a peer's pool, where its default is not its best
     sleeps: bool = False
     tail: bool = False  # the README shows the 99th percentile too
@@ -86,6 +87,8 @@ LOADS = (
     Load('upload-1', 'upload of 64 MiB, counted as it comes, 1 connection', '/count', 1, body=64 * MIB),
     Load('pipeline-64', '16 pipelined requests in a packet, 64 connections', '/hello', 64, pipelined=16),
     Load('close-16', 'a new connection for each request, 16 at a time', '/hello', 16, close=True),
+    Load('tls-hello-64', 'a short answer over TLS, 64 connections', '/hello', 64, secure=True),
+    Load('tls-download-8', 'download of 1 MiB over TLS, 8 connections', '/download', 8, secure=True),
     # A thread for each sleeper, and some for the prompt requests beside them.
     Load('sleep-64', 'a handler that sleeps 10 ms, 64 connections', '/sleep', 64, threads=72, sleeps=True),
 )

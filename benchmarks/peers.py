@@ -27,12 +27,13 @@ class Peer:
     needs: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     threaded: bool = False  # takes the number of its threads as its first argument
+    secure: bool = False  # takes a file with key and certificate as its first argument, and then does TLS
     unfit: tuple[str, ...] = ()  # workloads that are no fair question to it
 
 
 SERVERS = (
-    Peer(OURS, 'servers/ours.py', (OURS,)),
-    Peer(NODE, 'servers/node.js', (NODE,)),
+    Peer(OURS, 'servers/ours.py', (OURS,), secure=True),
+    Peer(NODE, 'servers/node.js', (NODE,), secure=True),
     # A thread for each connection, and nothing in it that reads or writes chunks.
     Peer('ThreadingHTTPServer', 'servers/threading_server.py', unfit=('idle-10000', 'chunked-64')),
     Peer('cheroot', 'servers/cheroot_server.py', ('cheroot',), threaded=True),

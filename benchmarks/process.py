@@ -9,11 +9,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from benchmarks import wrk
 from benchmarks.loads import Load
 from benchmarks.peers import Peer, command
 from benchmarks.wrk import Result
+from nodehttps.__main__ import self_signed
 
 ROOT = Path(__file__).parent.parent
 START_WITHIN = 20  # s
@@ -27,11 +29,17 @@ class Failed(Exception):
 class Server:
     """A server in a process; a context manager that ends it."""
 
-    def __init__(self, peer: Peer, threads: int | None = None) -> None:
+    def __init__(self, peer: Peer, threads: int | None = None, secure: bool = False) -> None:
         self.peer = peer
+        arguments = [str(threads)] if threads and peer.threaded else []
+        if secure:
+            self._certificate = tempfile.NamedTemporaryFile()  # noqa: SIM115  (closed with the process)
+            self._certificate.write(b''.join(self_signed(['localhost', '127.0.0.1'])))
+            self._certificate.flush()
+            arguments.append(self._certificate.name)
         self._errors = tempfile.TemporaryFile('w+')  # noqa: SIM115  (closed with the process)
         self._process = subprocess.Popen(
-            command(peer, *([str(threads)] if threads and peer.threaded else [])), cwd=ROOT, text=True,
+            command(peer, *arguments), cwd=ROOT, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors)
         try:
             self.port = self._read_port()
@@ -102,17 +110,33 @@ def _resident(pid: int) -> int:
 
 def run_client(client: Peer, port: int, concurrency: int, seconds: float) -> Result:
     """Run a client to its end."""
+    counts = client_counts(client, port, concurrency, seconds)
+    latencies = sorted(counts['latencies'])
+    return Result(
+        len(latencies) / counts['seconds'], percentile(latencies, 50), percentile(latencies, 99),
+        len(latencies), processor=counts['processor'] / len(latencies))
+
+
+def shake_hands(client: Peer, server: Server, concurrency: int, seconds: float) -> Result:
+    """Run a client that makes connections, and look at what each of them costs the server."""
+    before = server.processor()
+    counts = client_counts(client, server.port, concurrency, seconds)
+    latencies = sorted(counts['latencies'])
+    return Result(
+        len(latencies) / counts['seconds'], percentile(latencies, 50), percentile(latencies, 99),
+        len(latencies), processor=(server.processor() - before) / counts['total'])
+
+
+def client_counts(client: Peer, port: int, concurrency: int, seconds: float) -> dict[str, Any]:
+    """Run a client to its end, and return what it says."""
     process = subprocess.run(
         command(client, str(port), str(concurrency), str(seconds)), cwd=ROOT, capture_output=True, text=True,
         timeout=seconds + START_WITHIN)
     lines = process.stdout.splitlines()
     if process.returncode or not lines:
         raise Failed((process.stderr.strip().splitlines() or ['it says nothing'])[-1])
-    counts = json.loads(lines[-1])
-    latencies = sorted(counts['latencies'])
-    return Result(
-        len(latencies) / counts['seconds'], percentile(latencies, 50), percentile(latencies, 99),
-        len(latencies), processor=counts['processor'] / len(latencies))
+    counts: dict[str, Any] = json.loads(lines[-1])
+    return counts
 
 
 def load_server(wrk_path: str, server: Server, load: Load, seconds: int) -> Result:

@@ -67,9 +67,10 @@ def run_load(load: Load, settings: Settings, wrk_path: str) -> None:
     prompt: dict[str, list[float]] = {}  # p99 of the requests beside the sleeping ones
     with contextlib.ExitStack() as stack:
         servers = {}
-        for peer in settings.chosen(load.name, SERVERS):
+        peers = tuple(peer for peer in SERVERS if peer.secure or not load.secure)
+        for peer in settings.chosen(load.name, peers):
             with reporting(peer):
-                server = stack.enter_context(Server(peer, load.threads))
+                server = stack.enter_context(Server(peer, load.threads, load.secure))
                 check(server, load)
                 servers[peer] = server
         for server in servers.values():

@@ -49,7 +49,7 @@ def run(path: str, port: int, load: Load, seconds: int) -> Result:
         file.flush()
         output = subprocess.check_output(
             [path, '-t1', f'-c{load.connections}', f'-d{seconds}s', '--timeout', '10s', '-s', str(SCRIPT),
-             f'http://127.0.0.1:{port}/', '--', file.name], text=True)
+             f'{"https" if load.secure else "http"}://127.0.0.1:{port}/', '--', file.name], text=True)
     counts = json.loads(output.splitlines()[-1])
     return Result(counts['requests'] / counts['seconds'], counts['p50'], counts['p99'], counts['requests'],
                   counts['failed'] + counts['timeouts'])

@@ -29,6 +29,7 @@ class Clock:
         self.start = time.perf_counter() + WARM_UP
         self.end = self.start + seconds
         self.latencies: list[float] = []  # s
+        self.total = 0  # answers, those of the warm-up too
         self._last = 0.0
         self._processor_before = 0.0
 
@@ -40,6 +41,7 @@ class Clock:
         if body != HELLO:
             raise SystemExit(f'wrong answer: {body!r}')
         now = time.perf_counter()
+        self.total += 1
         if asked >= self.start:
             if not self.latencies:
                 self._processor_before = time.process_time()
@@ -49,12 +51,13 @@ class Clock:
     def report(self) -> None:
         processor = time.process_time() - self._processor_before
         seconds = self._last - self.start
-        print(json.dumps({'seconds': seconds, 'processor': processor, 'latencies': self.latencies}))
+        print(json.dumps({
+            'seconds': seconds, 'processor': processor, 'latencies': self.latencies, 'total': self.total}))
 
 
 def arguments() -> tuple[int, int, float]:
-    """Port, requests at a time, seconds."""
-    port, concurrency, seconds = sys.argv[1:]
+    """Port, requests at a time, seconds; before them there may be what only one client knows."""
+    port, concurrency, seconds = sys.argv[-3:]
     return int(port), int(concurrency), float(seconds)
 
 

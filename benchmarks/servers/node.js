@@ -1,6 +1,8 @@
 // Node itself: line by line what ours.py is.
 'use strict';
+const fs = require('node:fs');
 const http = require('node:http');
+const https = require('node:https');
 
 const HELLO = Buffer.from('Hello, World!\n');
 const DOWNLOAD = Buffer.alloc(1024 * 1024, Buffer.from(Array.from({ length: 256 }, (_, i) => i)));
@@ -48,7 +50,7 @@ function count(req, res) {
   req.on('end', () => send(res, Buffer.from(String(total))));
 }
 
-const server = http.createServer((req, res) => {
+function listener(req, res) {
   if (req.url === '/hello') {
     send(res, HELLO);
   } else if (req.url === '/browser') {
@@ -67,6 +69,9 @@ const server = http.createServer((req, res) => {
     res.writeHead(404);
     res.end();
   }
-});
+}
+
+const pem = process.argv[2] && fs.readFileSync(process.argv[2]);
+const server = pem ? https.createServer({ key: pem, cert: pem }, listener) : http.createServer(listener);
 server.keepAliveTimeout = 600_000;
 server.listen(0, '127.0.0.1', 4096, () => console.log(`listening ${server.address().port}`));

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 
 import nodehttp as http
+import nodehttps as https
 from benchmarks.servers.content import (
     BACKLOG,
     DOWNLOAD,
@@ -77,7 +80,11 @@ def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
         res.end()
 
 
-server = http.createServer(listener)
+if len(sys.argv) > 1:
+    pem = Path(sys.argv[1]).read_bytes()
+    server: http.Server = https.createServer({'key': pem, 'cert': pem}, listener)
+else:
+    server = http.createServer(listener)
 server.keepAliveTimeout = KEEP_ALIVE * 1000
 # Of a pipe the address would be a str.
 server.listen(0, '127.0.0.1', BACKLOG, lambda: listening(server.address().port))  # type: ignore[union-attr]
