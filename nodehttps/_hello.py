@@ -51,24 +51,23 @@ def read_hello(data: bytes) -> Hello | None:
 
 def _read(body: bytes) -> Hello:
     servername, protocols = '', []
-    at = 34  # version and random
-    at += 1 + _number(body, at, 1)  # session id
-    at += 2 + _number(body, at, 2)  # cipher suites
-    at += 1 + _number(body, at, 1)  # compression methods
-    at += 2
-    while at + 4 <= len(body):
-        kind, length = _number(body, at, 2), _number(body, at + 2, 2)
-        content = body[at + 4:at + 4 + length]
-        if kind == _SERVER_NAME and content[2:3] == b'\0':
-            servername = content[5:5 + _number(content, 3, 2)].decode('ascii', 'replace')
-        elif kind == _ALPN:
-            protocols = [protocol.decode('latin-1') for protocol in split_protocols(content[2:])]
-        at += 4 + length
+    try:
+        at = 34  # version and random
+        at += 1 + body[at]  # session id
+        at += 2 + (body[at] << 8 | body[at + 1])  # cipher suites
+        at += 1 + body[at]  # compression methods
+        at += 2
+        while at + 4 <= len(body):
+            kind = body[at] << 8 | body[at + 1]
+            end = at + 4 + (body[at + 2] << 8 | body[at + 3])
+            if kind == _SERVER_NAME and body[at + 6] == 0:
+                servername = body[at + 9:end][:body[at + 7] << 8 | body[at + 8]].decode('ascii', 'replace')
+            elif kind == _ALPN:
+                protocols = [protocol.decode('latin-1') for protocol in split_protocols(body[at + 6:end])]
+            at = end
+    except IndexError:  # cut off
+        pass
     return Hello(servername, protocols)
-
-
-def _number(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(data[at:at + size])
 
 
 def split_protocols(data: bytes) -> list[bytes]:

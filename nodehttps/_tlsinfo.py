@@ -60,7 +60,10 @@ class Information(Wired):
         """The connection is over: keep what can be asked, and nothing else."""
         if self._is_shaken and self._tls is not None:
             self._peer_chain()
-            self._remembered = self._facts()
+            tls = self._tls
+            # The session of a server is of no use; OpenSSL would copy it.
+            session = None if self._is_server else tls.session
+            self._remembered = Facts(tls.cipher(), tls.version(), bool(tls.session_reused), session)
         self._tls = None
 
     def _peer_chain(self) -> list[bytes]:

@@ -194,14 +194,14 @@ class TLSSocket(Handshake):
         if self._state is not SECURE:
             return
         failure = self._decrypt()
-        if self._outgoing.pending:
-            self._flush_outgoing()
         if 'session' in self._events and not self._is_server and self._has_new_ticket():
             self._tell_session()
         data, self._decrypted = self._decrypted, b''
         if data and self._state is SECURE:
             self.bytesRead += len(data)
             self._received(data)
+        if self._outgoing.pending:  # what was answered to the data has taken it along
+            self._flush_outgoing()
         if self._state is not SECURE:
             return
         if failure is not None:

@@ -41,8 +41,13 @@ from benchmarks.process import Server
 from benchmarks.loads import LOADS
 with Server(peer := next(peer for peer in SERVERS if peer.name == {server!r})) as server:
     for load in LOADS:
-        if load.name not in peer.unfit:
+        if load.name not in peer.unfit and not load.secure:
             check(server, load)
+if peer.secure:
+    with Server(peer, secure=True) as server:
+        for load in LOADS:
+            if load.secure:
+                check(server, load)
 """
     result = run('-W', 'error', '-c', program)
     assert (result.returncode, result.stderr) == (0, '')
@@ -114,6 +119,18 @@ from benchmarks.process import Server, run_client
 with Server(next(peer for peer in SERVERS if peer.name == 'ThreadingHTTPServer')) as server:
     client = next(peer for peer in CLIENTS if {client!r} in peer.program)
     assert run_client(client, server.port, 4, 0.2).rate > 0
+"""
+    result = run('-W', 'error', '-c', program)
+    assert (result.returncode, result.stderr) == (0, '')
+
+
+@pytest.mark.parametrize('kind', ['new', 'resumed'])
+def test_connections_over_tls_are_counted(kind: str) -> None:
+    program = f"""
+from benchmarks.peers import SERVERS, Peer
+from benchmarks.process import Server, shake_hands
+with Server(SERVERS[0], secure=True) as server:
+    assert shake_hands(Peer('', 'clients/handshakes.py', arguments=({kind!r},)), server, 2, 0.2).rate > 0
 """
     result = run('-W', 'error', '-c', program)
     assert (result.returncode, result.stderr) == (0, '')
