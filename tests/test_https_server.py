@@ -5,6 +5,7 @@ What it sends, and the order of its events, are in test_https_server_oracle.py, 
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -232,11 +233,16 @@ def test_events_that_cannot_be_had(name: str) -> None:
 
 def test_keylog(start: Any, shake: Any, record: Recorder) -> None:
     server = start(lambda req, res: res.end('x'))
-    server.on('keylog', lambda line, socket: record(line.split()[0], line[-1:], type(socket).__name__))
+
+    @server.on('keylog')
+    def note(line: bytes, socket: Any) -> None:
+        # As in a file of SSLKEYLOGFILE: what it is, the client's random number, the secret.
+        found = re.fullmatch(rb'(\w+) [0-9a-f]{64} (?:[0-9a-f]{64}|[0-9a-f]{96})\n', line)
+        record(found and found[1], type(socket).__name__)
     answer(shake(server))
     labels = (b'SERVER_HANDSHAKE_TRAFFIC_SECRET', b'CLIENT_HANDSHAKE_TRAFFIC_SECRET', b'EXPORTER_SECRET',
               b'SERVER_TRAFFIC_SECRET_0', b'CLIENT_TRAFFIC_SECRET_0')
-    assert sorted(record.events) == sorted((label, b'\n', 'TLSSocket') for label in labels)
+    assert sorted(record.events) == sorted((label, 'TLSSocket') for label in labels)
 
 
 # What it offers
@@ -275,6 +281,25 @@ def test_names(start: Any, authority: Authority) -> None:
     for name in ('localhost', 'a.wild.test'):
         with SecureClient(server.address().port, authority.client_context(), name=name) as client:
             assert answer(client).endswith(name)
+
+
+@pytest.mark.parametrize('version', [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed(
+        start: Any, authority: Authority, tmp_path: Any, version: ssl.TLSVersion) -> None:
+    def listener(req: Any, res: Any) -> None:
+        res.end(f'{req.socket.isSessionReused()} {req.socket.authorized}')
+    options = {'requestCert': True, 'ca': authority.pem, 'sessionIdContext': 'mine'}
+    server, other = start(listener, **options), start(listener, **options)
+    context = authority.client_context(maximum_version=version)
+    own = tmp_path / 'own.pem'
+    own.write_bytes(b''.join(authority.issue('me@example.test').values()))
+    context.load_cert_chain(own)
+    with SecureClient(server.address().port, context) as client:
+        assert answer(client).endswith('False True')
+        session = client.session()
+    for target, is_resumed in ((server, True), (server, True), (other, False)):
+        with SecureClient(target.address().port, context, session=session) as client:
+            assert answer(client).endswith(f'{is_resumed} True')
 
 
 def test_certificates_are_renewed_during_traffic(start: Any, authority: Authority) -> None:
@@ -329,7 +354,8 @@ def test_closing(start: Any, shake: Any, dial: Dial, record: Recorder) -> None:
     assert record.wait_count(2) == ['close', ('closed', None)]
 
 
-def test_closing_what_is_idle(start: Any, shake: Any) -> None:
+@pytest.mark.parametrize('way', ['close', 'closeIdleConnections', 'closeAllConnections'])
+def test_closing_what_is_idle(start: Any, shake: Any, way: str) -> None:
     server = start(lambda req, res: res.end('x'))
     client = shake(server)
     client.sendall(GET)
@@ -338,8 +364,9 @@ def test_closing_what_is_idle(start: Any, shake: Any) -> None:
     waiter = http.threadpool.Waiter()
     timers.setImmediate(waiter.set)  # the response is over
     waiter.wait(MUST_NOT_EXPIRE)
-    server.close()
+    getattr(server, way)()
     assert client.recv(1) == b''
+    assert server.listening == (way != 'close')
 
 
 def test_with_a_server(authority: Authority, closes_https: None) -> None:

@@ -295,7 +295,13 @@ def test_constants() -> None:
         'auto',
     )
     assert (tls.CLIENT_RENEG_LIMIT, tls.CLIENT_RENEG_WINDOW) == (3, 600)
-    assert tls.DEFAULT_CIPHERS.startswith('TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:')
+    assert tls.DEFAULT_CIPHERS == (
+        'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:'
+        'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:'
+        'ECDHE-ECDSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA256:'
+        'DHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA384:DHE-RSA-AES256-SHA384:ECDHE-RSA-AES256-SHA256:'
+        'DHE-RSA-AES256-SHA256:HIGH:!aNULL:!eNULL:!EXPORT:!DES:!RC4:!MD5:!PSK:!SRP:!CAMELLIA'
+    )
     ciphers = tls.getCiphers()
     assert ciphers == sorted(ciphers)
     assert {'tls_aes_256_gcm_sha384', 'ecdhe-rsa-aes128-gcm-sha256', 'aes128-sha'} <= set(ciphers)

@@ -216,7 +216,7 @@ class SecureClient:
 
     def __init__(
         self, target: int | socket.socket, context: ssl.SSLContext, timeout: float = 10,
-        name: str = 'localhost',
+        name: str = 'localhost', session: ssl.SSLSession | None = None,
     ) -> None:
         """`target` is a port, or a connection."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -224,7 +224,7 @@ class SecureClient:
         self._socket = (socket.create_connection(('127.0.0.1', target), timeout)
                         if isinstance(target, int) else target)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name, session=session)
         try:
             self._until_done(self._tls.do_handshake)
         except BaseException:
@@ -259,6 +259,10 @@ class SecureClient:
     def protocol(self) -> str | None:
         """Return what ALPN came to."""
         return self._tls.selected_alpn_protocol()
+
+    def session(self) -> ssl.SSLSession | None:
+        """Return the session, to be resumed."""
+        return self._tls.session
 
     def recv(self, size: int) -> bytes:
         """Return what comes, b'' at the end, with or without a close_notify."""
