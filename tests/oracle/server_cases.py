@@ -615,6 +615,10 @@ def pipelining(case: Any) -> None:
             ['?res.writableHighWaterMark'],
         ['?res.writableNeedDrain'], ['res.end', 'y', {'callback': 'ended'}], ['?res.writableFinished'],
             ['?res.headersSent']]}, TWO, watch=ALL)
+    case('pipelined, corked before its turn', {**late, 'request /2': [['res.cork'], ['res.write', 'x'], [
+        'once', 'res', 'socket', [['tick', [
+            ['?sock.writableCorked'], ['?res.writableLength'], ['res.uncork'], ['?res.writableLength'],
+            ['res.end']]]]]]}, TWO)
     case('pipelined, full before its turn', {**late, 'request /2': [
         *request, ['?res.write', {'repeat': ['x', 70000]}, {'callback': 'written'}],
             ['?res.writableNeedDrain'],
