@@ -4,7 +4,10 @@ behind."""
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +22,14 @@ MUST_NOT_EXPIRE = 10.0  # s; a wait that ends by this has failed
 MUST_EXPIRE = 0.2  # s; long enough to see that something does not happen
 
 POOL_THREADS = {'nodehttp', 'nodehttp-keeper'}
+
+
+def local_node() -> str:
+    """The path of a Node 25 (environment: NODE, else PATH); skips the test where there is none."""
+    node = os.environ.get('NODE') or shutil.which('node')
+    if not node or not subprocess.check_output([node, '--version'], text=True).startswith('v25.'):
+        pytest.skip('no Node 25')
+    return node
 
 
 class Recorder:

@@ -5,10 +5,8 @@ both accept.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import random
-import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -17,6 +15,7 @@ import h11
 import parser_hostile as hostile
 import parser_messages as messages
 import pytest
+from conftest import local_node
 
 from nodehttp import parser as parser_module
 from nodehttp._scanner import Scanner
@@ -154,14 +153,6 @@ def test_hostile_behind_a_good_message(way: type[Scanner], row: tuple[Kind, byte
     assert found[-1] == (code, reason, len(good) + parsed)
     # The place is counted within the read.
     assert parse(way, kind, [good, data])[-1] == (code, reason, parsed)
-
-
-def local_node() -> str:
-    """The path of a Node 25; skips the test where there is none."""
-    node = os.environ.get('NODE') or shutil.which('node')
-    if not node or not subprocess.check_output([node, '--version'], text=True).startswith('v25.'):
-        pytest.skip('no Node 25')
-    return node
 
 
 def ask_node(program: str, question: Any) -> list[Any]:

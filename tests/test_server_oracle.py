@@ -16,12 +16,14 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE
+from conftest import MUST_NOT_EXPIRE, local_node
 
 from nodehttp import errors, server, threadpool, timers
 
 ORACLE = pathlib.Path(__file__).parent / 'oracle'
 sys.path.insert(0, str(ORACLE))
+import random_cases  # noqa: E402
+import record  # noqa: E402
 import server_cases  # noqa: E402
 
 NODE = json.loads((ORACLE / 'server.json').read_text())
@@ -62,6 +64,7 @@ class Run:
         self.log: list[str] = []
         self.received = b''
         self.closed = False
+        self.sent = 0
         self.changed = threading.Condition()
         # Not that an idle connection is taken for one that the server has closed at once.
         options = {'keepAliveTimeoutBuffer': 60_000, **case.get('options', {})}
@@ -82,7 +85,9 @@ class Run:
     accepted = 'connection'  # the event for what requests come from
 
     def dial(self, port: int) -> Any:
-        return socket.create_connection(('127.0.0.1', port), MUST_NOT_EXPIRE)
+        client = socket.create_connection(('127.0.0.1', port), MUST_NOT_EXPIRE)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return client
 
     # The client
 
@@ -109,10 +114,12 @@ class Run:
 
     def step(self, step: str, argument: str = '') -> None:
         if step == 'send':
-            with contextlib.suppress(ConnectionError):  # the server has had enough, which the log shows
-                self.client.sendall(argument.encode('latin-1'))
+            self.send(argument.encode('latin-1'))
+        elif step == 'read':
+            self.wait_for_reading()
         elif step == 'fin':
-            self.client.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):
+                self.client.shutdown(socket.SHUT_WR)
         elif step == 'rst':
             self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
             self.client.shutdown(socket.SHUT_RD)
@@ -121,6 +128,24 @@ class Run:
             self.wait(lambda: any(line.startswith(argument) for line in self.log))
         elif step == 'until':
             self.wait(lambda: argument in self.wire())
+
+    def send(self, data: bytes) -> None:
+        if not self.is_destroyed():  # or the answer would be lost
+            with contextlib.suppress(ConnectionError):
+                self.client.sendall(data)
+            self.sent += len(data)
+
+    def is_destroyed(self) -> bool:
+        return bool(self.sockets) and self.sockets[0].destroyed
+
+    def wait_for_reading(self) -> None:
+        """Wait until the server has read what was sent, if it still reads, and has closed the connection, if
+        it does."""
+        for _ in range(300):
+            self.settle()
+            if self.sockets and (self.is_destroyed() or self.sockets[0].bytesRead >= self.sent):
+                break
+        self.settle()
 
     def read(self) -> None:
         try:
@@ -249,4 +274,19 @@ def test_as_node(name: str, escaped: list[BaseException]) -> None:
     """The same log, the same bytes, and the same end."""
     expected = ours(NODE[name])
     assert Run(CASES[name]).result(expected) == expected
+    assert not escaped
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_random_programs_do_what_they_do_in_the_local_node(seed: int, escaped: list[BaseException]) -> None:
+    """What differs is looked at twice: a machine may be busy."""
+    programs = random_cases.Programs(seed)
+    cases = {name: programs.case(name) for name in map(str, range(60))}
+    node = local_node()
+    for _ in range(2):
+        answers = record.Source('server.js', cases).observe(node, list(cases))
+        expected = {name: ours(answer) for name, answer in answers.items()}
+        results = {name: Run(cases[name]).result(expected[name]) for name in cases}
+        cases = {name: case for name, case in cases.items() if results[name] != expected[name]}
+    assert not [(case, expected[name], results[name]) for name, case in cases.items()]
     assert not escaped

@@ -8,14 +8,13 @@ href after]. href is null where Node throws ERR_INVALID_URL.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse, urlsplit
 
 import pytest
+from conftest import local_node
 
 from nodehttp.strings import URIError
 from nodehttp.url import URL, URLSearchParams, parse, url_options, urlToHttpOptions
@@ -65,9 +64,6 @@ def test_what_a_url_became_reads_as_itself() -> None:
 
 
 def test_the_rows_are_what_the_local_node_does() -> None:
-    node = os.environ.get('NODE') or shutil.which('node')
-    if not node or not subprocess.check_output([node, '--version'], text=True).startswith('v25.'):
-        pytest.skip('no Node 25')
     program = """
         const {reads, changes} = JSON.parse(require('fs').readFileSync(0));
         const attempt = (f) => { try { return f() } catch { return {href: null, origin: null} } };
@@ -80,7 +76,7 @@ def test_the_rows_are_what_the_local_node_does() -> None:
     """
     reads, changes = rows('url_rows.txt'), rows('url_setter_rows.txt')
     table = json.dumps({'reads': reads, 'changes': changes})
-    output = subprocess.check_output([node, '-e', program], input=table, text=True)
+    output = subprocess.check_output([local_node(), '-e', program], input=table, text=True)
     assert json.loads(output) == {'reads': [row[2:] for row in reads], 'changes': [row[3] for row in changes]}
 
 

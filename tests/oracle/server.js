@@ -17,7 +17,7 @@ const shorten = (wire) => wire
 
 class Run {
   constructor(spec, done) {
-    Object.assign(this, { spec, done, log: [], wire: [], closed: false, waiting: [], names: new Map() });
+    Object.assign(this, { spec, done, log: [], wire: [], closed: false, sent: 0, waiting: [], names: new Map() });
     // Not that an idle connection is taken for one that the server has closed at once.
     const options = { keepAliveTimeoutBuffer: 60_000, ...spec.options };
     if ('upgrades' in spec) options.shouldUpgradeCallback = () => spec.upgrades;
@@ -26,11 +26,12 @@ class Run {
     this.context = { server: this.server };
     for (const [name, actions] of Object.entries(spec.on)) this.listen(name, actions);
     this.watch('server', this.server, '');
+    this.server.on('connection', (socket) => { this.accepted = socket; });
     this.server.listen(0, '127.0.0.1', () => this.dial());
   }
 
   async dial() {
-    const options = { port: this.server.address().port, host: '127.0.0.1', allowHalfOpen: true };
+    const options = { port: this.server.address().port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true };
     const raw = net.connect(options);
     const client = this.client = this.spec.tls ? tls.connect({ ...options, socket: raw, ca: this.spec.tls.ca }) : raw;
     if (this.spec.tls) await new Promise((resolve) => client.once('secureConnect', resolve));
@@ -38,7 +39,8 @@ class Run {
     client.on('end', () => { this.closed = true; this.happened(); });
     client.on('error', () => { this.closed = true; this.happened(); });
     for (const [step, argument] of this.spec.client) {
-      if (step === 'send') client.write(Buffer.from(argument, 'latin1'));
+      if (step === 'send') this.send(argument);
+      else if (step === 'read') await this.read();
       else if (step === 'fin') client.end();
       else if (step === 'rst') { raw.resetAndDestroy(); this.closed = true; }
       else if (step === 'heard') await this.heard(() => this.log.some((line) => line.startsWith(argument)));
@@ -46,6 +48,21 @@ class Run {
       else throw new Error(`unknown step ${step}`);
     }
     this.happened(150);
+  }
+
+  send(text) {
+    if (this.accepted?.destroyed) return; // the answer would be lost
+    this.client.write(Buffer.from(text, 'latin1'));
+    this.sent += text.length;
+  }
+
+  // Wait until the server has read what was sent, if it still reads, and has closed the connection, if it does.
+  async read() {
+    const done = () => this.accepted && (this.accepted.destroyed || this.accepted.bytesRead >= this.sent);
+    for (let turn = 0, after = 0; turn < 1000 && after < 5; turn++) {
+      await new Promise(setImmediate);
+      if (done()) after++;
+    }
   }
 
   received() { return Buffer.concat(this.wire).toString('latin1'); }

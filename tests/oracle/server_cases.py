@@ -3,7 +3,8 @@
 A case has
 
     client    a list of steps: ['send', text], ['fin'], ['rst'], ['heard', line] wait until the server has
-              noted this, ['until', text] wait until this was received
+              noted this, ['until', text] wait until this was received, ['read'] wait until the server has
+              read what was sent
     on        by event of the server ('request', or 'request /url' for one of several) a list of actions
     watch     by kind (req, res, sock, server) the events that are noted
     options   of createServer; `set`: attributes of the server; `upgrades`: what shouldUpgradeCallback answers
