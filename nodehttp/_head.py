@@ -41,7 +41,7 @@ Line = tuple[str, int, str]  # a header's line, which special header it is (0: n
 _CACHE_SIZE = 1024
 _LONGEST_CACHED = 128  # characters of a value
 _names: dict[str, str] = {}
-_lines: dict[tuple[str, str], Line] = {}
+_lines: dict[tuple[str, str | int], Line] = {}
 
 
 def checked_name(name: str) -> str:
@@ -60,13 +60,13 @@ def checked_line(name: str, value: Any) -> Line:
 
     Raises TypeError ERR_INVALID_HTTP_TOKEN, ERR_HTTP_INVALID_HEADER_VALUE, ERR_INVALID_CHAR.
     """
-    is_text = type(value) is str
     lower = checked_name(name)
     # What is checked is what is sent: an object of the user's may say something else when asked again.
-    text = value if is_text or value is None else to_string(value)
+    text: Any = value if type(value) is str or value is None else to_string(value)
     validateHeaderValue(name, text)
     entry = f'{name}: {text}\r\n', _SPECIAL.get(lower, 0), lower
-    if is_text and type(name) is str and len(value) <= _LONGEST_CACHED:
+    # (No bool: True is equal to 1.)
+    if (type(value) is str or type(value) is int) and type(name) is str and len(text) <= _LONGEST_CACHED:
         if len(_lines) >= _CACHE_SIZE:
             _lines.clear()
         _lines[name, value] = entry
@@ -258,7 +258,7 @@ class OutgoingHead(Stream):
         parts = [first_line]
         seen = 0
         for name, value in headers:
-            if type(value) is str:
+            if type(value) is str or type(value) is int:
                 try:
                     line, kind, _ = _lines.get((name, value)) or checked_line(name, value)
                 except TypeError:  # also of a name that has no hash

@@ -661,7 +661,8 @@ class Socket(Ends):
         """Do not keep the process alive. ("socket.unref()")"""
         with monitor:
             self._referenced = False
-            self._update_interest()
+            if self._watch is not None:
+                self._watch.unref()
         return self
 
     # State

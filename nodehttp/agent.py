@@ -535,11 +535,9 @@ def _timeout_hint(socket: Any) -> float | None:
     """Return how long (ms) the server keeps the connection as its last response says; None if it does not."""
     message = getattr(socket, '_httpMessage', None)
     raw = message.res.rawHeaders if message is not None and message.res is not None else ()
-    for index in range(0, len(raw), 2):
-        if len(raw[index]) == 10 and raw[index].lower() == 'keep-alive':
-            found = _is_timeout(raw[index + 1])
-            return int(found[1]) * 1000 if found else None
-    return None
+    names = [*map(str.lower, raw[::2])]
+    found = _is_timeout(raw[2 * names.index('keep-alive') + 1]) if 'keep-alive' in names else None
+    return int(found[1]) * 1000 if found else None
 
 
 def _guarded(lookup: Function) -> Function:

@@ -39,7 +39,7 @@ from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OutgoingMessage
 from nodehttp.record import Record
 from nodehttp.strings import to_usv_string
-from nodehttp.threadpool import Strand, hold, monitor, next_tick, released
+from nodehttp.threadpool import Strand, add_tick, hold, monitor, next_tick, released
 
 Callback = Callable[..., Any]
 
@@ -251,7 +251,7 @@ class ClientRequest(OutgoingMessage):
                 connection_of(socket)  # now, so that whatever befalls the socket meanwhile is heard
                 if not self._strand.busy:
                     self._move_to(socket._strand)
-            next_tick(self._begin, socket, err, strand=self._strand)
+            add_tick(self._strand, self._begin, (socket, err))
 
     def _begin(self, socket: Any, error: BaseException | None) -> None:
         if socket is None or socket._strand is self._strand:
@@ -379,7 +379,7 @@ class ClientRequest(OutgoingMessage):
             self.destroyed = True
             if self._timeout_is_own:
                 self.socket.setTimeout(0)
-            next_tick(self._release, strand=self._strand)
+            add_tick(self._strand, self._release, ())
 
     def _release(self) -> None:
         socket = self.socket

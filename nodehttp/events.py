@@ -312,11 +312,12 @@ class EventEmitter:
     def _fire(self, name: str, *args: Any) -> bool:
         """Emit from internal code, which holds the monitor: users' listeners run without it, exceptions are
         reported."""
-        if name not in self._events and getattr(self.emit, '__func__', None) is _PLAIN_EMIT and (
-                name != 'error' or not self._has_late_listener(name)):
-            if name == 'error':
+        if name not in self._events and getattr(self.emit, '__func__', None) is _PLAIN_EMIT:
+            if name != 'error':
+                return False
+            if not self._has_late_listener(name):
                 report_exception(unhandled(args))
-            return False
+                return False
         state = release_monitor()
         try:
             return self.emit(name, *args)

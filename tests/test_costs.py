@@ -260,8 +260,9 @@ def test_a_keep_alive_request_of_a_client_costs_one_send_one_poll_and_two_recv(
     assert meter.system_calls() == {'recv': 2, 'send': 1, 'poll': 1}
 
 
-def run_client(port: int, times: int) -> Meter:
-    """Ask one after the other over one connection, in callbacks, three times more than is counted."""
+def run_client(port: int, times: int, event: str = 'close') -> Meter:
+    """Ask one after the other over one connection, in callbacks, three times more than is counted. The next
+    request waits for the connection at the 'end' of a response, and finds it idle at its 'close'."""
     meter = Meter()
     agent = http.Agent(keepAlive=True, maxSockets=1)
 
@@ -275,10 +276,37 @@ def run_client(port: int, times: int) -> Meter:
 
         def on_response(res: http.IncomingMessage) -> None:
             res.on('data', lambda chunk: None)
-            res.on('close', lambda: next_request(left - 1))
+            res.on(event, lambda: next_request(left - 1))
         http.get({'host': '127.0.0.1', 'port': port, 'agent': agent}, on_response)
     http.run(next_request, times + 3)
     return meter
+
+
+# Calls of a plain request, to Python's functions and to those in C: a little more than there are, so that
+# whoever adds to them knows.
+
+
+@pytest.mark.parametrize(('event', 'most'), [('end', 400), ('close', 480)])
+def test_a_plain_request_takes_a_client_few_calls(
+        strict: None, scripted: Any, event: str, most: int) -> None:
+    def serve(peer: RawPeer) -> None:
+        for _ in range(TIMES + 3):
+            peer.read_until(b'\r\n\r\n')
+            peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    assert run_client(scripted(serve), TIMES, event).each() <= most
+
+
+@pytest.mark.parametrize(('reads', 'most'), [(False, 160), (True, 300)])
+def test_a_plain_request_takes_a_server_few_calls(strict: None, reads: bool, most: int) -> None:
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        if reads:
+            req.on('data', lambda chunk: None)
+            req.on('end', lambda: answer(req, res))
+        else:
+            answer(req, res)
+    request = get('Content-Length: 3', body='abc') if reads else get()
+    assert run_server(listener, asking(*[request] * TIMES)).each() <= most
+
 
 
 # Linear in what is sent
