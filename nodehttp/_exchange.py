@@ -86,7 +86,7 @@ class ClientConnection:
     def begin(self, request: Any, max_header_size: int, lenient: bool) -> None:
         """From now on `request` is sent on this connection, and what arrives is the answer to it."""
         self.request = self.socket._httpMessage = request
-        if self._parser_options != (max_header_size, lenient):
+        if self._parser is None or self._parser_options != (max_header_size, lenient):
             self._parser_options = max_header_size, lenient
             self._parser = Parser('response', max_header_size=max_header_size, lenient=lenient)
         if request._hears_timeouts:
@@ -160,7 +160,7 @@ class ClientConnection:
             if self._parser is not None:
                 self._parser.feed(data)
                 self._advance()
-        else:
+        elif self.state is IDLE or self._parser is not None:
             # Nobody asked for it; were it kept, the next request would take it for its answer.
             self._break()
 
@@ -214,6 +214,7 @@ class ClientConnection:
             self._informational = False
             return
         self._enter(COMPLETE)
+        self.want_data()  # also while nobody reads the response: the connection may end, and be used again
         response, trailers = self.request.res, self._parser.trailers  # type: ignore[union-attr]
         if response.statusCode == 101:  # without the headers of an upgrade: as Node, read nothing behind it
             self._parser = None

@@ -450,8 +450,10 @@ class Agent(EventEmitter):
     def destroy(self) -> None:
         """Destroy all sockets, idle or not. The agent can be used on. ("agent.destroy()")"""
         with monitor:
-            for socket in list(self._leases):
-                socket.destroy()
+            for by_name in (self.freeSockets, self.sockets):
+                for members in list(by_name.values()):
+                    for socket in list(members):
+                        socket.destroy()
 
     def _enter(self, lease: _Lease, state: str) -> None:
         """The one place where a socket changes its state."""

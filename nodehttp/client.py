@@ -388,7 +388,8 @@ class ClientRequest(OutgoingMessage):
         self._give_back(socket)
 
     def _timed_out(self) -> None:
-        if self._hears_timeouts and not self._was_timed_out:  # once for each request, as in Node
+        # Once for each request, and not when only its own end is still missing, as in Node.
+        if self._hears_timeouts and not self._was_timed_out and not self._response_over:
             self._was_timed_out = True
             self._fire('timeout')
 
@@ -430,10 +431,17 @@ class ClientRequest(OutgoingMessage):
             self._signal, self._on_abort = signal, on_abort
             signal.addEventListener('abort', on_abort)
 
+    def _forget_signal(self) -> None:
+        """The request has failed or is over: to abort the signal changes nothing any more."""
+        if self._signal is not None:
+            self._signal.removeEventListener('abort', self._on_abort)
+            self._signal = None
+
     def _connection_failed(self, error: BaseException) -> None:
         """The connection broke, or what came on it was no HTTP. Of several such errors the first is told."""
         if not self._had_error:
             self._had_error = True
+            self._forget_signal()
             self._fire('error', error)
 
     def _hang_up(self) -> None:
@@ -461,9 +469,7 @@ class ClientRequest(OutgoingMessage):
             return
         self._enter(CLOSED)
         self._closed = self.destroyed = True
-        if self._signal is not None:
-            self._signal.removeEventListener('abort', self._on_abort)
-            self._signal = None
+        self._forget_signal()
         self._fire('close')
 
     # Settings of the socket

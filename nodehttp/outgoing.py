@@ -321,6 +321,8 @@ class OutgoingMessage(OutgoingHead):
 
     def _send_end(self, data: bytes | None) -> None:
         """Send the end of the message, and have `_on_flushed` called in the tick after it."""
+        if data and self._queue and self.socket is not None:
+            self.socket.cork()  # what waited leaves together with this
         self._send_last(data, self._on_flushed)
         self._leave_to_socket()
 

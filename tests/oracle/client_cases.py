@@ -24,41 +24,23 @@ from __future__ import annotations
 
 from typing import Any
 
-Case = dict[str, Any]
-
-OK = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
-CLOSING = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello'
-LONG = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n'
-CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
-EMPTY = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
-
-HEAD = ['head']
-ANSWER = [HEAD, ['send', OK]]
-BEGINNING = [HEAD, ['send', LONG + 'part']]
-SILENCE = [HEAD]
-
-POINTS = (
-    'called',
-    'tick',
-    'immediate',
-    'req socket',
-    'sock connect',
-    'req finish',
-    'req response',
-    'res data',
-    'res end',
-    'res close',
-    'req close',
+from client_messages import afterwards, fields, framing, uploads
+from client_scripts import (
+    ANSWER,
+    BEGINNING,
+    CHUNKED,
+    CLOSING,
+    EMPTY,
+    HEAD,
+    LONG,
+    OK,
+    POINTS,
+    SCRIPT_AT,
+    SECURE,
+    SILENCE,
+    WAYS,
+    Case,
 )
-WAYS = ('destroy', 'destroyError', 'abort', 'signal', 'socketDestroy', 'socketDestroyError')
-SECURE = 'sock secureConnect'
-SCRIPT_AT = {
-    'req response': BEGINNING,
-    'res data': BEGINNING,
-    'res end': ANSWER,
-    'res close': ANSWER,
-    'req close': ANSWER,
-}
 
 
 def cases(is_secure: bool = False) -> list[Case]:
@@ -71,7 +53,7 @@ def cases(is_secure: bool = False) -> list[Case]:
     both = (success, destruction, failures, odd_responses, information, tunnels, timeouts, queues, sequences)
     kept = (reading, leaving_tunnels)
     if not is_secure:
-        kept += (fields, uploads, framing, idle_twice, hooks)
+        kept += (fields, uploads, framing, afterwards, idle_twice, hooks)
     for kind, agent, groups in (('close', {}, both), ('keep', {'keepAlive': True}, both + kept)):
         for add in groups:
             add(
@@ -168,97 +150,6 @@ def destruction(case: Any) -> None:
     )
 
 
-def fields(case: Any) -> None:
-    """What a request says of itself at each event."""
-    post = {'options': {'method': 'POST'}, 'body': ['write']}
-    case('fields', [ANSWER], fields=True)
-    case(
-        'fields of a POST',
-        [[['until', 'chunk'], ['send', OK]]],
-        {'a': {**post, 'do': {'req socket': ['endBody']}}},
-        fields=True,
-    )
-    case(
-        'fields, answered before the end',
-        [[HEAD, ['send', OK], ['until', 'body']]],
-        {'a': {**post, 'do': {'res end': ['endBody']}}},
-        fields=True,
-    )
-    case('fields, reused', [ANSWER * 2], {'a': {'do': {'res close': ['start:b']}}, 'b': {}}, fields=True)
-    case('fields, queued', [ANSWER * 2], {'a': {}, 'b': {}}, start=['a', 'b'], maxSockets=1, fields=True)
-    case('fields, refused', [SILENCE], refused=True, fields=True)
-    case('fields, FIN', [[HEAD, ['fin']]], fields=True)
-    points = ('called', 'req socket', 'req finish', 'req response')
-    for way in ('destroy', 'destroyError', 'abort', 'signal', 'socketDestroy', 'resDestroy'):
-        for point in {'socketDestroy': points[1:], 'resDestroy': points[3:]}.get(way, points):
-            spec = {'do': {point: [way]}, 'signal': way == 'signal'}
-            case(f'fields, {way} at {point}', [SCRIPT_AT.get(point, SILENCE)], {'a': spec}, fields=True)
-    for heard in ([], ['connect']):
-        case(
-            f'fields, CONNECT {"heard" if heard else "not heard"}',
-            [[HEAD, ['send', 'HTTP/1.1 200 OK\r\n\r\n']]],
-            {'a': {'options': {'method': 'CONNECT', 'path': 'x:80'}, 'with': heard}},
-            fields=True,
-        )
-
-
-def uploads(case: Any) -> None:
-    """Every way to end a request whose body is still on its way, and what later calls come to."""
-    points = {
-        'immediate': SILENCE,
-        'written': SILENCE,
-        'req response': [['until', 'chunk'], ['send', LONG + 'part']],
-        'res data': [['until', 'chunk'], ['send', LONG + 'part']],
-        'res end': [['until', 'chunk'], ['send', OK]],
-        'res close': [['until', 'chunk'], ['send', OK]],
-    }
-    ways = (
-        'destroy',
-        'destroyError',
-        'abort',
-        'signal',
-        'socketDestroy',
-        'socketEnd',
-        'endBodyNoted',
-        'setHeader',
-    )
-    for point, script in points.items():
-        for way in ways:
-            spec = {'signal': True} if way == 'signal' else {}
-            case(
-                f'{way} at {point} of an upload',
-                [script],
-                {'a': {'options': {'method': 'POST'}, 'body': ['writeNoted'], 'do': {point: [way]}, **spec}},
-            )
-    expect = {'method': 'POST', 'headers': {'Expect': '100-continue'}}
-    for way in ways:
-        spec = {'signal': True} if way == 'signal' else {}
-        case(
-            f'{way} at req continue',
-            [[HEAD, ['send', 'HTTP/1.1 100 Continue\r\n\r\n']]],
-            {'a': {'options': expect, 'body': [], 'do': {'req continue': [way]}, **spec}},
-        )
-        for point, script in (
-            ('req abort', SILENCE),
-            ('req error', [HEAD, ['fin']]),
-            ('res aborted', [*BEGINNING, ['heard', 'res data'], ['fin']]),
-            ('res error', [*BEGINNING, ['heard', 'res data'], ['fin']]),
-        ):
-            aborted = {'req finish': ['abort']} if point == 'req abort' else {}
-            case(f'{way} at {point}, too late', [script], {'a': {'do': {**aborted, point: [way]}, **spec}})
-    for way in ('writeNoted', 'endBodyNoted', 'setHeader', 'setTimeout', 'flushHeaders'):
-        case(f'{way} at req close', [ANSWER], {'a': {'do': {'req close': [way]}}})
-    for ways in (
-        ['agentDestroy', 'destroy'], ['agentDestroy', 'destroyError'], ['agentDestroy', 'abort'],
-        ['abort', 'agentDestroy'], ['signal', 'destroyError'], ['destroyError', 'signal'],
-        ['abort', 'destroyError'], ['destroyError', 'abort'],
-    ):
-        for point in ('called', 'req socket', 'req response'):
-            case(
-                f'{" and ".join(ways)} at {point}', [ANSWER], {'a': {'signal': True, 'do': {point: ways}}}
-            )
-
-
 def failures(case: Any) -> None:
     """Connections that fail, or end too early."""
     case('refused', [SILENCE], {'a': {'socketEvents': True}}, refused=True)
@@ -306,31 +197,6 @@ def odd_responses(case: Any) -> None:
     )
     case('response before the request', [[['send', OK]]], {'a': {'socketEvents': True}})
     case('204 with a body', [[HEAD, ['send', 'HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello']]])
-
-
-def framing(case: Any) -> None:
-    """Bodies that are missing, shorter, longer, or there although there must be none."""
-    sized, chunked = 'Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n'
-    bodies = {
-        'no length': ('', ''),
-        'no length, a body': ('', 'hello'),
-        'a length': (sized, 'hello'),
-        'a length, no body': (sized, ''),
-        'a shorter body': (sized, 'hel'),
-        'a longer body': (sized, 'helloXX'),
-        'chunks': (chunked, '5\r\nhello\r\n0\r\n\r\n'),
-        'chunks, no body': (chunked, ''),
-    }
-    for method in ('GET', 'HEAD'):
-        for status in (200, 204, 304, 100, 101, 199):
-            for name, (header, body) in bodies.items():
-                for end in ([], [['fin']]) if status == 200 else ([],):
-                    case(
-                        f'{method} {status} {name}{", FIN" if end else ""}',
-                        [[HEAD, ['send', f'HTTP/1.1 {status} X\r\n{header}\r\n{body}'], *end]],
-                        {'a': {'options': {'method': method}}},
-                        quiet=20,
-                    )
 
 
 def reading(case: Any) -> None:
