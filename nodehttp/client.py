@@ -83,6 +83,7 @@ class ClientRequest(OutgoingMessage):
     shouldKeepAlive: bool
     _strand: Strand  # one of its own until it has a socket, then the socket's
 
+    _is_answered = True
     _host_header: str  # unless the user gives one
     _state = QUEUED
     _had_error = False

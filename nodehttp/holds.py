@@ -126,6 +126,7 @@ class Holds:
         for hold in strand.holds:
             if hold.is_of(guest.clocks):
                 hold.prolong()
+                strand.patience = hold
                 return
         strand.patience = hold = Hold(guest.clocks)
         strand.holds = (*strand.holds, hold)

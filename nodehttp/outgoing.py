@@ -61,6 +61,7 @@ class OutgoingMessage(OutgoingHead):
     _corked_chunks: list[tuple[bytes, Callback | None]] | None = None
     _corked_size = 0
     _need_drain: tuple[int, ...] = ()  # the threads that were told to wait for 'drain'
+    _is_answered = False  # its end brings a response
 
     def __init__(self, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         """Options: highWaterMark (bytes), rejectNonStandardBodyWrites (bool)."""
@@ -278,6 +279,8 @@ class OutgoingMessage(OutgoingHead):
             if self._phase is not OPEN:
                 self._refuse_end(chunk is not None, callback)
             else:
+                if self._is_answered and self._strand is not None:
+                    hold(self._strand)  # a thread outside of the pool may listen on its next line only
                 self._end(None if chunk is None else _body_bytes(chunk, encoding), callback)
         return self
 

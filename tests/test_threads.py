@@ -291,6 +291,34 @@ def test_a_server_that_is_closed_under_load_answers_whatever_has_reached_it(dial
             assert sorted(listener.asked) == sorted(url for client in clients for url in client.answered)
 
 
+# Listening late
+
+
+def test_the_response_of_a_request_that_is_ended_late():
+    # The thread has waited for something else before; the response is here before its next line.
+    begun = threading.Event()
+
+    def listener(req, res):
+        begun.set()
+        res.end(b''.join(req))
+
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        agent = http.Agent(keepAlive=True)
+        for _ in range(10):
+            begun.clear()
+            req = http.request({
+                'port': server.address().port, 'host': '127.0.0.1', 'agent': agent, 'method': 'POST'})
+            req.write('a')
+            with http.blocking():
+                assert begun.wait(MUST_NOT_EXPIRE)
+            req.end('b')
+            time.sleep(0.001)  # time enough for the others
+            [response] = http.once(req, 'response', MUST_NOT_EXPIRE)
+            assert b''.join(response) == b'ab'
+        agent.destroy()
+        server.closeAllConnections()
+
+
 # Handlers that wait
 
 
