@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from server_cases import REQ, SOCK, Actions, Case
+from server_parts import REQ, SOCK, Actions, Case
 
 HEADERS = [
     'Connection: close', 'Connection: keep-alive', 'Connection: x, close', 'Expect: 100-continue',
