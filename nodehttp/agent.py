@@ -76,7 +76,7 @@ class _Lease:
 
     def free(self, *_: Any) -> None:
         """The socket has no request any more."""
-        self.agent._announce_free(self.socket, self.options)
+        self.agent._fire('free', self.socket, self.options)
 
     def closed(self, *_: Any) -> None:
         """The socket is closed."""
@@ -288,7 +288,7 @@ class Agent(EventEmitter):
             if socket not in self._leases:
                 self._adopt(socket, opening.name, opening.options)
             if opening.is_for_waiting:  # whoever waits first, if anybody does by now
-                socket._fire('free')
+                self.socket_is_free(socket)
             else:
                 self._assign(req, socket)
             return
@@ -346,20 +346,17 @@ class Agent(EventEmitter):
 
     def socket_is_free(self, socket: Any) -> None:
         """A request gives its socket back: emit 'free' on it."""
-        lease = self._leases.get(socket)
-        listeners = socket._events.get('free', ())
-        if lease is not None and len(listeners) == 1 and listeners[0].listener is lease.listeners['free']:
-            self._announce_free(socket, lease.options)
+        if self.is_free_unheard(socket):
+            self._on_free(socket)
         else:
             socket._fire('free')
 
-    def _announce_free(self, socket: Any, options: Record[Any]) -> None:
-        """Emit 'free'."""
-        listeners = self._events.get('free', ())
-        if len(listeners) == 1 and listeners[0].listener is self._free_listener and self._has_plain_emit():
-            self._on_free(socket, options)
-        else:
-            self._fire('free', socket, options)
+    def is_free_unheard(self, socket: Any) -> bool:
+        """Would nobody but this agent hear 'free', neither that of the socket nor the agent's own?"""
+        lease = self._leases.get(socket)
+        heard, own = socket._events.get('free', ()), self._events.get('free', ())
+        return (lease is not None and len(heard) == 1 and heard[0].listener is lease.listeners['free']
+                and len(own) == 1 and own[0].listener is self._free_listener and self._has_plain_emit())
 
     def _on_free(self, socket: Any, options: Options = None) -> None:
         """A socket has no request: the next one takes it, or it is kept, or destroyed."""

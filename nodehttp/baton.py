@@ -565,6 +565,12 @@ class Pool(Jobs):
             worker.strand = strand
         return True
 
+    def is_busy_elsewhere(self, strand: Strand) -> bool:
+        """Is another thread in a callback of `strand`, or does it wait for one?"""
+        holder = self.holder
+        return bool(strand.busy or (self._busy and holder is not None and holder.strand is strand
+                                    and holder is not self._workers.get(threading.get_ident())))
+
     # Foreign threads
 
     def hold(self, strand: Strand) -> None:

@@ -39,7 +39,7 @@ from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OutgoingMessage
 from nodehttp.record import Record
 from nodehttp.strings import to_usv_string
-from nodehttp.threadpool import Strand, add_tick, hold, monitor, next_tick, released
+from nodehttp.threadpool import Strand, add_tick, hold, is_busy_elsewhere, monitor, next_tick, released
 
 Callback = Callable[..., Any]
 
@@ -383,10 +383,17 @@ class ClientRequest(OutgoingMessage):
             add_tick(self._strand, self._release, ())
 
     def _release(self) -> None:
-        socket = self.socket
-        self._close()
-        connection_of(socket).release()
-        self._give_back(socket)
+        if self._state is RELEASED:
+            socket = self.socket
+            self._close()
+            connection_of(socket).release()
+            self._give_back(socket)
+
+    def _releases_unheard(self) -> bool:
+        """May `_release` come before its tick, since nobody would see that?"""
+        return not self.shouldKeepAlive or (
+            'close' not in self._events and self._has_plain_emit() and not is_busy_elsewhere(self._strand)
+            and isinstance(self.agent, agents.Agent) and self.agent.is_free_unheard(self.socket))
 
     def _timed_out(self) -> None:
         # Once for each request, and not when only its own end is still missing, as in Node.

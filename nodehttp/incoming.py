@@ -227,6 +227,15 @@ class IncomingMessage(Readable):
         bring = getattr(self._source, 'bring', None)
         return bring is not None and bool(bring(self))
 
+    def _end_at_once(self, alone_with: Any) -> bool:
+        if self.req is None:
+            return super()._end_at_once(alone_with)
+        # Who has read a response to its end may ask again: as in Node the connection is free by then.
+        is_over = self.req._releases_unheard() and super()._end_at_once(alone_with)
+        if is_over:
+            self.req._release()
+        return is_over
+
     def _iteration_left(self) -> None:
         if self.req is None:
             super()._iteration_left()

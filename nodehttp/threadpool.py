@@ -48,6 +48,7 @@ __all__ = [
     'has_baton',
     'hold',
     'internal_hook',
+    'is_busy_elsewhere',
     'may_deliver',
     'monitor',
     'monitored',
@@ -82,6 +83,7 @@ hold = pool.hold
 begin_callback = pool.begin_callback
 end_callback = pool.end_callback
 may_deliver = pool.may_deliver
+is_busy_elsewhere = pool.is_busy_elsewhere
 has_baton = pool.has_baton
 report_exception = pool.report
 add_ref = pool.add_ref

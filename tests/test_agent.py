@@ -413,6 +413,33 @@ def test_any_duplex_will_do_as_socket(agents: Any) -> None:
     req.destroy()
 
 
+@pytest.mark.parametrize('heard', ['nothing', "'close'", "'free'", "'free' of the socket"])
+@pytest.mark.parametrize('where', ['thread', 'callback'])
+def test_who_reads_one_response_after_the_other_finds_the_connection_free(
+        scripted: Any, agents: Any, where: str, heard: str) -> None:
+    agent = agents(keepAlive=True)
+    port = scripted(answering())
+    events: list[str] = []
+    if heard == "'free'":
+        agent.on('free', lambda: events.append(heard))
+
+    def ask() -> None:
+        for count in range(1, 6):
+            req = get({'host': '127.0.0.1', 'port': port, 'agent': agent})
+            if heard == "'close'":
+                req.on('close', lambda: events.append(heard))
+            [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+            if heard == "'free' of the socket" and count == 1:
+                res.socket.on('free', lambda: events.append(heard))
+            assert b''.join(res) == b'ok'
+            assert counts(agent) == (0, 1, 0, 1)
+            assert events == [heard] * (0 if heard == 'nothing' else count)
+    if where == 'thread':
+        ask()
+    else:
+        in_a_callback(ask)
+
+
 def test_tls_lines_for_the_keylog_come_from_all_sockets(scripted: Any, agents: Any) -> None:
     agent = agents(keepAlive=True)
     first = fetch(agent, scripted(answering()))
