@@ -83,6 +83,7 @@ _text_of = re.compile(r'\[\w+\] (.+?)(?: \(_ssl\.c:\d+\))?').fullmatch
 
 def ssl_error(caught: ssl.SSLError) -> Error:
     """Translate what Python's ssl has raised during a handshake, a read or a write."""
+    caught.__traceback__ = None  # its frames would keep OpenSSL's buffers as long as somebody keeps the error
     if isinstance(caught, ssl.SSLCertVerificationError):
         return verification_error(name_of(caught.verify_code), caught)
     reason: str | None = caught.reason

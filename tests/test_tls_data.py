@@ -217,3 +217,16 @@ def test_timeout_counts_traffic(serve: Any, connect: Any, record: Recorder) -> N
         assert came.next() == b'x'
         timers.sleep(40)
     assert record.wait_count(1)[0] >= 0.055  # however slow the machine is
+
+
+def test_an_error_that_is_kept_keeps_no_connection(serve: Any, authority: Authority) -> None:
+    server = serve()
+    served = Caught(server, 'secureConnection')
+    client = python_client(authority, server)
+    peer = served.next()
+    broken = Caught(peer, 'error')
+    with socket.socket(fileno=client.detach()) as raw:
+        raw.sendall(b'\x17\x03\x03\x00\x20' + bytes(32))
+        error = broken.next()
+    assert error.code == 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'
+    assert error.__cause__.__traceback__ is None
