@@ -302,8 +302,18 @@ class TLSSocket(Handshake):
                 self._unsent = deque()
             else:
                 self._unsent = deque(chunks)
-                if self._encrypt_unsent():
-                    self._check_later(self._written_at_once)
+                if self._encrypt_unsent() and self._tls is not None:
+                    self._taken_at_once()
+
+    def _taken_at_once(self) -> None:
+        """The wire has taken everything. As in Node that is told in the check phase, not in a tick. But
+        there is room for the next write at once: who blocks between two of them delays the check phase."""
+        self._unsent = self._write_callback = None
+        size, callback = self._size, self._callback
+        self._writing, self._size, self._callback = False, 0, None
+        self._check_later(self._chunk_taken, size, callback)
+        if self._queue:
+            self._flush_queue()
 
     def _encrypt_unsent(self) -> bool:
         """Encrypt as much as the wire takes; the rest follows when it has taken that. True if that is all."""
@@ -334,7 +344,6 @@ class TLSSocket(Handshake):
             function(*args)
 
     def _written_at_once(self) -> None:
-        """The wire has taken everything. As in Node that is told in the check phase, not in the next tick."""
         if self._write_callback is not None:
             self._write_over(None)
 
@@ -358,7 +367,7 @@ class TLSSocket(Handshake):
         wire = self._wire
         if self._is_on_socket:
             wire._write_internal(self._outgoing.read())
-            if not wire._write_length and wire._errored is None:
+            if not wire._writing and not wire._queue and wire._errored is None:
                 return True
             wire._write_internal(b'', self._wire_written)  # behind all the rest
         else:

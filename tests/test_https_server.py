@@ -311,6 +311,26 @@ def test_certificates_are_renewed_during_traffic(start: Any, authority: Authorit
                 assert answer(client).endswith('x')
 
 
+@pytest.mark.parametrize('size', [10, 100_000])
+def test_what_a_handler_writes_is_sent_while_it_blocks(start: Any, shake: Any, size: int) -> None:
+    came = threading.Semaphore(0)
+
+    def listener(req: Any, res: Any) -> None:
+        res.writeHead(200, {'Content-Length': 3 * size})
+        for digit in b'789':
+            res.write(bytes((digit,)) * size)
+            assert came.acquire(timeout=MUST_NOT_EXPIRE)  # blocks, and nobody knows of it
+        res.end()
+    client = shake(start(listener))
+    client.sendall(GET)
+    received = b''
+    for count in (1, 2, 3):
+        while len(received.partition(b'\r\n\r\n')[2]) < count * size:
+            received += client.recv(65536)
+        came.release()
+    assert received.endswith(b'7' * size + b'8' * size + b'9' * size)
+
+
 # Its ends
 
 
