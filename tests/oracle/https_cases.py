@@ -233,6 +233,7 @@ def credentials(case: Any) -> None:
         'no passphrase': {'key': '@locked.key', 'cert': '@client.cert'},
         'pfx': {'pfx': '@pfx', 'passphrase': 'sample'},
         'pfx list': {'pfx': [{'buf': '@pfx', 'passphrase': 'sample'}]},
+        'pfx with an authority': {'pfx': '@pfx', 'passphrase': 'sample', 'ca': None},
         'pfx without passphrase': {'pfx': '@open.pfx'},
         'pfx with a wrong passphrase': {'pfx': '@pfx', 'passphrase': 'x'},
         'pfx that is none': {'pfx': '#buffer'},
@@ -279,6 +280,8 @@ def agents(case: Any) -> None:
         'checkServerIdentity': {'checkServerIdentity': '#accepts'},
         'ALPNProtocols': {'ALPNProtocols': ['http/1.1']},
         'highWaterMark': {'highWaterMark': 1000},
+        'Host': {'headers': {'Host': 'other.test'}},
+        'Host of the same name': {'headers': {'Host': 'localhost:1'}},
     }.items():
         other = {'agent': 'a', 'options': options}
         case(f'apart: {name}', [same, other, same, other], agents=kept)
