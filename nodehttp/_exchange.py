@@ -178,8 +178,11 @@ class ClientConnection:
                 return
             if self.state is COMPLETE:
                 self.socket.destroy()  # a second response; as Node, look on for what is wrong with it
+                if getattr(event, 'statusCode', None) == 101:  # whatever is behind that is no message
+                    self._parser = None
             elif type(event) is bytes:
-                if not self.request.res.push(event):
+                response = self.request.res
+                if not response._dumped and not response.push(event):
                     self._stop()
             elif event is END:
                 self._message_ended()

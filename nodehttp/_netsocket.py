@@ -267,7 +267,7 @@ class Socket(Ends):
 
     def _catch_up(self) -> None:
         """Do what has waited for the connection."""
-        if self._first_write is not None and self._send is not None:
+        if self._first_write is not None:
             (chunks, callback), self._first_write = self._first_write, None
             self._transmit(chunks, callback)
         if self._first_final is not None and self._send is not None:

@@ -108,7 +108,9 @@ class TLSSocket(Handshake):
         if self._state is IDLE:
             self._begin()
         self._fire('connect')
-        if self._first_final is not None and self._state is not OVER:
+        if self._state is OVER:  # in 'connect'
+            self._catch_up()
+        elif self._first_final is not None:
             callback, self._first_final = self._first_final, None
             self._final(callback)
 
@@ -440,13 +442,14 @@ class TLSSocket(Handshake):
 
     def _tell_of_end(self, *_: Any) -> None:
         """What was on its way fails, then 'close'; a server's user who knows of no failure hears of one."""
-        canceled = 'write ECANCELED'
+        error = errors.system_error('ECANCELED', 'write')
         if self._first_write is not None:
             self._write_callback, self._first_write = self._first_write[1], None
-            canceled += ' Canceled because of SSL destruction'
+            error = errors.system_error('EBADF', 'write') if self._is_shaken else errors.system_error(
+                'ECANCELED', 'write', message='write ECANCELED Canceled because of SSL destruction')
         write_callback, self._write_callback, self._unsent = self._write_callback, None, None
         if write_callback is not None:
-            write_callback(errors.system_error('ECANCELED', 'write', message=canceled))
+            write_callback(error)
         self._fire('close', self._has_failed or self._errored is not None)
         if self._tls_server is not None and not self._is_shaken:
             self._tell_server(errors.connection_reset())

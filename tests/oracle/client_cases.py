@@ -42,6 +42,8 @@ from client_scripts import (
     Case,
 )
 
+NOTED = {'options': {'method': 'POST'}, 'body': ['writeNoted', 'endBodyNoted']}
+
 
 def cases(is_secure: bool = False) -> list[Case]:
     """Return all cases, or those in which TLS may make a difference."""
@@ -73,8 +75,9 @@ def secure_cases() -> list[Case]:
     # How long a handshake takes is chance, and so is which of two is over first.
     by_chance = ('timeout', 'setTimeout', 'an idle socket times out', 'scheduling', 'maxFreeSockets')
     made = [case for case in cases(is_secure=True) if not case['name'].startswith(by_chance)]
-    for way in WAYS:
-        spec = {'do': {SECURE: [way]}, **({'signal': True} if way == 'signal' else {})}
+    at_once = {way: {'do': {SECURE: [way]}, **({'signal': True} if way == 'signal' else {})} for way in WAYS}
+    at_once['noted abort'] = {**NOTED, 'do': {SECURE: ['abort']}}
+    for way, spec in at_once.items():
         made.append({'name': f'{way} at {SECURE}', 'server': [SILENCE], 'requests': {'a': spec}, 'agent': {}})
     return made
 
@@ -131,6 +134,8 @@ def destruction(case: Any) -> None:
             case(f'{way} at {point}', [SCRIPT_AT.get(point, SILENCE)], {'a': spec})
         if way != 'signal':
             case(f'{way} at req error', [SILENCE], {'a': {'do': {'req error': [way]}}}, refused=True)
+    for point in ('immediate', 'sock connect'):
+        case(f'abort at {point}, noted', [SILENCE], {'a': {**NOTED, 'do': {point: ['abort']}}})
     case('signal with a reason', [SILENCE], {'a': {'signal': True, 'do': {'req finish': ['signalReason']}}})
     case('signal that was aborted', [SILENCE], {'a': {'signal': 'aborted'}})
     for way in ('resDestroy', 'resDestroyError'):
@@ -189,6 +194,9 @@ def odd_responses(case: Any) -> None:
     case('two responses', [[HEAD, ['send', OK + OK]]])
     case('two responses and rubbish', [[HEAD, ['send', OK + OK + 'xyz']]])
     case('two responses, the second is bad', [[HEAD, ['send', OK + CHUNKED + 'x\r\n']]])
+    switch = 'HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nHEAD'
+    case('two responses, the second switches', [[HEAD, ['send', OK + switch]]])
+    case('two responses, the second is a bare 101', [[HEAD, ['send', OK + 'HTTP/1.1 101 S\r\n\r\nHEAD']]])
     case('closing, then more', [[HEAD, ['send', CLOSING + 'xyz']]])
     case(
         'two responses, later',
@@ -215,6 +223,11 @@ def reading(case: Any) -> None:
                 [script],
                 {'a': {'reads': 'readable', 'do': {'res readable': do}}},
             )
+        case(
+            f'{name}, readable, abort',
+            [script],
+            {'a': {'reads': 'readable', 'do': {'req response': ['abort']}}},
+        )
         for do in ([], ['resResume'], ['resResumeLater'], ['destroy'], ['resDestroy']):
             case(
                 f'{name}, paused: {" ".join(do)}',
