@@ -55,7 +55,8 @@ class ClientConnection:
     _parser: Parser | None = None
     _parser_options: tuple[int, bool] | None = None
     _informational = False  # the head just parsed was a 1xx: the END behind it ends nothing
-    _stopped = False  # the socket is not read: the response is full
+    _stopped = False  # the response is full
+    _holds = False  # something that came meanwhile waits in the parser, and the socket is not read
     _is_read = False  # what arrives comes here, since the first request
     _is_consumed = False  # without detour
     _error: BaseException | None = None  # of a connection that failed before the request was there
@@ -148,18 +149,25 @@ class ClientConnection:
         """The response has room again."""
         if self._stopped:
             self._stopped = False
-            if self._is_consumed:
-                self.socket._start_reading()
-            else:
+            if not self._is_consumed:
                 self.socket.resume()
+            elif self._holds:
+                self._holds = False
+                self.socket._start_reading()
+                next_tick(self._advance, strand=self.socket._strand)
 
     # From the socket
 
     def _received(self, data: bytes) -> None:
         if self.state in (WAITING, RECEIVING):
-            if self._parser is not None:
-                self._parser.feed(data)
+            if self._parser is None:
+                return
+            self._parser.feed(data)
+            if not self._stopped:
                 self._advance()
+            elif self._is_consumed:
+                self._holds = True
+                self.socket._stop_reading()
         elif self.state is IDLE or self._parser is not None:
             # Nobody asked for it; were it kept, the next request would take it for its answer.
             self._break()
@@ -190,12 +198,11 @@ class ClientConnection:
                 self._head_arrived(event)
 
     def _stop(self) -> None:
-        """The response is full: do not read on until it has room."""
+        """The response is full: do not read on until it has room. As in Node the socket takes one more piece,
+        so that an end or an error that comes instead is heard."""
         if not self._stopped:
             self._stopped = True
-            if self._is_consumed:
-                self.socket._stop_reading()
-            else:
+            if not self._is_consumed:
                 self.socket.pause()
 
     def _head_arrived(self, head: Any) -> None:

@@ -17,7 +17,7 @@ a request gets, in `agent.py`; what is written to it, in `outgoing.py`.
 
 Where this leaves Node 25.2.1: `path` and `method` are checked again when the head is rendered, so that
 setting them cannot split a message; a request whose `createConnection` fails gets its 'close' too; an
-aborted signal opens no connection.
+aborted signal opens no connection; a reset connection is no end of a response without a length.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ import client_cases  # noqa: E402
 
 NODE = json.loads((ORACLE / 'client_events.json').read_text())
 
+LATER = 30  # ms; after the immediates also on a busy machine (as in client.js)
 MOST = 30  # events; what is done at them may bring them about again (as in client.js)
 SOCKET_EVENTS = ('connect', 'ready', 'secureConnect', 'end', 'timeout', 'close', 'free', 'agentRemove')
 FIELDS = (
@@ -142,14 +143,14 @@ class Run:
         result = {
             'returns': open_it,
             'calls': lambda: callback(None, open_it()),
-            'callsLater': lambda: timers.setTimeout(lambda: callback(None, open_it()), 5),
+            'callsLater': lambda: timers.setTimeout(lambda: callback(None, open_it()), LATER),
             'both': both,
             'callsTwice': lambda: (callback(None, open_it()), callback(failure())),
             'fails': lambda: callback(failure()),
-            'failsLater': lambda: timers.setTimeout(callback, 5, failure()),
+            'failsLater': lambda: timers.setTimeout(callback, LATER, failure()),
             'failsThenCalls': lambda: (callback(failure()), callback(None, open_it())),
             'failsAndReturns': lambda: (callback(failure()), open_it())[1],
-            'returnsThenFails': lambda: (timers.setTimeout(callback, 5, failure()), open_it())[1],
+            'returnsThenFails': lambda: (timers.setTimeout(callback, LATER, failure()), open_it())[1],
             'throws': raises,
         }[connects[min(number, len(connects) - 1)]]()
         return result if isinstance(result, net.Socket) else None

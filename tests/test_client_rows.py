@@ -179,6 +179,27 @@ def test_an_error_that_nobody_listens_for_is_raised(
     assert [error.code for error in escaped] == [code]
 
 
+def test_a_reset_is_no_end_of_a_body_without_length(scripted: Any, record: Recorder) -> None:
+    """Node takes such a body for complete, against its documentation and RFC 9112, 8."""
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 200 OK\r\n\r\nhalf')
+        record.wait_for('half')
+        peer.reset()
+
+    def answered(res: Any) -> None:
+        record.on(res, 'end', 'aborted', 'close', prefix='res')
+        res.on('data', lambda chunk: record(chunk.decode()))
+        res.on('error', lambda error: record(f'res error {error.message} {res.complete}'))
+
+    req = http.get({'host': HOST, 'port': scripted(script), 'agent': False}, answered)
+    req.on('error', lambda error: record(f'req error {error.message}'))
+    record.on(req, 'close', prefix='req')
+    assert record.wait_for('res close') == [
+        'half', 'req error read ECONNRESET', 'res aborted', 'req close', 'res error aborted False',
+        'res close']
+
+
 # Agents
 
 

@@ -9,6 +9,7 @@ const tls = require('tls');
 const QUIET = 100;
 const QUIET_OVER_TLS = 300;
 const QUIET_IN_HANDSHAKE = 1000;
+const LATER = 30; // ms: after the immediates also on a busy machine
 const MOST = 30; // events; what is done at them may bring them about again
 
 const errorText = (error) => error ? ` ${error.name} ${error.code ?? '-'} ${error.message.replace(/:\d{4,5}\b/g, ':PORT')}` : '';
@@ -74,14 +75,14 @@ class Run {
     return {
       returns: () => open(),
       calls: () => { callback(null, open()); },
-      callsLater: () => { setTimeout(() => callback(null, open()), 5); },
+      callsLater: () => { setTimeout(() => callback(null, open()), LATER); },
       both: () => { const socket = open(); callback(null, socket); return socket; },
       callsTwice: () => { callback(null, open()); callback(failure()); },
       fails: () => { callback(failure()); },
-      failsLater: () => { setTimeout(() => callback(failure()), 5); },
+      failsLater: () => { setTimeout(() => callback(failure()), LATER); },
       failsThenCalls: () => { callback(failure()); callback(null, open()); },
       failsAndReturns: () => { callback(failure()); return open(); },
-      returnsThenFails: () => { setTimeout(() => callback(failure()), 5); return open(); },
+      returnsThenFails: () => { setTimeout(() => callback(failure()), LATER); return open(); },
       throws: () => { throw failure(); },
     }[connects[Math.min(n, connects.length - 1)]]();
   }
