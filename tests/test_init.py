@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import nodehttp
-from nodehttp import agent, common, events, threadpool
+from nodehttp import agent, common, events, net, stream, threadpool
 
 # `Object.keys(require('node:http'))` of Node 25.2.1, without WebSocket, CloseEvent and MessageEvent.
 NODE = [
@@ -57,6 +57,19 @@ def test_public_classes_say_where_users_find_them() -> None:
     assert len(classes) == 9
     assert {cls.__module__ for cls in classes} == {'nodehttp'}
     assert repr(nodehttp.Agent) == "<class 'nodehttp.Agent'>"
+
+
+@pytest.mark.parametrize(('base', 'classes'), [
+    (events.EventEmitter, [nodehttp.Agent, net.Server, stream.Stream]),
+    (stream.Stream, [stream.Readable, stream.Writable, nodehttp.OutgoingMessage]),
+    (stream.Readable, [stream.Duplex, nodehttp.IncomingMessage]),
+    (stream.Writable, [stream.Duplex]),
+    (stream.Duplex, [net.Socket]),
+    (net.Server, [nodehttp.Server]),
+    (nodehttp.OutgoingMessage, [nodehttp.ClientRequest, nodehttp.ServerResponse]),
+])
+def test_classes_are_based_on_each_other_as_in_node(base: type, classes: list[type]) -> None:
+    assert [cls for cls in classes if not issubclass(cls, base)] == []
 
 
 def test_public_things_have_docstrings() -> None:

@@ -426,14 +426,16 @@ def test_destroy_before_the_connection(log):
     client.destroy()
 
 
-@logs('a', 'b', 'b:ab')
+@logs('2 1', '0 0', 'a', 'b', 'b:ab')
 def test_cork_makes_one_write(log):
     def connected(client, peer):
         peer.on('data', lambda data: (log(data), client.destroy()))
         client.cork()
         client.write('a', lambda: log('a'))
         client.write('b', lambda: log('b'))
+        log(client.writableLength, client.writableCorked)
         client.uncork()
+        log(client.writableLength, client.writableCorked)
     pair(connected)
 
 

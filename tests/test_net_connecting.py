@@ -406,6 +406,16 @@ def test_ways_to_say_where(arguments, record):
     assert record.wait_count(1) == [(HOST, 1)]
 
 
+def test_the_marks_of_the_socket():
+    socket = net.connect({'port': 1, 'host': HOST, 'highWaterMark': 10})
+    assert (socket.readableHighWaterMark, socket.writableHighWaterMark) == (10, 10)
+    socket.destroy()
+
+
+def test_two_names_of_one_function():
+    assert net.createConnection is net.connect
+
+
 def test_defaults():
     assert (net.getDefaultAutoSelectFamily(), net.getDefaultAutoSelectFamilyAttemptTimeout()) == (True, 500)
     try:
