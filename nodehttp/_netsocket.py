@@ -43,7 +43,7 @@ from nodehttp._stream import CLOSED, DOOMED, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
-from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_soon, hold, start_timer, watch
+from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_pending, hold, start_timer, watch
 
 READ_SIZE = 65536  # bytes of one recv, as in Node
 NOT_TRIED = -1
@@ -485,7 +485,7 @@ class Socket(Ends):
         elif self._send is None:
             callback(None)
         else:
-            call_soon(callback, self._shut_down(), strand=self._strand)
+            call_pending(callback, self._shut_down(), strand=self._strand)
 
     def _shut_down(self) -> errors.NodeError | None:
         """Tell the peer that nothing more is sent; return why that was not possible."""

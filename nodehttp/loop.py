@@ -3,8 +3,8 @@ that holds the baton.
 
 An *item* is `(strand, function, args)`. Items of `process.nextTick` come before all else; the others are in
 `ready`, which one phase after the other fills, in the order of Node: poll, check (setImmediate), closing,
-timers. Polled events go there too, never into a local variable, so that another thread can go on where the
-last one was stopped.
+timers, pending. Polled events go there too, never into a local variable, so that another thread can go on
+where the last one was stopped.
 
 All of it needs the monitor. Items run with it.
 """
@@ -290,6 +290,7 @@ class Loop:
         self._checking: list[Item] = []
         self._immediates: list[Item] = []
         self._closing: list[Item] = []
+        self._pending: list[Item] = []
         self._timers: list[tuple[float, int, Timer]] = []
         self._dead_timers = 0
         self._serials = itertools.count(1)
@@ -325,6 +326,15 @@ class Loop:
         self.ready.append((strand, function, args))
         if self._polling_until is not None or self.holder is None:
             self.notify()
+
+    def call_pending(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
+        """As `call_soon`, but from the check and the closing phase only after them: so Node hears of what the
+        system has done at once."""
+        if 0 < self._phase < 3:
+            self._pending.append((strand, function, args))
+            self.notify()
+        else:
+            self.call_soon(function, *args, strand=strand)
 
     def call_next(self, function: Function, *args: Any, strand: Strand | None = None) -> None:
         """Run as an event of its own, after the ticks, before those that are ready: the rest of an event that
@@ -411,7 +421,7 @@ class Loop:
     def is_alive(self) -> bool:
         """Is anything referenced open, or left to be run?"""
         return bool(self.references > 0 or self.ticks or self.ready or self._checking or self._closing
-                    or self._deferred)
+                    or self._pending or self._deferred)
 
     def tell_if_idle(self) -> None:
         """Tell who wants to know that nothing is left to be done, if that is so."""
@@ -424,7 +434,7 @@ class Loop:
         timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
         counts = {'references': self.references, 'watches': len(self.watches), 'timers': len(timers),
                   'items': (len(self.ready) + len(self.ticks) + len(self._checking) + len(self._closing)
-                            + self._deferred)}
+                            + len(self._pending) + self._deferred)}
         return [f'{name}: {count}' for name, count in counts.items() if count]
 
     # One turn
@@ -449,6 +459,10 @@ class Loop:
             self._phase = 3
             if self._timers and self._take_due_timers():
                 return
+        if self._phase == 3 and self._pending:
+            self.ready.extend(self._pending)
+            self._pending.clear()
+            return
         self._phase = 0
         self._poll()
 

@@ -40,6 +40,7 @@ __all__ = [
     'call_checking',
     'call_closing',
     'call_next',
+    'call_pending',
     'call_soon',
     'call_user',
     'configure',
@@ -72,6 +73,7 @@ __all__ = [
 next_tick = pool.next_tick
 add_tick = pool.add_tick
 call_next = pool.call_next
+call_pending = pool.call_pending
 call_soon = pool.call_soon
 set_immediate = pool.set_immediate
 call_checking = pool.call_checking

@@ -136,6 +136,13 @@ def endings(case: Any) -> None:
         watch={'res': ['close']})
     case('server.timeout', [['note', 'request']], set={'timeout': 30}, quiet=100,
          watch={'res': ['close'], 'req': ['aborted', 'error', 'close'], 'sock': SOCK})
+    turns = [['immediate', [['note', '1'], ['immediate', [['note', '2'], ['immediate', [['note', '3']]]]]]]]
+    for name, when in (('at once', None), ('in a tick', 'tick'), ('in an immediate', 'immediate')):
+        ending = [['res.end', 'x'], *turns]
+        case(f'ended {name}, a connection that closes', ending if when is None else [[when, ending]], CLOSE,
+             watch={'sock': SOCK})
+    case('ended by a timer, a connection that closes', [['after', 5, [['res.end', 'x'], *turns]]], CLOSE,
+         watch={'sock': SOCK})
 
 
 def destruction(case: Any) -> None:

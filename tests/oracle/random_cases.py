@@ -39,7 +39,7 @@ SET = [
     ['res.statusMessage=', 'Hi'], ['res.sendDate=', False], ['res.shouldKeepAlive=', False],
     ['res.useChunkedEncodingByDefault=', False],
     ['res.writeHead', 200], ['res.writeHead', 201, {'X': '1'}], ['res.writeHead', 204, 'None', ['A', 'b']],
-    ['res.writeHead', 200, {'Content-Length': 5}], ['res.writeHead', 304, [['Etag', 'x'], ['X', 'y']]],
+    ['res.writeHead', 200, {'Content-Length': 5}], ['res.writeHead', 304, ['Etag', 'x', 'X', 'y']],
     ['res.addTrailers', {'A': '1', 'B': ['2', '3']}], ['res.flushHeaders'],
     ['res.writeContinue', {'callback': 'continued'}], ['res.writeProcessing', {'callback': 'processing'}],
     ['res.writeEarlyHints', {'link': '</a>; rel=x'}, {'callback': 'hinted'}],
