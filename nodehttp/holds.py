@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from nodehttp.loop import Loop, Strand, monotonic
+from nodehttp.loop import Loop, Strand, Timer, monotonic
 from nodehttp.monitor import released
 from nodehttp.worker import Clocks
 
@@ -47,12 +47,12 @@ class Hold:
     listener."""
 
     __slots__ = ('_began', '_clocks', '_is_in_a_call', '_last', '_limit', '_looks', '_until', 'has_waited',
-                 'is_checked')
+                 'timer')
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
         self._last: tuple[float, bytes] | None = None
-        self.is_checked = False  # a timer looks whether it is over
+        self.timer: Timer | None = None  # looks whether it is over
         self.prolong()
 
     def is_of(self, clocks: Clocks) -> bool:
@@ -149,9 +149,11 @@ class Holds:
     def check_later(self, strand: Strand) -> None:
         """An event of the strand is ready: see to it that it comes, when its holds are over."""
         for hold in strand.holds:
-            if not hold.is_checked:
-                hold.is_checked = True
-                self._loop.start_timer(hold.remaining(), self._check, strand, hold, ref=False)
+            if hold.timer is None:
+                self._check_after(hold.remaining(), strand, hold)
+
+    def _check_after(self, delay: float, strand: Strand, hold: Hold) -> None:
+        hold.timer = self._loop.start_timer(delay, self._check, strand, hold, ref=False)
 
     def _check(self, strand: Strand, hold: Hold) -> None:
         with released():  # a thread that waits for just the monitor is not idle: now it can be seen to run
@@ -159,19 +161,22 @@ class Holds:
         if hold in strand.holds:
             remaining = hold.remaining()
             if remaining > 0:
-                self._loop.start_timer(remaining, self._check, strand, hold, ref=False)
+                self._check_after(remaining, strand, hold)
             else:
                 self._end(strand, hold)
 
     def end(self) -> None:
         """The calling thread begins to wait: it has said all it wanted."""
-        guest = self._guests.pop(threading.get_native_id(), None)
+        guest = self._guests.get(threading.get_native_id())
         if guest is not None:
-            for strand, hold in guest.holds:
+            holds, guest.holds = guest.holds, []
+            for strand, hold in holds:
                 hold.has_waited = True
                 self._end(strand, hold)
 
     def _end(self, strand: Strand, hold: Hold) -> None:
+        if hold.timer is not None:
+            hold.timer.cancel()
         if hold in strand.holds:
             strand.holds = tuple(other for other in strand.holds if other is not hold)
             self._release_strand(strand)
