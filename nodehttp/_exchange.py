@@ -147,6 +147,7 @@ class ClientConnection:
 
     def want_data(self) -> None:
         """The response has room again."""
+        self._end_pause()
         if self._stopped:
             self._stopped = False
             if not self._is_consumed:
@@ -163,7 +164,9 @@ class ClientConnection:
             if self._parser is None:
                 return
             self._parser.feed(data)
-            if not self._stopped:
+            if self._is_consumed and self.socket._flowing is False:
+                self._wait_for_user()
+            elif not self._stopped:
                 self._advance()
             elif self._is_consumed:
                 self._holds = True
@@ -171,6 +174,24 @@ class ClientConnection:
         elif self.state is IDLE or self._parser is not None:
             # Nobody asked for it; were it kept, the next request would take it for its answer.
             self._break()
+
+    def _wait_for_user(self) -> None:
+        """The user has paused the socket: what has arrived waits in the parser."""
+        if not self._holds:
+            self._holds = True
+            self.socket._stop_reading()
+            self.socket.once('resume', internal(self._user_resumed))
+
+    def _user_resumed(self) -> None:
+        if self._holds and not self._stopped:
+            self._holds = False
+            self.socket._start_reading()
+            self._advance()
+
+    def _end_pause(self) -> None:
+        """As in Node a pause of the socket lasts until its response is complete, or is read."""
+        if self._is_consumed and self.socket._flowing is False:
+            self.socket.resume()
 
     def _advance(self) -> None:
         """Deliver what the parser has."""

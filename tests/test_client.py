@@ -430,6 +430,45 @@ def test_the_settings_of_the_socket_wait_for_the_connection(scripted: Any, recor
     assert record.events == []
 
 
+@pytest.mark.parametrize(('when', 'events'), [
+    ('socket', ['paused', 'resumed', 'response', 'a', 'b', 'end']),
+    ('connect', ['paused', 'resumed', 'response', 'a', 'b', 'end']),
+    ('response', ['response', 'paused', 'a', 'b', 'end']),  # reading it ends the pause
+    ('data', ['response', 'a', 'paused', 'resumed', 'b', 'end']),
+])
+def test_a_paused_socket(record: Recorder, keeping: Agent, when: str, events: list[str]) -> None:
+    """The response waits; the next one on the same connection does not."""
+    def pause(socket: Any) -> None:
+        socket.pause()
+        record('paused')
+        if 'resumed' in events:
+            timers.setTimeout(lambda: (record('resumed'), socket.resume()), 20)
+
+    def answered(res: Any) -> None:
+        record('response')
+        if when == 'response':
+            pause(res.socket)
+        res.on('data', lambda data: record(data.decode()))
+        if when == 'data':
+            res.once('data', lambda data: pause(res.socket))
+        res.on('end', lambda: record('end'))
+
+    def answer(req: Any, res: Any) -> None:
+        res.write('a')
+        timers.setTimeout(res.end, 5, 'b')
+
+    with http.createServer(answer).listen(0, '127.0.0.1') as server:
+        options = {'port': server.address().port, 'agent': keeping}
+        req = get(options, answered)
+        if when == 'socket':
+            req.on('socket', pause)
+        elif when == 'connect':
+            req.on('socket', lambda socket: socket.on('connect', lambda: pause(socket)))
+        assert record.wait_for('end') == events
+        assert body_of(get(options)) == b'ab'
+        keeping.destroy()
+
+
 def test_a_signal_forgets_a_request_that_is_over(scripted: Any) -> None:
     controller = AbortController()
     req = get(host='127.0.0.1', port=scripted(answering()), agent=False, signal=controller.signal)
