@@ -47,6 +47,7 @@ class TLSSocket(Handshake):
 
     _decrypted = b''  # on its way to the reader
     _peer_ended = False  # the peer has said that it sends no more
+    _has_begun = False  # had the handshake, when the socket was destroyed?
     _wire_is_closed = False
 
     def __init__(self, socket: Any = None, options: Options = None, **kwargs: Any) -> None:
@@ -427,6 +428,7 @@ class TLSSocket(Handshake):
 
     @internal_hook
     def _destroy(self, error: Any, callback: Function) -> None:
+        self._has_begun = self._state is not IDLE
         self._go_to(OVER)
         self._forget_tls()
         for timer in (self._handshake_timer, self._idle_timer):
@@ -441,16 +443,17 @@ class TLSSocket(Handshake):
             call_closing(self._tell_of_end, strand=self._strand)
 
     def _tell_of_end(self, *_: Any) -> None:
-        """What was on its way fails, then 'close'; a server's user who knows of no failure hears of one."""
-        error = errors.system_error('ECANCELED', 'write')
+        """What was on its way fails, and 'close'; a server's user who knows of no failure hears of one."""
+        callback, self._write_callback, self._unsent = self._write_callback, None, None
+        why = 'write ECANCELED'
         if self._first_write is not None:
-            self._write_callback, self._first_write = self._first_write[1], None
-            error = errors.system_error('EBADF', 'write') if self._is_shaken else errors.system_error(
-                'ECANCELED', 'write', message='write ECANCELED Canceled because of SSL destruction')
-        write_callback, self._write_callback, self._unsent = self._write_callback, None, None
-        if write_callback is not None:
-            write_callback(error)
+            callback, self._first_write = self._first_write[1], None
+            why = 'write EBADF' if self._is_shaken else f'{why} Canceled because of SSL destruction'
+        if callback is not None and self._has_begun:
+            callback(errors.system_error(why.split()[1], 'write', message=why))
         self._fire('close', self._has_failed or self._errored is not None)
+        if callback is not None and not self._has_begun:
+            callback(errors.node_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION'))
         if self._tls_server is not None and not self._is_shaken:
             self._tell_server(errors.connection_reset())
 

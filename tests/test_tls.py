@@ -19,7 +19,7 @@ from tls_tools import (
     wait_secure,
 )
 
-from nodehttp import errors, threadpool
+from nodehttp import errors, threadpool, timers
 from nodehttps import tls
 
 Dial = Callable[..., RawPeer]
@@ -359,6 +359,46 @@ def test_a_destroyed_socket_does_not_become_secure(serve: Any, connect: Any, rec
     client = connect(server, checkServerIdentity=lambda host, certificate: client.destroy())
     record.on(client, 'secureConnect', 'error', 'close')
     assert record.wait_for('close') == ['close']
+
+
+FATES = {
+    'destroy': ['close', 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION'],
+    'connect': ['connect', 'ERR_SOCKET_CLOSED', 'ERR_SOCKET_CLOSED', 'close'],
+    'hello': ['connect', 'ECANCELED', 'ECANCELED', 'close'],
+    'secureConnect': ['connect', 'secureConnect', 'EBADF', 'EBADF', 'close'],
+}
+
+
+@pytest.mark.parametrize('point', FATES)
+def test_what_becomes_of_writes_when_a_socket_is_destroyed(
+    serve: Any, scripted: Any, connect: Any, record: Recorder, point: str
+) -> None:
+    came = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        peer.read_exactly(5)
+        came.set()
+        peer.read_to_end()
+
+    target = scripted(script) if point == 'hello' else serve()
+
+    def begin() -> None:
+        client = connect(target)
+        record.on(client, 'connect', 'secureConnect', 'close')
+        client.on(point, client.destroy)
+        client.write('x', lambda error: record(error.code))
+        client.end('y', lambda error: record(error.code))
+        if point == 'destroy':
+            client.destroy()
+        clients.append(client)
+
+    clients: list[tls.TLSSocket] = []
+    timers.setImmediate(begin)
+    if point == 'hello':
+        assert came.wait(MUST_NOT_EXPIRE)
+        record.wait_for('connect')
+        clients[0].destroy()
+    assert record.wait_count(len(FATES[point])) == FATES[point]
 
 
 # The peer is no TLS, or goes away
