@@ -17,6 +17,7 @@ _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _ALPN = 0, 16
 _LONGEST = 0x10000  # bytes; a hello is a few hundred, with keys of post-quantum algorithms a few thousand
 _LONGEST_RECORD = 0x4000
+_MOST_RECORDS = 256  # all are looked at again whenever a byte arrives
 
 
 class Hello(NamedTuple):
@@ -32,7 +33,7 @@ def read_hello(data: bytes) -> Hello | None:
     What is no ClientHello wants nothing: OpenSSL will say what is wrong with it.
     """
     message, at = b'', 0
-    while at <= _LONGEST:
+    for _ in range(_MOST_RECORDS):
         header = data[at:at + 5]
         length = int.from_bytes(header[3:5])
         if header and (header[0] != _HANDSHAKE or length > _LONGEST_RECORD):
@@ -44,8 +45,12 @@ def read_hello(data: bytes) -> Hello | None:
         at = end
         if message and message[0] != _CLIENT_HELLO:
             break
-        if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4]):
-            return _read(message[4:4 + int.from_bytes(message[1:4])])
+        if len(message) >= 4:
+            end = 4 + int.from_bytes(message[1:4])
+            if end > _LONGEST:
+                break
+            if len(message) >= end:
+                return _read(message[4:end])
     return Hello('', [])
 
 

@@ -61,7 +61,8 @@ def test_what_is_no_hello() -> None:
     assert _hello.read_hello(endless * 2) == ('', [])
     empty = b'\x16\x03\x01\x00\x00'
     assert _hello.read_hello(empty * 10) is None
-    assert _hello.read_hello(empty * 20_000) == ('', [])
+    assert _hello.read_hello(empty * 256) == ('', [])
+    assert _hello.read_hello(b'\x16\x03\x01\x00\x04\x01\xff\xff\xff') == ('', [])  # nor a hello
     assert _hello.read_hello(b'\x16\x03\x01\xff\xff\x01') == ('', [])  # no record is so long
 
 

@@ -78,6 +78,14 @@ def test_a_client_that_stops_in_the_handshake(serve: Any, dial: Dial) -> None:
     assert tls.createServer()._handshake_timeout == 120_000
 
 
+def test_a_callback_that_never_answers(serve: Any, connect: Any) -> None:
+    server = serve(SNICallback=lambda servername, callback: None, handshakeTimeout=30)
+    refused = Caught(server, 'tlsClientError')
+    client = connect(server, servername='x.test')
+    assert failed(client).code == 'ECONNRESET'
+    assert refused.next().code == 'ERR_TLS_HANDSHAKE_TIMEOUT'
+
+
 def test_close_with_a_handshake_under_way(serve: Any, dial: Dial, record: Recorder) -> None:
     server = serve(handshakeTimeout=50)
     accepted = Caught(server, 'connection')
