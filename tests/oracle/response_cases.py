@@ -307,7 +307,7 @@ def corking(case: Any) -> None:
             ['?res.write', 'b'],
         ['res.uncork'], ['res.uncork'], ['?res.writableCorked'], ['res.end', 'c']], watch=ALL)
     case('corked behind the head', [
-        ['res.flushHeaders'], ['res.cork'], ['?res.write', 'a', {'callback': 'a'}],
+        ['res.flushHeaders'], ['res.cork'], ['?sock.writableCorked'], ['?res.write', 'a', {'callback': 'a'}],
             ['?res.write', 'b', {'callback': 'b'}],
         ['?res.writableLength'], ['after', 5, [['note', 'uncork'], ['res.uncork'], ['res.end', 'c']]]],
             watch=ALL)
