@@ -85,6 +85,7 @@ class ServerConnection:
     _is_broken = False  # the server's user was told of an error
     _is_late = False  # and that the request takes too long
     _has_ticks = False  # before each request: see MANY_HEADERS
+    _had_ticks = False  # before an error of the parser
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
     _deliverer = 0  # the thread that is in `_advance`
     _flushed: ServerResponse | None = None  # to be dealt with at the end of that
@@ -240,7 +241,11 @@ class ServerConnection:
             try:
                 event = self._parser.next_event()
             except ParseError as error:
-                self._failed(error)
+                if not self._had_ticks and self._is_in_long_block(self._parser):
+                    self._had_ticks = True
+                    call_next(self._advance, strand=self._strand)
+                else:
+                    self._failed(error)
                 return
             if event is END:
                 if self._parser.trailers:
@@ -276,6 +281,12 @@ class ServerConnection:
             if flushed is not None and flushed._is_unheard() and not flushed._last and not head.upgrade:
                 self._finish_flushed()  # before a pipelined request, which would else have to wait for it
             self._request_arrived(head)
+
+    def _is_in_long_block(self, parser: Parser) -> bool:
+        """Does the parser stop in a head, or in trailers, with so many lines that ticks have come since?"""
+        fields, request = parser.fields, self._request
+        is_complete = fields is parser.trailers or (request is not None and fields is request.rawHeaders)
+        return not is_complete and len(fields) >= MANY_HEADERS - 1
 
     def _after_ticks(self, event: Head | End) -> None:
         self._postponed = event

@@ -86,6 +86,11 @@ class Scanner(StartLines):
         return self._due is not None or self._state not in (
             Scanner._between_messages, Scanner._closed, Scanner._upgraded)
 
+    @property
+    def fields(self) -> list[str]:
+        """The header lines of the head, or of the trailers, that were begun last: name, value, name, ..."""
+        return self._fields
+
     def is_between_messages(self) -> bool:
         """Is all that was fed parsed, and no message begun?"""
         return (self._state in (Scanner._between_messages, Scanner._closed) and self._pos == self._size

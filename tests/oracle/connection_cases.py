@@ -384,6 +384,14 @@ def refusals(case: Any) -> None:
         two = with_line(request_bytes, 'Transfer-Encoding: chunked') + '1\r\na\r\n1\r\nb\r\n'
         case(f'rubbish behind two chunks{name}, answered', [request, ['res.end', 'x']], two + 'zz\r\n',
              watch=ALL_AND_SOCKET)
+    lines = 'a: b\r\n' * 31
+    for count, more in ((31, lines), (32, lines + 'c: d\r\n')):
+        case(f'rubbish behind {count} headers', [request, ['res.end', 'x']],
+             GET + GET[:-2].replace('Host: x\r\n', more) + 'A\0: b\r\n\r\n', watch=ALL_AND_SOCKET)
+        case(f'rubbish behind {count} trailers', [request, ['res.end', 'x']],
+             CHUNKED + '0\r\n' + more + 'A\0: b\r\n\r\n', watch=ALL_AND_SOCKET)
+    case('data behind a request with 40 headers that closes', [request, ['res.end', 'x']],
+         CLOSE[:-2] + lines + lines + '\r\nx', watch=ALL_AND_SOCKET)
     case('rubbish behind trailers', [request, ['on', 'req', 'end', [['res.end']]], ['req.resume']],
          POST_CHUNKED + 'BAD', watch=ALL_AND_SOCKET)
     case('long chunk extensions', [request], CHUNKED + '1;' + 'a' * 17000 + '\r\n', watch=ALL)
