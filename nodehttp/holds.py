@@ -46,7 +46,7 @@ class Hold:
     """For how long one thread holds back one strand; and when that is over, for how long it may yet add a
     listener."""
 
-    __slots__ = ('_began', '_clocks', '_is_in_a_call', '_last', '_limit', '_looks', '_until', 'has_waited',
+    __slots__ = ('_began', '_calls', '_clocks', '_last', '_limit', '_looks', '_until', 'has_waited',
                  'timer')
 
     def __init__(self, clocks: Clocks) -> None:
@@ -65,7 +65,7 @@ class Hold:
         self._until = now + HOLD
         self._limit = now + PATIENCE
         self._looks = 0
-        self._is_in_a_call = False  # when it was last looked at
+        self._calls = 0  # so often it was seen in a system call
         self.has_waited = False
         try:
             self._began = self._clocks.processor_time()
@@ -79,10 +79,10 @@ class Hold:
             return self._until - now
         self._looks += 1
         try:
-            # Once it may happen to be in a short one, late as everything is on a busy machine.
-            was_in_a_call, self._is_in_a_call = self._is_in_a_call, self._clocks.is_in_a_call()
+            self._calls += self._clocks.is_in_a_call()
+            # (Once it may happen to be in a short one, late as everything is on a busy machine.)
             if (self._looks > MOST_LOOKS or self._clocks.processor_time() - self._began >= ENOUGH
-                    or (was_in_a_call and self._is_in_a_call)):
+                    or self._calls > 1):
                 return 0
             last, self._last = self._last, self._clocks.sample()
             self._clocks.close()

@@ -223,6 +223,14 @@ def escaped(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     return caught
 
 
+@pytest.fixture
+def strictly() -> Iterator[None]:
+    """No callback loses the baton: Node's order of events, also where the machine lets one wait."""
+    nodehttp.configure(handoffAfter=None)
+    yield
+    nodehttp.configure()
+
+
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy variables of the machine do not reach the tests."""

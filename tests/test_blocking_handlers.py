@@ -6,6 +6,8 @@ import threading
 import time
 from typing import Any
 
+from conftest import MUST_NOT_EXPIRE
+
 import nodehttp as http
 from nodehttp import baton
 
@@ -18,22 +20,41 @@ def answer(res: Any, text: str) -> None:
     res.end()
 
 
+def test_64_handlers_that_block_run_at_once(dial):
+    all_are_in = threading.Barrier(64, timeout=MUST_NOT_EXPIRE)
+
+    def handler(req, res):
+        all_are_in.wait()
+        answer(res, 'met')
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        for _ in range(2):  # the source is not known to block, and then it is
+            peers = [dial(server) for _ in range(64)]
+            for peer in peers:
+                peer.send(REQUEST)
+            for peer in peers:
+                assert b'met' in peer.read_until(END)
+        server.closeAllConnections()
+
+
 def test_64_handlers_that_sleep_100_ms_end_within_400_ms(dial):
     def handler(req, res):
         time.sleep(0.1)
         answer(res, 'slept')
 
     with http.createServer(handler).listen(0, '127.0.0.1') as server:
-        for _ in range(2):  # the source is not known to block, and then it is
+        times = []
+        # (The first time the source is not known to block. A busy machine deserves several tries.)
+        while len(times) < 2 or (min(times[1:]) >= 0.4 and len(times) < 8):
             peers = [dial(server) for _ in range(64)]
             began = time.monotonic()
             for peer in peers:
                 peer.send(REQUEST)
             for peer in peers:
                 assert b'slept' in peer.read_until(END)
-            took = time.monotonic() - began
+            times.append(time.monotonic() - began)
         server.closeAllConnections()
-    assert took < 0.4
+    assert min(times[1:]) < 0.4
 
 
 def test_a_connection_whose_handler_blocks_keeps_its_thread(dial, monkeypatch):

@@ -420,6 +420,7 @@ class Run:
             on_tunnel(name)
 
 
+@pytest.mark.usefixtures('strictly')
 @pytest.mark.parametrize('case', client_cases.cases(), ids=lambda case: case['name'])
 def test_events_are_those_of_node(case: dict[str, Any]) -> None:
     expected = differences(case['name'], NODE[case['name']])

@@ -69,6 +69,7 @@ def context(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> s
     return made
 
 
+@pytest.mark.usefixtures('strictly')
 @pytest.mark.parametrize('case', client_cases.secure_cases(), ids=lambda case: case['name'])
 def test_events_over_tls_are_those_of_node(
     case: dict[str, Any], context: ssl.SSLContext, authority: Authority

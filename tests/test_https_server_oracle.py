@@ -51,6 +51,7 @@ class SecureRun(Run):
         return SecureClient(port, self.authority.client_context(), MUST_NOT_EXPIRE)
 
 
+@pytest.mark.usefixtures('strictly')
 @pytest.mark.parametrize('name', [name for name in NODE if name in CASES and name not in DIFFERENT])
 def test_as_node(name: str, authority: Authority, escaped: list[BaseException]) -> None:
     """The same log, the same bytes, and the same end."""

@@ -269,6 +269,7 @@ class Run:
         return value.get('map', value)
 
 
+@pytest.mark.usefixtures('strictly')
 @pytest.mark.parametrize('name', CASES)
 def test_as_node(name: str, escaped: list[BaseException]) -> None:
     """The same log, the same bytes, and the same end."""
