@@ -166,6 +166,9 @@ def test_what_a_socket_says_of_itself(serve: Any, connect: Any, authority: Autho
     assert peer.getCertificate().raw == chain.raw
     assert client.getCertificate().subject.CN == 'client'
 
+    with pytest.raises(errors.Error, match='Cannot issue SNI from a TLS server-side socket'):
+        peer.setServername('x.test')
+
     peer.on('error', lambda error: None)  # tickets that nobody has read make it a reset
     client.destroy()
     # In Node all this is null now; here a thread may come late.

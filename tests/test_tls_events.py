@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from conftest import RawPeer, Recorder
 from test_tls_hello import hello_of
 from tls_tools import Authority, Caught, wait, wait_secure
 
-from nodehttp import net, threadpool, timers
+from nodehttp import errors, net, threadpool, timers
 from nodehttps import tls
 
 Dial = Callable[..., RawPeer]
@@ -170,3 +171,75 @@ def test_a_callback_that_waits_is_asked_once(
         'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE')
     assert record.events == [(False, ['x'])]
     other.destroy()
+
+
+def test_a_listener_that_raises(serve: Any, connect: Any, escaped: list[BaseException]) -> None:
+    """In Node the process ends."""
+    error = RuntimeError('raised')
+
+    def listener(peer: tls.TLSSocket) -> None:
+        peers.append(peer)
+        raise error
+    peers: list[tls.TLSSocket] = []
+    server = serve()
+    server.on('secureConnection', listener)
+    client = connect(server)
+    client.on('error', lambda error: None)  # tickets that nobody has read make it a reset
+    client.resume()
+    wait(client, 'close')
+    assert escaped == [error]
+    assert peers[0].destroyed
+
+
+def test_answers_that_come_late(serve: Any, connect: Any, record: Recorder) -> None:
+    """SNICallback may answer at any time, also when nobody waits for it any more, or again."""
+    asked = Questions()
+    server = serve(SNICallback=asked, handshakeTimeout=30)
+    refused = Caught(server, 'tlsClientError')
+    client = connect(server, servername='localhost')
+    client.on('error', lambda error: None)
+    assert refused.next().code == 'ERR_TLS_HANDSHAKE_TIMEOUT'
+    answer = asked.next()
+    answer(None, None)
+    answer(errors.Error('late'))
+
+    server = serve(SNICallback=asked)
+    server.on('secureConnection', lambda peer: peer.on('error', lambda error: record(error.code)))
+    client = connect(server, servername='localhost')
+    client.on('error', lambda error: None)
+    answer = asked.next()
+    answer(None, None)
+    wait_secure(client)
+    answer(None, None)
+    assert record.wait_count(1) == ['ERR_MULTIPLE_CALLBACK']
+
+
+class Questions:
+    """An SNICallback whose answers are given later."""
+
+    def __init__(self) -> None:
+        self._callbacks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def __call__(self, servername: str, callback: Any) -> None:
+        self._callbacks.put(callback)
+
+    def next(self) -> Any:
+        """Return the callback for the answer to the next question."""
+        threadpool.pool.end_holds_of_caller()
+        return self._callbacks.get(timeout=10)
+
+
+def test_a_connection_that_is_destroyed_while_its_protocol_is_chosen(
+        serve: Any, connect: Any, record: Recorder) -> None:
+    def choose(offer: Any) -> str:
+        raw[0].destroy()
+        return 'a'
+    raw: list[net.Socket] = []
+    server = serve(ALPNCallback=choose)
+    server.on('connection', raw.append)
+    record.on(server, 'secureConnection')
+    refused = Caught(server, 'tlsClientError')
+    connect(server, ALPNProtocols=['a']).on('error', lambda error: None)
+    error = refused.next()
+    assert (error.code, error.message) == ('ECONNRESET', 'socket hang up')
+    assert not record.events

@@ -25,6 +25,17 @@ from nodehttps import _context, tls
 Dial = Callable[..., RawPeer]
 
 
+def test_forms_of_create_server() -> None:
+    def listener(peer: tls.TLSSocket) -> None:
+        pass
+    for server in (tls.createServer(listener), tls.createServer(None, listener),
+                   tls.createServer({}, listener), tls.Server(listener)):
+        assert server.listeners('secureConnection') == [listener]
+    assert tls.createServer({}, 5).listeners('secureConnection') == []
+    with pytest.raises(TypeError, match='"options" argument must be of type object'):
+        tls.createServer(5)
+
+
 # Errors at a server
 
 
