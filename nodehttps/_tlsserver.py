@@ -54,7 +54,7 @@ class Server(net.Server):
         self._secure_source = Source()
         self._contexts: list[tuple[re.Pattern[str], SecureContext]] = []
         self.on('connection', internal(self._secure))
-        if callable(secureConnectionListener):
+        if secureConnectionListener is not None:
             self.on('secureConnection', secureConnectionListener)
 
     def _take_tls_options(self, given: dict[str, Any]) -> None:
