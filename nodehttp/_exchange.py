@@ -57,6 +57,8 @@ class ClientConnection:
     _informational = False  # the head just parsed was a 1xx: the END behind it ends nothing
     _stopped = False  # the response is full
     _holds = False  # something that came meanwhile waits in the parser, and the socket is not read
+    # More has come than was asked for: as in Node that ends no request; but no other one follows.
+    _is_out_of_step = False
     _is_read = False  # what arrives comes here, since the first request
     _is_consumed = False  # without detour
     _error: BaseException | None = None  # of a connection that failed before the request was there
@@ -124,7 +126,9 @@ class ClientConnection:
     def release(self) -> None:
         """The exchange is over and the connection may be used for another."""
         self.request = None
-        if self.state is COMPLETE:
+        if self._is_out_of_step:
+            self._break()
+        elif self.state is COMPLETE:
             self._enter(IDLE)
             if self._stopped:
                 self.want_data()
@@ -171,7 +175,9 @@ class ClientConnection:
             elif self._is_consumed:
                 self._holds = True
                 self.socket._stop_reading()
-        elif self.state is IDLE or self._parser is not None:
+        elif self.state is COMPLETE:
+            self._is_out_of_step = True
+        else:
             # Nobody asked for it; were it kept, the next request would take it for its answer.
             self._break()
 
@@ -203,7 +209,7 @@ class ClientConnection:
                 return
             if event is None:
                 if self.state is COMPLETE and not self._parser.is_between_messages():
-                    self._break()  # the beginning of more than was asked for
+                    self._is_out_of_step = True
                 return
             if self.state is COMPLETE:
                 self.socket.destroy()  # a second response; as Node, look on for what is wrong with it

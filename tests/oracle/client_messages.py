@@ -156,7 +156,16 @@ def afterwards(case: Any) -> None:
         '101 without upgrade, before the request has ended',
         [[*answer, ['heard', 'res close'], ['send', 'late'], ['until', 'body']]],
         {'a': {'options': {'method': 'POST'}, 'body': ['write'], 'do': {'res close': ['endBody']}}},
+        agent={},
     )
+    for name, extra in (('the beginning of another', 'HTTP/1.1 200'), ('nothing', '')):
+        case(
+            f'late bytes behind {name}, before the request has ended',
+            [[HEAD, ['send', OK + extra], ['heard', 'res close'], ['send', 'late']]],
+            {'a': {'options': {'method': 'POST'}, 'body': ['write'], 'socketEvents': True}},
+        )
+    script = [HEAD, ['send', OK + 'HTTP/']]
+    case('late bytes behind a response that nobody reads', [script], {'a': {'reads': 'pause'}})
     case(
         'agentDestroy, two origins',
         [SILENCE],
