@@ -306,3 +306,14 @@ def test_standard_output_is_a_listener(capsysbinary: Any, record: Recorder) -> N
             res.on('data', sys.stdout.buffer.write), 'end'))
         record.wait_for('end')
     assert capsysbinary.readouterr().out == b'\xffbytes'
+
+
+def test_a_servers_socket_has_no_encoding(dial):
+    def listener(req, res):
+        with pytest.raises(http.errors.Error) as caught:
+            req.socket.setEncoding('utf8')
+        res.end(caught.value.code)
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(GET)
+        assert peer.read_to_end().endswith(b'ERR_HTTP_SOCKET_ENCODING')

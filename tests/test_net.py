@@ -782,10 +782,11 @@ def test_a_descriptor(record):
         record.wait_for('end')
 
 
-@logs('127.0.0.1 IPv4 true', '127.0.0.1 IPv4 true', '127.0.0.1 -', '{}')
+@logs('127.0.0.1 IPv4 true', '127.0.0.1 IPv4 true', '127.0.0.1 IPv4 true', '127.0.0.1 -', '{}')
 def test_addresses(log):
     def connected(client, peer):
         log(client.remoteAddress, client.remoteFamily, client.remotePort == peer.localPort)
+        log(client.localAddress, client.localFamily, client.localPort == peer.remotePort)
         log(peer.remoteAddress, peer.remoteFamily, peer.remotePort == client.address().port)
         client.destroy()
         # The peer's is remembered if somebody has asked before.

@@ -319,6 +319,11 @@ def test_the_decorator(dial):
         assert answer(dial, server) == b'hi'
 
 
+def test_the_connection_event(dial):
+    with net.createServer().on('connection', lambda socket: socket.end('hi')).listen(0, HOST) as server:
+        assert answer(dial, server) == b'hi'
+
+
 def test_many_connections_at_once(dial):
     with net.createServer(lambda peer: peer.pipe(peer)).listen(0, HOST) as server:
         peers = [dial(server) for _ in range(200)]
