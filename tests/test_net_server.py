@@ -65,6 +65,17 @@ def test_forms_of_listen(arguments, record):
     assert (server.address(), server.listening) == (None, False)
 
 
+@pytest.mark.parametrize(('arguments', 'backlog'), [
+    ((0, HOST), 511), ((0, HOST, 5), 5), ((0, 7), 7), (({'port': 0, 'host': HOST, 'backlog': 3},), 3)])
+def test_the_backlog_is_what_the_system_is_told(arguments, backlog, monkeypatch):
+    told = []
+    listen = sockets.socket.listen
+    monkeypatch.setattr(
+        sockets.socket, 'listen', lambda handle, number: (told.append(number), listen(handle, number)))
+    with net.createServer().listen(*arguments):
+        assert told == [backlog]
+
+
 @pytest.mark.parametrize('options', [{'port': 0, 'host': HOST}, {'host': HOST}, {'host': HOST, 'backlog': 1}])
 def test_listen_with_keywords(options, record):
     with net.createServer().listen(**options, callback=lambda: record('listening')) as server:
