@@ -270,6 +270,20 @@ class ServerResponse(OutgoingMessage):
             self._leave_to_socket()
         connection.response_sent(self)
 
+    def _flush(self) -> None:
+        connection, queue = self._connection, self._queue
+        if (self._phase is not ENDED or connection is None or queue is None or len(queue) > 1
+                or not connection.saves_tick(self)):
+            super()._flush()
+            return
+        # All of it is one write: as in `_send_end`.
+        self._queue, self._queue_size = None, 0
+        data = queue[0][0]
+        self.socket._write_internal(data, None)
+        connection.queue_changed(-len(data))
+        self._finish()
+        connection.response_sent(self)
+
     def _on_flushed(self, error: BaseException | None = None) -> None:
         # As in Node also after an error of the socket, when nothing more can be sent.
         if self._phase is ENDED:
