@@ -259,6 +259,12 @@ def pipelining(case: Any) -> None:
          'request /2': [*request, ['res.destroy', {'error': 'e'}]]}, TWO,
          watch={**ALL, 'sock': ['error']})
     case('rubbish behind a request', [['note', 'request']], GET + 'BAD', watch=ALL)
+    case('rubbish behind two answers', [['res.end', 'x']], GET + GET + 'BAD')
+    case("rubbish behind two answers, 'clientError'", {
+        'request': [['res.end', 'x']], 'clientError': [['sock.end', 'bye']]}, GET + GET + 'BAD')
+    case('a second answer that nobody hears', {'request /1': [['res.end', 'x']], 'request /2': [
+        ['?res.writableLength'], ['res.write', 'y'], ['?res.writableLength'], ['res.end'],
+        ['?res.writableFinished'], ['once', 'res', 'socket', [['note', 'socket']]]]}, TWO)
     case('rubbish behind an answer', [['note', 'request'], ['res.end', 'x']],
          [['send', GET], ['until', '\r\n\r\nx'], ['send', 'BAD']],
          watch=ALL_AND_SOCKET)

@@ -2,8 +2,8 @@
 damaged, that arrive in pieces, and a server that does anything with them.
 
 What README.rst names as different from Node is left out: an Upgrade that nobody listens for, `cork`, 'drain',
-what is refused late and so raises in `end`. So is that bytes and text differ where the head cannot be sent any
-more: there is text only.
+what is refused late and so raises in `end`. So is what can hardly be noticed: bytes and text differ where the
+head cannot be sent any more (there is text only), and Node may read no more after `socket.end()`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ SEEN = [
 READ = [['req.resume'], ['req.pause'], ['req.read'], ['on', 'req', 'data', []], ['req.setEncoding', 'utf8']]
 ENDS = [
     ['res.destroy'], ['req.destroy'], ['req.destroy', {'error': 'e'}], ['sock.destroy'],
-    ['sock.destroySoon'], ['sock.end'], ['sock.end', 'raw'], ['sock.pause'],
+    ['sock.destroySoon'], ['sock.pause'],
     ['server.close', {'callback': 'closed'}], ['server.closeIdleConnections'],
     ['server.closeAllConnections'],
 ]
