@@ -59,7 +59,7 @@ class TLSSocket(Handshake):
             raise errors.invalid_arg_type('socket', 'an instance of stream.Duplex', socket)
         self._take_tls_options(given)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._checks: deque[tuple[Function, tuple[Any, ...]]] = deque()
+        self._untold: deque[tuple[int, Function | None]] = deque()
         with monitor:
             self._take_wire(socket, given)
             self._wire.on('error', internal(self._wire_failed))
@@ -285,12 +285,20 @@ class TLSSocket(Handshake):
             self._touch()
         self._write_length += size
         self._pending += 1
-        self._check_later(self._chunk_taken, size, callback)
+        self._tell_later(size, callback)
         return self._has_room()
 
-    def _chunk_taken(self, size: int, callback: Function | None) -> None:
-        self._write_length -= size
-        self._after_write(callback)
+    def _tell_later(self, size: int, callback: Function | None) -> None:
+        """Tell of bytes that the wire has taken, in the check phase; as in Node without ticks between them
+        and others of this connection."""
+        self._untold.append((size, callback))
+        call_checking(self._tell_untold, strand=self._strand)
+
+    def _tell_untold(self) -> None:
+        while self._untold:
+            size, callback = self._untold.popleft()
+            self._write_length -= size
+            self._after_write(callback)
 
     def _transmit(self, chunks: list[Any], callback: Function) -> None:
         ahead, self._sent_ahead = self._sent_ahead, NOT_TRIED
@@ -309,12 +317,12 @@ class TLSSocket(Handshake):
                     self._taken_at_once()
 
     def _taken_at_once(self) -> None:
-        """The wire has taken everything. As in Node that is told in the check phase, not in a tick. But
-        there is room for the next write at once: who blocks between two of them delays the check phase."""
+        """The wire has taken everything. That is told later, but there is room for the next write at once:
+        who blocks between two of them delays the check phase."""
         self._unsent = self._write_callback = None
         size, callback = self._size, self._callback
         self._writing, self._size, self._callback = False, 0, None
-        self._check_later(self._chunk_taken, size, callback)
+        self._tell_later(size, callback)
         if self._queue:
             self._flush_queue()
 
@@ -335,16 +343,6 @@ class TLSSocket(Handshake):
             if not self._send_encrypted():
                 return False
         return True
-
-    def _check_later(self, function: Function, *args: Any) -> None:
-        """Call a function in the check phase; as in Node, without ticks between it and others of this one."""
-        self._checks.append((function, args))
-        call_checking(self._check, strand=self._strand)
-
-    def _check(self) -> None:
-        while self._checks:
-            function, args = self._checks.popleft()
-            function(*args)
 
     def _written_at_once(self) -> None:
         if self._write_callback is not None:

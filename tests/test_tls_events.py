@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import RawPeer, Recorder
 from test_tls_hello import hello_of
-from tls_tools import Authority, Caught, wait, wait_secure
+from tls_tools import Authority, Caught, wait, wait_closed, wait_secure
 
 from nodehttp import errors, net, threadpool, timers
 from nodehttps import tls
@@ -173,6 +173,24 @@ def test_a_callback_that_waits_is_asked_once(
     other.destroy()
 
 
+def test_what_was_received_can_be_read_when_all_is_over(serve: Any, connect: Any, record: Recorder) -> None:
+    server = serve()
+    peers = Caught(server, 'secureConnection')
+    server.on('connection', lambda raw: record.on(raw, 'close', prefix='raw'))
+    server.on('secureConnection', lambda peer: (
+        record.on(peer, 'finish', 'end', 'error', 'close'), peer.end('bye')))
+    client = connect(server)
+    client.end('hello')
+    client.resume()
+    peer = peers.next()
+    wait_closed(client)
+    while peer.readableLength < 5:
+        timers.sleep(1)
+    assert record.events == ['finish']
+    assert b''.join(peer) == b'hello'
+    assert record.wait_count(4) == ['finish', 'end', 'raw close', 'close']
+
+
 def test_a_listener_that_raises(serve: Any, connect: Any, escaped: list[BaseException]) -> None:
     """In Node the process ends."""
     error = RuntimeError('raised')
@@ -194,22 +212,24 @@ def test_a_listener_that_raises(serve: Any, connect: Any, escaped: list[BaseExce
 def test_answers_that_come_late(serve: Any, connect: Any, record: Recorder) -> None:
     """SNICallback may answer at any time, also when nobody waits for it any more, or again."""
     asked = Questions()
-    server = serve(SNICallback=asked, handshakeTimeout=30)
-    refused = Caught(server, 'tlsClientError')
+    server = serve(SNICallback=asked)
+    accepted, refused = Caught(server, 'connection'), Caught(server, 'tlsClientError')
     client = connect(server, servername='localhost')
     client.on('error', lambda error: None)
-    assert refused.next().code == 'ERR_TLS_HANDSHAKE_TIMEOUT'
     answer = asked.next()
+    accepted.next().destroy()
+    assert refused.next().code == 'ECONNRESET'
     answer(None, None)
     answer(errors.Error('late'))
 
     server = serve(SNICallback=asked)
     server.on('secureConnection', lambda peer: peer.on('error', lambda error: record(error.code)))
+    served = Caught(server, 'secureConnection')
     client = connect(server, servername='localhost')
     client.on('error', lambda error: None)
     answer = asked.next()
     answer(None, None)
-    wait_secure(client)
+    served.next()
     answer(None, None)
     assert record.wait_count(1) == ['ERR_MULTIPLE_CALLBACK']
 
