@@ -240,6 +240,8 @@ def is_script_over(frame: FrameType | None) -> bool:
 def is_in_the_middle(frame: FrameType | None) -> bool:
     """Was the main thread interrupted where an exception would leave things in disorder? That is while it has
     the monitor, and in `state = release_monitor()` before `state` is set."""
+    while frame is not None and frame.f_globals is globals():  # the last signal is being looked at
+        frame = frame.f_back
     if owns_monitor() or frame is None:
         return True
     code = frame.f_code

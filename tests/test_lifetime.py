@@ -260,6 +260,28 @@ run(main)
         assert results(*(script.replace('DELAY', str(delay)) for delay in delays)) == [(130, '', '')] * 4
 
 
+def test_ctrl_c_twice_while_the_monitor_is_given_away() -> None:
+    script = """
+from functools import partial
+release_monitor = threadpool.release_monitor
+def interrupted_release():
+    threadpool.release_monitor = release_monitor
+    # The second signal comes while the first is looked at.
+    lifetime.owns_monitor = partial(next, map(signal.raise_signal, [signal.SIGINT]), False)
+    state = release_monitor()
+    signal.raise_signal(signal.SIGINT)
+    lifetime.owns_monitor = threadpool.owns_monitor
+    return state
+def main():
+    with monitor:
+        threadpool.release_monitor = interrupted_release
+        call_user(int)
+    listen()
+run(main)
+"""
+    assert run_program(HEAD + script) == (130, '', '')
+
+
 # Fork
 
 
