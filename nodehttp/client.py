@@ -39,7 +39,17 @@ from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OutgoingMessage
 from nodehttp.record import Record
 from nodehttp.strings import to_usv_string
-from nodehttp.threadpool import Strand, add_tick, hold, is_busy_elsewhere, monitor, next_tick, released
+from nodehttp.threadpool import (
+    Strand,
+    add_tick,
+    hold,
+    is_busy_elsewhere,
+    monitor,
+    next_tick,
+    occupy,
+    release_strand,
+    released,
+)
 
 Callback = Callable[..., Any]
 
@@ -250,16 +260,20 @@ class ClientRequest(OutgoingMessage):
                 if socket._strand is None:
                     socket._strand = self._strand
                 connection_of(socket)  # now, so that whatever befalls the socket meanwhile is heard
-                if not self._strand.busy:
-                    self._move_to(socket._strand)
-            add_tick(self._strand, self._begin, (socket, err))
+                strand = socket._strand
+                if self._strand.busy and strand is not self._strand:
+                    # Held back: the events of the socket come behind 'socket', whatever is held for longer.
+                    occupy(strand)
+                    add_tick(strand, self._take_socket, (socket, err))
+                    add_tick(self._strand, self._join, (strand,))
+                    return
+                self._move_to(strand)
+            add_tick(self._strand, self._take_socket, (socket, err))
 
-    def _begin(self, socket: Any, error: BaseException | None) -> None:
-        if socket is None or socket._strand is self._strand:
-            self._take_socket(socket, error)
-        else:  # its own events were held back until now
-            self._move_to(socket._strand)
-            next_tick(self._take_socket, socket, error, strand=self._strand)
+    def _join(self, strand: Strand) -> None:
+        """The events of this request need no longer be held back."""
+        self._move_to(strand)
+        release_strand(strand)
 
     def _move_to(self, strand: Strand) -> None:
         """From here on the events of this request are events of its socket."""
@@ -267,7 +281,7 @@ class ClientRequest(OutgoingMessage):
         self._strand = strand
 
     def _take_socket(self, socket: Any, error: BaseException | None) -> None:
-        if self.destroyed or error is not None:
+        if socket is None or self.destroyed or error is not None:
             self._refuse_socket(socket, error or self._error)
             return
         self._enter(SENT)

@@ -55,10 +55,12 @@ __all__ = [
     'monitored',
     'next_tick',
     'now',
+    'occupy',
     'owns_monitor',
     'pool',
     'postpone',
     'release_monitor',
+    'release_strand',
     'released',
     'report_exception',
     'retake_monitor',
@@ -82,6 +84,8 @@ start_timer = pool.start_timer
 submit = pool.submit
 postpone = pool.postpone
 hold = pool.hold
+occupy = pool.occupy
+release_strand = pool.release_strand
 begin_callback = pool.begin_callback
 end_callback = pool.end_callback
 may_deliver = pool.may_deliver

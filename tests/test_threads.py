@@ -14,7 +14,7 @@ import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
 
 import nodehttp as http
-from nodehttp import timers
+from nodehttp import net, threadpool, timers
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -364,3 +364,24 @@ def test_a_handler_that_blocks_hears_the_answers_of_another_server(dial):
             assert peer.read_until(b'inner').endswith(b'\r\n\r\ninner')
         agent.destroy()
         server.closeAllConnections()
+
+
+def test_the_events_of_a_socket_come_behind_the_one_that_brings_it(record):
+    """Also where the thread goes on with the request for longer than with the socket."""
+    with http.createServer(lambda req, res: res.end()).listen(0, '127.0.0.1') as server:
+        port = server.address().port
+
+        class Agent(http.Agent):
+            def createConnection(self, options=None, callback=None):
+                socket = net.connect(port, '127.0.0.1')
+                record.on(socket, 'connect')
+                return socket
+
+        req = http.request({'port': port, 'host': '127.0.0.1', 'agent': Agent()}, lambda res: res.resume())
+        record.on(req, 'socket', 'close')
+        req.end()
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            with threadpool.monitor:
+                threadpool.hold(req._strand)
+        assert record.wait_count(3) == ['socket', 'connect', 'close']
