@@ -268,13 +268,17 @@ class ClientConnection:
 
     def _ended(self) -> None:
         """The peer sends no more: an end for a response without a length, else too early."""
+        is_under_way = self.state in (WAITING, RECEIVING)
         if self.request is not None:
             if self.state is WAITING and getattr(self.socket, 'errored', None) is None:  # else 'error' tells
                 self.request._hang_up()
             if self._parser is not None and self.state is RECEIVING:
                 self._parser.feed_eof()
                 self._take_end()
-        self.socket.end()
+        if is_under_way:
+            self.socket.destroy()
+        else:
+            self.socket.end()
 
     def _take_end(self) -> None:
         """Deliver the end of a body that only the connection's end marks; if something is missing, 'close'

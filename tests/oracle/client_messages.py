@@ -140,6 +140,11 @@ def afterwards(case: Any) -> None:
     ):
         spec = {'signal': True, 'do': {'req error': ['signal']}}
         case(f'signal after an error, {name}', [[HEAD, *steps]], {'a': spec})
+    until_closed = [HEAD, ['send', 'HTTP/1.1 200 OK\r\n\r\nhello'], ['heard', 'res data'], ['fin']]
+    for way in ('signal', 'destroyError'):
+        for point in ('res end', 'res close'):
+            spec = {'signal': True, 'socketEvents': True, 'do': {point: [way]}}
+            case(f'{way} at {point}, when the connection has ended', [until_closed], {'a': spec})
     case(
         'timeout, only the end of the request is missing',
         [[HEAD, ['send', EMPTY]]],
