@@ -96,7 +96,10 @@ class ClientConnection:
             self.hear_timeouts()
         if self.state is IDLE:
             self._enter(WAITING)
-        if not self._is_read:
+        if self._is_read:
+            for name in ('end', 'error', 'close', 'drain'):
+                self._hear_last(name)
+        else:
             self._begin_to_read()
 
     def _begin_to_read(self) -> None:
@@ -109,10 +112,14 @@ class ClientConnection:
             self.socket.on('data', self._listeners['data'])
 
     def hear_timeouts(self) -> None:
-        """The request listens from now on: after those who do already."""
-        listener = self._listeners['timeout']
-        if self.socket._events['timeout'][-1].listener is not listener:
-            self.socket.off('timeout', listener).on('timeout', listener)
+        """The request listens from now on."""
+        self._hear_last('timeout')
+
+    def _hear_last(self, name: str) -> None:
+        """The request hears of an event after those who listen already, as if it began to listen now."""
+        listener = self._listeners[name]
+        if self.socket._events[name][-1].listener is not listener:
+            self.socket.off(name, listener).on(name, listener)
 
     def catch_up(self) -> None:
         """Tell the request what has befallen the connection while it was on its way here."""

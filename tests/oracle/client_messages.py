@@ -169,6 +169,9 @@ def afterwards(case: Any) -> None:
             [[HEAD, ['send', OK + extra], ['heard', 'res close'], ['send', 'late']]],
             {'a': {'options': {'method': 'POST'}, 'body': ['write'], 'socketEvents': True}},
         )
+    two = {'a': {'do': {'res close': ['start:b']}, 'socketEvents': True}, 'b': {}}
+    for end in ('fin', 'rst'):
+        case(f'{end} when reused, the socket has other listeners', [[*ANSWER, HEAD, [end]]], two)
     script = [HEAD, ['send', OK + 'HTTP/']]
     case('late bytes behind a response that nobody reads', [script], {'a': {'reads': 'pause'}})
     case(
