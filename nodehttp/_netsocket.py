@@ -597,6 +597,8 @@ class Socket(Ends):
         The timer is left alone if it fires early enough: it looks at the clock and, if there was traffic,
         starts anew.
         """
+        if self._life >= DOOMED:  # a server sets it after the last response, which may end with its socket
+            return
         self.timeout = timeout
         if timeout:
             self._last_active = now = monotonic() * 1000
@@ -618,7 +620,7 @@ class Socket(Ends):
 
     def _check_idle(self) -> None:
         self._idle_timer = None
-        if self.timeout:
+        if self.timeout and self._life < DOOMED:
             remaining = self._last_active + self.timeout - monotonic() * 1000
             if remaining > 0:
                 self._start_idle_timer(remaining)

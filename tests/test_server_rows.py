@@ -201,6 +201,19 @@ def test_a_timeout_brings_the_socket(dial: Any, record: Recorder) -> None:
         peer.close()
 
 
+def test_no_timeout_of_a_socket_that_is_destroyed_with_its_response(dial: Any, record: Recorder) -> None:
+    def listener(req: Any, res: Any) -> None:
+        req.socket.on('timeout', lambda: record('timeout'))
+        req.socket.on('close', lambda: timers.setTimeout(record, 20, 'no timeout'))
+        res.end()
+        req.socket.destroy()
+
+    server = http.createServer(listener, keepAliveTimeout=1, keepAliveTimeoutBuffer=1)
+    with server.listen(0, '127.0.0.1'):
+        dial(server).send(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+        assert record.wait_count(1) == ['no timeout']
+
+
 def test_a_request_is_piped_into_its_response(dial: Any) -> None:
     with http.createServer(lambda req, res: req.pipe(res)).listen(0, '127.0.0.1') as server:
         peer = dial(server)
