@@ -109,11 +109,12 @@ class RawPeer:
 
     def read_to_end(self) -> bytes:
         """Return everything until the peer closes (a reset counts as an end)."""
+        chunks = [self.received]
+        self.received = b''
         with contextlib.suppress(ConnectionResetError):
             while chunk := self.socket.recv(65536):
-                self.received += chunk
-        data, self.received = self.received, b''
-        return data
+                chunks.append(chunk)
+        return b''.join(chunks)
 
     def is_silent(self, seconds: float = MUST_EXPIRE) -> bool:
         """Does nothing arrive for a while?"""

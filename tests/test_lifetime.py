@@ -295,10 +295,10 @@ if child == 0:
     assert pool.describe_open() == [], pool.describe_open()
     parents.close()
     assert pool.references == 0
-    timers.setTimeout(say, 20, 'child')
     events = Waiter()
     timers.setTimeout(events.set, 1, 'came')
     say(events.wait())
+    timers.setTimeout(say, 20, 'child')
 else:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     say('parent')

@@ -572,9 +572,10 @@ def test_iteration(log):
     def connected(client, peer):
         client.on('close', lambda had_error: log('close', had_error))
         peer.write('A')
-        setTimeout(peer.end, 5, 'B')
         for chunk in client:
             log(chunk)
+            if chunk == b'A':
+                peer.end('B')
         log(client.destroyed)
     pair(lambda client, peer: setImmediate(connected, client, peer))
 

@@ -86,13 +86,16 @@ def test_the_phases_of_a_turn(record: Recorder) -> None:
         setImmediate(record, 'immediate')
         nextTick(record, 'tick')
         busy(40)
-        setTimeout(record, 1, 'inner')
+        setTimeout(inner, 1)
+
+    def inner() -> None:
+        record('inner')
+        setTimeout(record, 1, 'last')
 
     def program() -> None:
         setTimeout(first, 1)
         setTimeout(record, 1, 'B')
         setTimeout(record, 30, 'late')
-        setTimeout(record, 100, 'last')
         busy(3)
 
     callback(program)
