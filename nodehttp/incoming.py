@@ -75,8 +75,9 @@ class IncomingMessage(Readable):
         self.rawHeaders = []
         if socket is not None:
             self._strand = socket._strand or socket._own_strand()
-            if socket._read_mark != self._read_mark:
-                self._read_mark = socket._read_mark
+            # These are asked for so often that it pays to have them at hand, and not in the class.
+            self._read_mark = socket._read_mark
+            self._input, self._life = MORE, OPEN
 
     # For the source
 
