@@ -288,15 +288,19 @@ class ClientConnection:
             self.socket.end()
 
     def _take_end(self) -> None:
-        """Deliver the end of a body that only the connection's end marks; if something is missing, 'close'
-        tells."""
+        """Deliver what the parser still has, and the end of a body that only the connection's end marks; if
+        something is missing, 'close' tells."""
         try:
-            event = self._parser.next_event()  # type: ignore[union-attr]
+            while self._parser is not None and self.request is not None:
+                event = self._parser.next_event()
+                if event is END:
+                    self._message_ended()
+                if event is END or event is None:
+                    return
+                if type(event) is bytes and not self.request.res._dumped:
+                    self.request.res.push(event)  # full or not: nobody will ask for it later
         except errors.NodeError:
             self._parser = None
-            return
-        if event is END:
-            self._message_ended()
 
     def _failed(self, error: BaseException) -> None:
         self._break()

@@ -103,6 +103,10 @@ class Handle:
         return self._referenced
 
 
+def _nothing() -> None:
+    """What a cancelled timer calls."""
+
+
 class Timer(Handle):
     """One deadline, in ms."""
 
@@ -117,17 +121,19 @@ class Timer(Handle):
         self._serial = loop.push_timer(self, delay)
 
     def refresh(self) -> None:
-        """Start the delay anew, also after it has fired."""
+        """Start the delay anew, also after it has fired; not after `cancel`."""
         if self.active:
             self._loop.forget_timer()
         self.activate()
         self._serial = self._loop.push_timer(self, self.delay)
 
     def cancel(self) -> None:
-        """Never fire. Harmless when it has fired."""
+        """Never fire, for good. Harmless when it has fired."""
         if self.active:
             self.deactivate()
             self._loop.forget_timer()
+        # Its entry in the heap may stay for long, but what it would have called need not.
+        self._function, self._args, self._strand = _nothing, (), None
 
     def is_due(self, serial: int) -> bool:
         """Is this entry of the heap still the valid one?"""

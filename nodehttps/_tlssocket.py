@@ -209,7 +209,8 @@ class TLSSocket(Handshake):
             return
         if failure is not None:
             self._destroy_once(ssl_error(failure))
-        elif self._peer_ended and self._input == MORE and not self._decrypted:
+        elif (self._peer_ended and self._input == MORE and not self._decrypted
+                and (self._receiving or self._consumer is None)):
             if data:  # what follows from the data comes first, as in Node
                 call_soon(self._deliver_input, strand=self._strand)
             else:
@@ -259,6 +260,8 @@ class TLSSocket(Handshake):
         # What arrives while somebody is asked about the handshake would only heap up.
         if self._receiving if self._state is SECURE else self._state not in (CHOOSING, CHECKING):
             wire._start_reading() if self._is_on_socket else wire.resume()
+            if self._peer_ended:  # known, but not told: the consumer had stopped
+                call_soon(self._deliver_input, strand=self._strand)
         elif self._is_on_socket:
             wire._stop_reading()
         else:

@@ -19,7 +19,7 @@ from tls_tools import Authority, Caught, SecureClient
 
 import nodehttp as http
 import nodehttps as https
-from nodehttp import errors, events, net, timers
+from nodehttp import errors, events, net, stream, timers
 from nodehttps import tls
 
 GET = b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
@@ -467,3 +467,41 @@ def test_tls_inside_a_tunnel(start: Any, authority: Authority, dial: Dial, way: 
             body = b'x' * 200_000
             head = b'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n'
             assert answer(client, head + body).count('x') == 200_000
+
+
+# Who reads slowly
+
+
+@pytest.mark.parametrize('how', ['iterates', 'pauses', 'pipes'])
+@pytest.mark.parametrize('module', [http, https])
+def test_a_slow_reader_gets_all_of_a_response_that_ends_with_its_connection(
+        module: Any, how: str, authority: Authority, start: Callable[..., https.Server], record: Recorder,
+) -> None:
+    body = bytes(range(256)) * 4096  # 1 MiB: more than the buffers of both ends hold
+    chunks: list[bytes] = []
+    server = start(lambda req, res: res.end(body))
+    if module is http:
+        server = http.createServer(lambda req, res: res.end(body)).listen(0)
+
+    def answered(res: Any) -> None:
+        res.on('end', lambda: record('end', res.complete))
+        if how == 'pauses':
+            res.on('data', chunks.append)
+            res.on('data', lambda: (res.pause(), timers.setTimeout(res.resume, 1)))
+        else:
+            res.pipe(stream.Writable(write=lambda chunk, encoding, callback: (
+                chunks.append(chunk), timers.setTimeout(callback, 1))))
+
+    try:
+        req = module.get({'port': server.address().port, 'ca': authority.pem, 'agent': False})
+        if how == 'iterates':
+            [res] = events.once(req, 'response', MUST_NOT_EXPIRE)
+            chunks += res
+            assert res.complete
+        else:
+            req.on('response', answered)
+            assert record.wait_count(1) == [('end', True)]
+        assert b''.join(chunks) == body
+    finally:
+        if module is http:
+            server.close()

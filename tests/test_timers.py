@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import queue
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -308,6 +309,17 @@ def test_timers_that_were_cleared_do_not_pile_up() -> None:
         kept.close()
 
     run(program)
+
+
+def test_a_timer_that_was_cleared_keeps_nothing_in_memory() -> None:
+    class Big:
+        pass
+
+    big = Big()
+    witness = weakref.ref(big)
+    clearTimeout(setTimeout(lambda held: None, 60_000, big))
+    del big
+    assert witness() is None
 
 
 def test_sleep_in_a_thread_and_in_a_callback(record: Recorder) -> None:
