@@ -128,6 +128,11 @@ class SecureContext:
         """Itself: what older programs hand to a server as `crypto.createCredentials(...).context`."""
         return self
 
+    @property
+    def allows_partial_chains(self) -> bool:
+        """Is every trusted certificate enough, that of an authority or not? (allowPartialTrustChain)"""
+        return bool(self._options.get('allowPartialTrustChain'))
+
     def certificates(self) -> list[bytes]:
         """Return its own certificates, without their chains, as DER."""
         return [certificates_in(pem)[0] for pem, _ in self._credentials.pairs]
@@ -213,7 +218,7 @@ class SecureContext:
             with readable_path(b'\n'.join(self._crls)) as path:
                 context.load_verify_locations(path)
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
-        if self._options.get('allowPartialTrustChain'):
+        if self.allows_partial_chains:
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if use.verification == LENIENT:
             # Whoever is judged to be untrusted is let in by trusting his certificate; see _verify.py.

@@ -261,7 +261,7 @@ class Handshake(Information):
             pass
         except ssl.SSLCertVerificationError as error:
             failure = ssl_error(error)
-            self.authorizationError = refined(str(failure.code), sent_chain(tls))
+            self.authorizationError = refined(str(failure.code), sent_chain(tls), self._secure_context)
             failure = verification_error(self.authorizationError, error)
         except ssl.SSLError as error:
             failure = ssl_error(error)

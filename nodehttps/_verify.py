@@ -82,7 +82,7 @@ def judge(context: SecureContext, chain: list[bytes], is_server: bool) -> str | 
             incoming.write(_records(_SERVER_HELLOS[has_rsa_key(chain[0])] + certificates))
         _go_on(tls, incoming)
     except ssl.SSLCertVerificationError as error:
-        return refined(name_of(error.verify_code), chain)
+        return refined(name_of(error.verify_code), chain, context)
     except (ssl.SSLError, ValueError):
         return 'UNSPECIFIED'
     return None
@@ -100,16 +100,18 @@ def _go_on(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
 
 # Failures that do not end the search in Node: the dates are looked at all the same.
 _UNTRUSTED = ('UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'DEPTH_ZERO_SELF_SIGNED_CERT',
-              'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+              'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_CRL',
+              'CRL_SIGNATURE_FAILURE', 'CRL_NOT_YET_VALID', 'CRL_HAS_EXPIRED', 'CERT_REVOKED')
 
 
-def refined(name: str, chain: list[bytes]) -> str:
+def refined(name: str, chain: list[bytes], context: SecureContext) -> str:
     """Return what Node says where OpenSSL's first failure with `chain` is `name`."""
     if not chain or name not in _UNTRUSTED:
         return name
     try:
         known = ordered_chain(chain[0], chain[1:])
-        if name == 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' and len(known) == 1:
+        if (name == 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' and len(known) == 1
+                and not context.allows_partial_chains):
             name = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
         now = time.strftime('%Y%m%d%H%M%S', time.gmtime())
         for der in reversed(known):

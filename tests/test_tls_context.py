@@ -459,8 +459,9 @@ def test_revoked_certificates(authority: Authority) -> None:
 
 
 def test_refined_leaves_what_it_cannot_read() -> None:
-    assert refined('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', [b'junk']) == 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
-    assert refined('CERT_REVOKED', [b'junk']) == 'CERT_REVOKED'
+    context = tls.createSecureContext()
+    for name in ('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_REVOKED', 'INVALID_PURPOSE'):
+        assert refined(name, [b'junk'], context) == name
 
 
 # Contexts

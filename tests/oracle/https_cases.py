@@ -132,6 +132,10 @@ def trust(case: Any) -> None:
         'of somebody else': '@strange.crl',
     }.items():
         case(f'crl {name}', [asking(crl=crl), asking(crl=crl, rejectUnauthorized=False)])
+    lenient = asking(crl='@strange.crl', rejectUnauthorized=False)
+    for own in ('expired', 'future'):
+        case(f'crl of somebody else, {own}', lenient, {'own': own})
+    case('partial chain of nobody', asking(ca='@strange.ca', allowPartialTrustChain=True))
     case('crl that is none', asking(crl='junk'))
     for value in (True, False, 0, '', None):
         case(
