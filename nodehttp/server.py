@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from nodehttp import errors, net
 from nodehttp._connection import ServerConnection
-from nodehttp._head import header_pairs
+from nodehttp._head import flat_pairs, header_pairs
 from nodehttp._stream import merged, user_callback
 from nodehttp.common import (
     STATUS_CODES,
@@ -74,7 +74,8 @@ class ServerResponse(OutgoingMessage):
     def writeHead(self, statusCode: Any, statusMessage: Any = None, headers: Any = None) -> Self:
         """Render the head: status, reason and headers, merged with those that were set. Returns the response.
 
-        `headers` is a mapping, [name, value, ...] or [[name, value], ...]; `statusMessage` may be left out.
+        `headers` is a mapping, [name, value, ...] or, if none was set before, [[name, value], ...];
+        `statusMessage` may be left out.
         Raises ValueError ERR_HTTP_INVALID_STATUS_CODE outside 100 to 999, ERR_HTTP_HEADERS_SENT the second
         time, TypeError for bad names and values and ERR_INVALID_CHAR for a bad reason.
         ("response.writeHead(statusCode[, statusMessage][, headers])")
@@ -103,8 +104,8 @@ class ServerResponse(OutgoingMessage):
         if self._headers is None:
             return () if headers is None else headers.items() if type(headers) is dict else _pairs(headers)
         if isinstance(headers, (list, tuple)):
-            # What is listed several times is sent several times.
-            pairs = [(name, value) for name, value in header_pairs(headers) if name]
+            # What is listed several times is sent several times. Here a list of pairs is none, as in Node.
+            pairs = [(name, value) for name, value in flat_pairs(headers) if name]
             for name, _ in pairs:
                 self.removeHeader(name)
             for name, value in pairs:

@@ -153,6 +153,9 @@ def write_head(case: Any) -> None:
     odd = ['res.writeHead', 200, ['a', '1', 'b']]
     case('a list of odd length', [odd, ['?res.headersSent'], end])
     case('a list of odd length, merged', [['res.setHeader', 'c', '1'], odd, ['?res.getHeaders'], end])
+    pairs = ['res.writeHead', 200, [['a', '1'], ['b', '2'], ['c', '3']]]
+    case('pairs, merged', [['res.setHeader', 'c', '1'], pairs, ['?res.getHeaders'], end])
+    case('an even number of pairs, merged', [['res.setHeader', 'c', '1'], [*pairs[:2], pairs[2][:2]], end])
     case('lists as values', [['res.writeHead', 200, {'X-a': ['1', '2'], 'Cookie': ['a', 'b']}],
          ['?res.getHeader', 'x-a'], end])
     case('no headers', [['res.writeHead', 200, None], end])
