@@ -21,6 +21,7 @@ It works over any Duplex. A `net.Socket` hands its bytes over directly (`_consum
 
 from __future__ import annotations
 
+import math
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,8 @@ class ServerConnection:
     _refusal: ParseError | None = None  # why it is refused
     _is_broken = False  # the server's user was told of an error
     _is_late = False  # and that the request takes too long
-    _has_ticks = False  # before each request: see MANY_HEADERS
+    _many: float = MANY_HEADERS
+    _has_ticks = False  # before each request
     _had_ticks = False  # before an error of the parser
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
     _deliverer = 0  # the thread that is in `_advance`
@@ -103,6 +105,8 @@ class ServerConnection:
         self._mark: int = socket.writableHighWaterMark
         self._strand = socket._strand or socket._own_strand()
         self._is_consumed = hasattr(socket, '_consume')
+        if not self._is_consumed:
+            self._many = math.inf  # what it has at once comes without ticks
         self._is_secure = hasattr(socket, 'encrypted')
         # None if the connection cannot time out: a Duplex of the user's.
         self._set_timeout: Any = getattr(socket, '_set_timeout', None) or getattr(socket, 'setTimeout', None)
@@ -258,7 +262,7 @@ class ServerConnection:
                     self._failed(error)
                 return
             if event is END:
-                if self._parser.trailers:
+                if self._parser.trailers and self._is_consumed:
                     self._has_ticks = True
                     self._after_ticks(event)
                 else:
@@ -271,11 +275,12 @@ class ServerConnection:
                 self._body_arrived(event)
                 if self._parser is not None and not self._parser.has_more:
                     self._note_what_is_missing()
-                else:
+                    return
+                if self._is_consumed:
                     # As in Node, ticks come between a piece of the body and what follows it.
                     call_next(self._advance, strand=self._strand)
-                return
-            elif self._has_ticks or len(event.rawHeaders) >= MANY_HEADERS:  # type: ignore[union-attr]
+                    return
+            elif self._has_ticks or len(event.rawHeaders) >= self._many:  # type: ignore[union-attr]
                 self._has_ticks = True
                 self._after_ticks(event)  # type: ignore[arg-type]
             elif postpone(self._admit, self._strand):
@@ -288,7 +293,7 @@ class ServerConnection:
         """Does the parser stop in a head, or in trailers, with so many lines that ticks have come since?"""
         fields, request = parser.fields, self._request
         is_complete = fields is parser.trailers or (request is not None and fields is request.rawHeaders)
-        return not is_complete and len(fields) >= MANY_HEADERS - 1
+        return not is_complete and len(fields) >= self._many - 1
 
     def _after_ticks(self, event: Head | End) -> None:
         self._postponed = event

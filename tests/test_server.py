@@ -656,6 +656,21 @@ def test_any_duplex_may_be_a_connection(record: Recorder, how: str) -> None:
 CLOSING_POST = b'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nz'
 
 
+def test_what_a_duplex_has_at_once_comes_without_ticks_between(record: Recorder) -> None:
+    """Unlike the pieces of a body that a socket has read."""
+    def listener(req: Any, res: Any) -> None:
+        req.on('data', lambda data: record(data.decode()))
+        req.on('end', lambda: record('end'))
+        timers.nextTick(record, 'tick')
+        res.end()
+    made, pipe = server.createServer(listener), Pipe()
+    made.emit('connection', pipe)
+    head = b'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
+    pipe.push(head + b'1\r\na\r\n1\r\nb\r\n0\r\n\r\n' + GET)
+    assert record.wait_count(6) == ['a', 'b', 'tick', 'tick', 'end', 'end']
+    pipe.destroy()
+
+
 def test_rubbish_on_a_duplex(record: Recorder) -> None:
     """It gets the default answer, and is destroyed with the error."""
     made, pipe = server.createServer(), Pipe()
