@@ -32,6 +32,8 @@ _MODES = {NONE: ssl.CERT_NONE, LENIENT: ssl.CERT_OPTIONAL, REQUIRED: ssl.CERT_RE
           JUDGE: ssl.CERT_OPTIONAL}
 # X509_V_FLAG_NO_CHECK_TIME, which Python does not name.
 _NO_CHECK_TIME = 0x200000
+# X509_CERT_AUX with the extendedKeyUsage clientAuth: what makes a certificate a "trusted" one of OpenSSL's.
+_IS_A_CLIENT = bytes.fromhex('300c300a06082b06010505070302')
 USES_KEPT = 32  # contexts of one SecureContext; an ALPNCallback may ask for any number
 CONTEXTS_KEPT = 128  # SecureContexts of equal options
 CHAINS_KEPT = 1000  # of clients' certificates, some KB each
@@ -177,19 +179,35 @@ class SecureContext:
                 self._contexts.move_to_end(use)
             return context
 
-    def fresh_context(self, use: Use) -> ssl.SSLContext:
-        """Return a context for a use that is used nowhere else."""
+    def admitting(self, use: Use, certificate: bytes) -> ssl.SSLContext:
+        """Return a context, used nowhere else, that trusts one client's certificate (DER) and no other."""
         with monitor:
-            return self._build(use)
+            context = self._bare(use)
+        # Trusted for being a client expressly, as OpenSSL can write behind it: then the certificate itself is
+        # not asked what it may be used for.
+        with readable_path(ssl.DER_cert_to_PEM_cert(certificate + _IS_A_CLIENT).replace(
+                ' CERTIFICATE', ' TRUSTED CERTIFICATE').encode()) as path:
+            context.load_verify_locations(path)
+        return context
+
+    @property
+    def checks_revocation(self) -> bool:
+        """Are there lists of revoked certificates?"""
+        return bool(self._crls)
 
     def _build(self, use: Use) -> ssl.SSLContext:
+        context = self._bare(use)
+        if use.verification != NONE:
+            self._set_trust(context, use)
+        return context
+
+    def _bare(self, use: Use) -> ssl.SSLContext:
+        """A context that trusts nobody yet."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if use.is_server else ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # checkServerIdentity does that
         context.verify_mode = _MODES[use.verification]
         self._set_rules(context, use)
         load(context, self._credentials)
-        if use.verification != NONE:
-            self._set_trust(context, use)
         if use.protocols:
             context.set_alpn_protocols(list(use.protocols))
         return context
@@ -214,14 +232,15 @@ class SecureContext:
         trusted = self.trusted()
         if trusted:
             context.load_verify_locations(cadata=b''.join(trusted))
-        if self._crls:
+        if self._crls and use.verification != LENIENT:
             with readable_path(b'\n'.join(self._crls)) as path:
                 context.load_verify_locations(path)
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
         if self.allows_partial_chains:
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if use.verification == LENIENT:
-            # Whoever is judged to be untrusted is let in by trusting his certificate; see _verify.py.
+            # Who is revoked is found out when he is judged, and whoever is judged to be untrusted is let in
+            # by trusting his certificate; see _verify.py.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
 
 

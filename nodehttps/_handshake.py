@@ -36,7 +36,7 @@ from nodehttps._keylog import new_lines, start_keylog
 from nodehttps._protocols import protocol_list
 from nodehttps._session import Session, checked_session
 from nodehttps._tlsinfo import Information
-from nodehttps._verify import admit_untrusted, judge, refined, sent_chain
+from nodehttps._verify import judge, refined, sent_chain, watch_certificates
 
 Function = Callable[..., Any]
 
@@ -212,8 +212,8 @@ class Handshake(Information):
         verification = NONE if not self._requests_certificate else REQUIRED if self._rejects else LENIENT
         use = Use(True, verification, protocols)
         ssl_context = context.context_for(use)
-        if verification is LENIENT and ssl_context._msg_callback is None:  # type: ignore[attr-defined]
-            admit_untrusted(ssl_context, context, use)
+        if verification is not NONE and ssl_context._msg_callback is None:  # type: ignore[attr-defined]
+            watch_certificates(ssl_context, context, use)
         self._log_keys_of(ssl_context)
         self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._incoming.write(self._hello)
@@ -261,7 +261,8 @@ class Handshake(Information):
             pass
         except ssl.SSLCertVerificationError as error:
             failure = ssl_error(error)
-            self.authorizationError = refined(str(failure.code), sent_chain(tls), self._secure_context)
+            sent = getattr(tls, 'sent', None) or sent_chain(tls)
+            self.authorizationError = refined(str(failure.code), sent, self._secure_context)
             failure = verification_error(self.authorizationError, error)
         except ssl.SSLError as error:
             failure = ssl_error(error)
@@ -377,11 +378,12 @@ class Handshake(Information):
         if self._rejects:
             self.authorized = True
             return
-        found = getattr(tls, 'verdict', None)
         if not chain:
             self._verdict = 'UNABLE_TO_GET_ISSUER_CERT'
+        elif hasattr(tls, 'verdict'):
+            self._verdict = tls.verdict
         else:
-            self._verdict = found[0] if found else judge(self._secure_context, chain, is_server=True)
+            self._verdict = judge(self._secure_context, chain, is_server=True)
         self.authorized, self.authorizationError = self._verdict is None, self._verdict
 
     def _is_refused(self, tls: ssl.SSLObject) -> bool:

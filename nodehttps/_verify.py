@@ -8,6 +8,7 @@ one with any news in it, comes before any key is needed, and is verified when it
 - A client does not verify in the handshake itself, and judges the chain afterwards.
 - A server has to ask for a certificate, and then Python verifies. It watches for the client's Certificate
   message, judges the chain there, and has OpenSSL trust this one certificate for this one connection.
+  (A server that lets in nobody else watches too: after the failure Python no longer tells what was sent.)
 
 Names are Node's: OpenSSL goes on after a failure there, and the last one counts (`refined`).
 """
@@ -19,7 +20,7 @@ import time
 from typing import Any
 
 from nodehttps._certificate import has_rsa_key, ordered_chain, validity_error
-from nodehttps._context import JUDGE, SecureContext, Use
+from nodehttps._context import JUDGE, LENIENT, SecureContext, Use
 from nodehttps._errors import name_of
 
 _CERTIFICATE = 11  # the handshake message
@@ -98,21 +99,25 @@ def _go_on(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
     raise ssl.SSLError('the handshake that is made up went astray')
 
 
-# Failures that do not end the search in Node: the dates are looked at all the same.
+# Failures that do not end the search in Node: lists of revoked certificates, and then the dates, are looked
+# at all the same.
 _UNTRUSTED = ('UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'DEPTH_ZERO_SELF_SIGNED_CERT',
-              'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_CRL',
-              'CRL_SIGNATURE_FAILURE', 'CRL_NOT_YET_VALID', 'CRL_HAS_EXPIRED', 'CERT_REVOKED')
+              'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+_BEFORE_DATES = (*_UNTRUSTED, 'INVALID_PURPOSE', 'CERT_REVOKED', 'UNABLE_TO_GET_CRL', 'CRL_SIGNATURE_FAILURE',
+                 'CRL_NOT_YET_VALID', 'CRL_HAS_EXPIRED')
 
 
 def refined(name: str, chain: list[bytes], context: SecureContext) -> str:
     """Return what Node says where OpenSSL's first failure with `chain` is `name`."""
-    if not chain or name not in _UNTRUSTED:
+    if not chain or name not in _BEFORE_DATES:
         return name
     try:
         known = ordered_chain(chain[0], chain[1:])
         if (name == 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' and len(known) == 1
                 and not context.allows_partial_chains):
             name = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+        elif name in _UNTRUSTED and context.checks_revocation:
+            name = 'UNABLE_TO_GET_CRL'  # there is none of an authority that is not trusted
         now = time.strftime('%Y%m%d%H%M%S', time.gmtime())
         for der in reversed(known):
             name = validity_error(der, now) or name
@@ -156,24 +161,20 @@ def certificates_of_message(data: bytes, is_tls13: bool) -> list[bytes]:
     return chain
 
 
-def admit_untrusted(shared: ssl.SSLContext, context: SecureContext, use: Use) -> None:
-    """Let connections of `shared`, a server's context that asks for certificates, go on with those that
-    cannot be trusted. What was found out is `tls.verdict` then: a list of one name or None, if any
-    certificate came.
+def watch_certificates(shared: ssl.SSLContext, context: SecureContext, use: Use) -> None:
+    """Look at what clients send to connections of `shared`, a server's context that asks for certificates:
+    it is `tls.sent` then (DER, the client's own first). Where the use is LENIENT the connection goes on also
+    with a client that cannot be trusted; what was found out is `tls.verdict`, the name or None.
 
     The hook is Python's own for looking at messages (`SSLContext._msg_callback`, 3.8 and later). It is called
-    when the message is there and not yet looked at. A certificate that may not be a client's at all
-    (extendedKeyUsage) still ends the handshake.
+    when the message is there and not yet looked at.
     """
     def look(tls: Any, direction: str, version: Any, content: Any, kind: Any, data: bytes) -> None:
         if direction != 'read' or kind != _CERTIFICATE:
             return
-        chain = certificates_of_message(data, version == ssl.TLSVersion.TLSv1_3)
-        if chain:
-            name = judge(context, chain, is_server=True)
-            tls.verdict = [name]
-            if name is not None:
-                own = context.fresh_context(use)
-                own.load_verify_locations(cadata=chain[0])
-                tls.context = own
+        tls.sent = chain = certificates_of_message(data, version == ssl.TLSVersion.TLSv1_3)
+        if chain and use.verification is LENIENT:
+            tls.verdict = judge(context, chain, is_server=True)
+            if tls.verdict is not None:
+                tls.context = context.admitting(use, chain[0])
     shared._msg_callback = look  # type: ignore[attr-defined]

@@ -51,6 +51,17 @@ class Authority:
         """As `issue`; it will be valid in 2990."""
         return self.issue(not_before=datetime.datetime(2990, 1, 1), not_after=datetime.datetime(2991, 1, 1))
 
+    def issue_for_servers(self) -> dict[str, bytes]:
+        """As `issue`; it may be used by servers, but not by clients."""
+        issued = self.issue('one.test')
+        old = x509.load_pem_x509_certificate(issued['cert'])
+        builder = x509.CertificateBuilder(
+            old.issuer, old.subject, old.public_key(), x509.random_serial_number(),
+            old.not_valid_before_utc, old.not_valid_after_utc)
+        usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
+        made = builder.add_extension(usage, critical=False).sign(self._ca._private_key, hashes.SHA256())
+        return {**issued, 'cert': made.public_bytes(serialization.Encoding.PEM)}
+
     def child(self) -> Authority:
         """Return an authority below this one."""
         return Authority(self)
