@@ -90,8 +90,9 @@ class Server(net.Server):
             'requestCert': self.requestCert, 'rejectUnauthorized': self.rejectUnauthorized,
             'ALPNProtocols': self.ALPNProtocols, 'ALPNCallback': self._alpn_callback,
             'SNICallback': self._sni_callback or (self._context_of if self._contexts else None),
-            'highWaterMark': self.highWaterMark,
         })
+        if self.highWaterMark != secure._read_mark:
+            secure._read_mark = secure._write_mark = self.highWaterMark
         secure.server = self
         secure.timeout = 0  # not None, as it is with clients
         if self.pauseOnConnect:
