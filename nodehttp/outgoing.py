@@ -362,8 +362,10 @@ class OutgoingMessage(OutgoingHead):
             self._fire('prefinish')
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
-        """All data has been handed to the system; or, as in Node, thrown away with a socket without error."""
-        if self._phase is ENDED and (self.socket is None or self.socket.errored is None):
+        """All data has been handed to the system; or, as in Node, thrown away with a socket whose end nobody
+        has heard of yet."""
+        socket = self.socket
+        if self._phase is ENDED and not self._closed and (socket is None or not socket._error_emitted):
             self._advance(FINISHED)
             self._fire('finish')
 

@@ -10,22 +10,12 @@ from typing import Any
 
 import pytest
 from conftest import RawPeer
-from test_client_events import ORACLE, SENT_LINES, Run, client_cases
-from test_client_events import differences as differences_of_http
+from test_client_events import ORACLE, Run, client_cases, differences
 from tls_tools import Authority
 
 import nodehttps
 
 NODE = json.loads((ORACLE / 'client_events_tls.json').read_text())
-
-
-def differences(name: str) -> list[str]:
-    """Return the events that a case has here: Node's, but for what differs on purpose."""
-    events = differences_of_http(name, NODE[name])
-    if name.partition(',')[0].endswith((' at immediate', ' at sock secureConnect')) and 'reused' not in name:
-        # Node says 'finish' of a request that was destroyed before a byte of it was sent.
-        events = [line for line in events if line not in SENT_LINES]
-    return events
 
 
 class SecureRun(Run):
@@ -74,7 +64,7 @@ def context(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> s
 def test_events_over_tls_are_those_of_node(
     case: dict[str, Any], context: ssl.SSLContext, authority: Authority
 ) -> None:
-    expected = differences(case['name'])
+    expected = differences(case['name'], NODE[case['name']])
     run = SecureRun(case, context, authority)
     try:
         assert run.events(len(expected)) == expected
