@@ -220,20 +220,16 @@ class ServerConnection:
 
     def _finish_flushed(self) -> None:
         """What the next tick is for; and those of the answers that have waited for this one."""
-        response, self._flushed = self._flushed, None
-        assert response is not None
-        if not has_baton():
-            next_tick(response._on_flushed, strand=self._strand)
-        elif not self._waiting:
-            response._on_flushed()
-        else:
-            self._finisher = get_ident()
-            try:
-                while response is not None:
+        self._finisher = get_ident()
+        try:
+            while (response := self._flushed) is not None:
+                self._flushed = None
+                if has_baton():
                     response._on_flushed()
-                    response, self._flushed = self._flushed, None
-            finally:
-                self._finisher = 0
+                else:
+                    next_tick(response._on_flushed, strand=self._strand)
+        finally:
+            self._finisher = 0
 
     def _admit(self) -> None:
         """There may be a thread for what was postponed, or the ticks before it are over."""
@@ -303,9 +299,8 @@ class ServerConnection:
         """The listener that is being told of `request` is about to wait for its body: deliver a piece of it,
         or its end, if that was received already. Returns whether it was."""
         parser = self._parser
-        if self._request is not request or request.complete or self._deliverer != get_ident():
-            return False
-        if parser is None:
+        if (parser is None or self._request is not request or request.complete
+                or self._deliverer != get_ident()):
             return False
         try:
             event = parser.next_event()
