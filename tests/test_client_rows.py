@@ -9,7 +9,7 @@ import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
 
 import nodehttp as http
-from nodehttp import errors, timers
+from nodehttp import errors, net, timers
 
 OK = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'
 HOST = '127.0.0.1'
@@ -238,3 +238,40 @@ def test_where_an_agent_lists_requests_and_sockets(scripted: Any, record: Record
         agent.destroy()
         http.once(first.socket, 'close', MUST_NOT_EXPIRE)
         assert lists() == ({}, {}, {})
+
+
+@pytest.mark.parametrize('chosen_by', ['agent', 'option'])
+def test_a_connection_that_is_destroyed_when_it_is_made(
+        closed_port: int, record: Recorder, escaped: list[Any], chosen_by: str) -> None:
+    """Its error is that of the request. (In Node it is nobody's.)"""
+    def connect(*args: Any) -> Any:
+        return net.connect(closed_port, HOST).destroy(errors.Error('boom'))
+
+    agent = http.Agent(keepAlive=True)
+    agent.createConnection = connect  # type: ignore[method-assign]
+    options = {'agent': agent} if chosen_by == 'agent' else {'createConnection': connect}
+    req = http.get({'host': 'x', **options})
+    req.on('error', lambda error: record(error.message))
+    record.on(req, 'close')
+    assert record.wait_for('close') == ['boom', 'close']
+    assert escaped == []
+
+
+@pytest.mark.parametrize(
+    ('options', 'answer'),
+    [
+        ({'method': 'CONNECT', 'path': 'x:80'}, b'HTTP/1.1 200 OK\r\n\r\n'),
+        ({'headers': {'Connection': 'Upgrade', 'Upgrade': 'x'}},
+         b'HTTP/1.1 101 Switch\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    ],
+)
+def test_a_tunnel_that_nobody_listens_for_is_closed(
+        scripted: Any, record: Recorder, options: Any, answer: bytes) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(answer)
+        record(peer.read_to_end())
+
+    req = http.request(host=HOST, port=scripted(script), agent=False, **options).end()
+    record.on(req, 'response', 'error', 'close')
+    assert sorted(map(str, record.wait_count(2))) == ["b''", 'close']
