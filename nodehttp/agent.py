@@ -39,6 +39,7 @@ from typing import Any, Self
 
 from nodehttp import errors, net
 from nodehttp._members import Members
+from nodehttp._stream import merged
 from nodehttp.events import EventEmitter, adapt, internal
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, monitor, released, report_exception
@@ -162,7 +163,7 @@ class Agent(EventEmitter):
         Raises TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ValueError ERR_OUT_OF_RANGE.
         ("new Agent([options])")
         """
-        given = {name: value for name, value in {**(options or {}), **kwargs}.items() if value is not None}
+        given = merged(options if isinstance(options, Mapping) else None, kwargs)  # anything else has none
         # `path` would be a Unix socket to net.connect; the path of a request must not become one.
         self.options: Record[Any] = Record({'noDelay': True, **given, 'path': None})
         self.defaultPort = given.get('defaultPort') or type(self).defaultPort

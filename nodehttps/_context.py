@@ -61,10 +61,42 @@ def _is_number(name: str, value: Any) -> None:
         raise errors.invalid_arg_type(name, 'of type number', value)
 
 
-def _is_impossible(why: str) -> Check:
+def _is_impossible(why: str, first: Check | None = None) -> Check:
+    """A check for what can be right or wrong, but is not possible either way."""
     def check(name: str, value: Any) -> None:
+        if first is not None:
+            first(name, value)
         raise unavailable(f'options.{name}', why)
     return check
+
+
+def _is_list_of_algorithms(name: str, value: Any) -> None:
+    _is_text(name, value)
+    if not value:
+        raise errors.node_error('ERR_INVALID_ARG_VALUE', f'options.{name}', value)
+
+
+def _is_time_in_seconds(name: str, value: Any) -> None:
+    _is_number(f'options.{name}', value)
+    if value % 1:
+        raise errors.node_error('ERR_OUT_OF_RANGE', f'options.{name}', 'an integer', value)
+    if not 0 <= value < 1 << 31:
+        raise errors.node_error('ERR_OUT_OF_RANGE', f'options.{name}', '>= 0 && <= 2147483647', value)
+
+
+def _is_ticket_key(name: str, value: Any) -> None:
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        expected = 'an instance of Buffer, TypedArray, or DataView'
+        raise errors.invalid_arg_type(f'options.{name}', expected, value)
+    if len(bytes(value)) != 48:
+        raise errors.node_error(
+            'ERR_INVALID_ARG_VALUE', f'options.{name}', len(bytes(value)), 'must be exactly 48 bytes')
+
+
+def _is_nothing(name: str, value: Any) -> bool:
+    """Is an option not given? Credentials are not, as in Node, where JavaScript has them for false."""
+    return value is None or (
+        name in ('ca', 'cert', 'key') and isinstance(value, (str, int, float)) and not value)
 
 
 def _dhparam(name: str, value: Any) -> None:
@@ -96,9 +128,9 @@ _OPTIONS: dict[str, Check] = {
     'allowPartialTrustChain': _anything,
     # Sessions never leave the context, and so the application, that made them; nothing to be told apart.
     'sessionIdContext': _is_text,
-    'sigalgs': _is_impossible('it has no choice of signature algorithms'),
-    'sessionTimeout': _is_impossible('sessions live as long as OpenSSL likes'),
-    'ticketKeys': _is_impossible('OpenSSL makes them, for each context'),
+    'sigalgs': _is_impossible('it has no choice of signature algorithms', _is_list_of_algorithms),
+    'sessionTimeout': _is_impossible('sessions live as long as OpenSSL likes', _is_time_in_seconds),
+    'ticketKeys': _is_impossible('OpenSSL makes them, for each context', _is_ticket_key),
     'clientCertEngine': _is_impossible('it knows no engines'),
     'privateKeyEngine': _is_impossible('it knows no engines'),
     'privateKeyIdentifier': _is_impossible('it knows no engines'),
@@ -113,7 +145,7 @@ class SecureContext:
 
     def __init__(self, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         given = {**(options or {}), **kwargs}
-        self._options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
+        self._options = {name: given[name] for name in _OPTIONS if not _is_nothing(name, given.get(name))}
         for name, value in self._options.items():
             _OPTIONS[name](name, value)
         self._bounds = _protocols.version_bounds(self._options)
@@ -225,7 +257,7 @@ class SecureContext:
             context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
         if options.get('secureOptions'):
             context.options |= int(options['secureOptions'])
-        if 'dhparam' in options:
+        if options.get('dhparam'):
             _set_dhparam(context, to_bytes(options['dhparam'], 'dhparam'))
 
     def _set_trust(self, context: ssl.SSLContext, use: Use) -> None:

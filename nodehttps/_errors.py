@@ -39,7 +39,7 @@ _CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
     'ERR_TLS_HANDSHAKE_TIMEOUT': (Error, 'TLS handshake timeout'),
     'ERR_TLS_INVALID_CONTEXT': (NodeTypeError, '{} must be a SecureContext'),
     'ERR_TLS_INVALID_PROTOCOL_METHOD': (NodeTypeError, '{}'),
-    'ERR_TLS_INVALID_PROTOCOL_VERSION': (NodeTypeError, '"{}" is not a valid {} TLS protocol version'),
+    'ERR_TLS_INVALID_PROTOCOL_VERSION': (NodeTypeError, '{} is not a valid {} TLS protocol version'),
     'ERR_TLS_PROTOCOL_VERSION_CONFLICT': (
         NodeTypeError, 'TLS protocol version "{}" conflicts with secureProtocol "{}"'),
     'ERR_TLS_REQUIRED_SERVER_NAME': (Error, '"servername" is required parameter for Server.addContext'),

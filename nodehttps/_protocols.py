@@ -30,6 +30,8 @@ DEFAULT_CIPHERS = (
     'DHE-RSA-AES256-SHA256:HIGH:!aNULL:!eNULL:!EXPORT:!DES:!RC4:!MD5:!PSK:!SRP:!CAMELLIA')
 # Those of TLS 1.3, in OpenSSL's own order; Python before 3.15 cannot choose among them.
 TLS13_CIPHERS = tuple(DEFAULT_CIPHERS.split(':')[:3])
+# Others are ignored, as in Node, unless there are only such.
+_MODERN = (*TLS13_CIPHERS, 'TLS_AES_128_CCM_SHA256', 'TLS_AES_128_CCM_8_SHA256')
 
 Bounds = tuple[TLSVersion, TLSVersion]
 _METHODS: dict[str, Bounds] = {
@@ -50,16 +52,17 @@ def version_bounds(options: dict[str, Any]) -> Bounds:
     ERR_TLS_PROTOCOL_VERSION_CONFLICT.
     """
     method = options.get('secureProtocol')
-    if method:
+    if method or method == '':
         for name in ('minVersion', 'maxVersion'):
             if options.get(name) is not None:
                 raise errors.node_error('ERR_TLS_PROTOCOL_VERSION_CONFLICT', options[name], method)
         return _method_bounds(method)
-    lowest = options.get('minVersion') or DEFAULT_MIN_VERSION
-    highest = options.get('maxVersion') or DEFAULT_MAX_VERSION
+    lowest = options.get('minVersion', DEFAULT_MIN_VERSION)
+    highest = options.get('maxVersion', DEFAULT_MAX_VERSION)
     for word, version in (('minimum', lowest), ('maximum', highest)):
-        if version not in VERSIONS:
-            raise errors.node_error('ERR_TLS_INVALID_PROTOCOL_VERSION', version, word)
+        if not isinstance(version, str) or version not in VERSIONS:
+            shown = f'"{version}"' if isinstance(version, str) else errors.show(version)
+            raise errors.node_error('ERR_TLS_INVALID_PROTOCOL_VERSION', shown, word)
     return VERSIONS[lowest], VERSIONS[highest]
 
 
@@ -85,7 +88,10 @@ def set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:
     Raises Error ERR_SSL_NO_CIPHER_MATCH; ERR_FEATURE_UNAVAILABLE_ON_PLATFORM for a choice among the suites of
     TLS 1.3 where Python has none.
     """
-    modern, others = split_ciphers(ciphers)
+    named, others = split_ciphers(ciphers)
+    modern = tuple(name for name in named if name in _MODERN)
+    if named and not modern:
+        raise openssl_error('SSL', 'NO_CIPHER_MATCH')
     if modern and modern != TLS13_CIPHERS and context.maximum_version == TLSVersion.TLSv1_3:
         _choose_modern(context, modern)
     try:
@@ -115,7 +121,7 @@ def set_curves(context: ssl.SSLContext, curves: str) -> None:
     Raises Error ERR_CRYPTO_OPERATION_FAILED; ERR_FEATURE_UNAVAILABLE_ON_PLATFORM for several where Python
     takes one.
     """
-    if curves == 'auto':
+    if curves in ('auto', ''):
         return
     choose = getattr(context, 'set_groups', None)  # Python 3.15
     try:

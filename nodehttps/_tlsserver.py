@@ -114,10 +114,13 @@ class Server(net.Server):
         """Use other credentials for clients that ask for `hostname`, which may have `*` for a label;
         `context` is a SecureContext or the options of one. ("server.addContext(hostname, context)")
 
-        Raises Error ERR_TLS_REQUIRED_SERVER_NAME, and what createSecureContext raises.
+        Raises Error ERR_TLS_REQUIRED_SERVER_NAME, TypeError ERR_INVALID_ARG_TYPE, and what
+        createSecureContext raises.
         """
         if not hostname:
             raise errors.node_error('ERR_TLS_REQUIRED_SERVER_NAME')
+        if not isinstance(hostname, str):
+            raise errors.invalid_arg_type('hostname', 'of type string', hostname)
         if not isinstance(context, SecureContext):
             context = createSecureContext(context)
         pattern = re.escape(hostname).replace(r'\*', '[^.]*')

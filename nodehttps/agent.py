@@ -41,7 +41,8 @@ class Agent(http_agent.Agent):
     _needs_server_name = True
 
     def __init__(self, options: Options = None, **kwargs: Any) -> None:
-        given = {'defaultPort': self.defaultPort, 'protocol': self.protocol, **merged(options, kwargs)}
+        more = merged(options if isinstance(options, Mapping) else None, kwargs)
+        given = {'defaultPort': self.defaultPort, 'protocol': self.protocol, **more}
         super().__init__(given)
         kept = given.get('maxCachedSessions')
         self.maxCachedSessions: float = MAX_CACHED_SESSIONS if kept is None else kept

@@ -64,6 +64,12 @@ def test_names(options: dict[str, Any] | None, name: str) -> None:
     assert https.Agent().getName(options) == name
 
 
+@pytest.mark.parametrize('options', [5, True, 'x', [], None])
+@pytest.mark.parametrize('kind', [http.Agent, https.Agent])
+def test_what_has_no_members_has_no_options(kind: type[http.Agent], options: Any) -> None:
+    assert kind(options, timeout=3).options == kind(timeout=3).options
+
+
 def test_objects_among_options_are_part_of_the_name() -> None:
     # In Node all of them are '[object Object]'.
     one, other = ({'key': [{'pem': 'K', 'passphrase': secret}]} for secret in 'ab')

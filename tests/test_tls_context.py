@@ -143,6 +143,22 @@ def test_keys_are_not_left_on_the_disk(
             'ERR_TLS_PROTOCOL_VERSION_CONFLICT',
             'TLS protocol version "TLSv1.2" conflicts with secureProtocol "TLSv1_2_method"',
         ),
+        (
+            {'minVersion': ''},
+            'ERR_TLS_INVALID_PROTOCOL_VERSION',
+            '"" is not a valid minimum TLS protocol version',
+        ),
+        (
+            {'maxVersion': 5},
+            'ERR_TLS_INVALID_PROTOCOL_VERSION',
+            '5 is not a valid maximum TLS protocol version',
+        ),
+        (
+            {'minVersion': False},
+            'ERR_TLS_INVALID_PROTOCOL_VERSION',
+            'false is not a valid minimum TLS protocol version',
+        ),
+        ({'secureProtocol': ''}, 'ERR_TLS_INVALID_PROTOCOL_METHOD', 'Unknown method: '),
         ({'secureProtocol': 'x'}, 'ERR_TLS_INVALID_PROTOCOL_METHOD', 'Unknown method: x'),
         (
             {'secureProtocol': 'TLSv1_3_method'},
@@ -161,6 +177,12 @@ def test_keys_are_not_left_on_the_disk(
             'The "options.ciphers" property must be of type string. Received type number (1)',
         ),
         ({'ciphers': 'NOPE'}, 'ERR_SSL_NO_CIPHER_MATCH', 'error:SSL routines::no cipher match'),
+        ({'ciphers': 'TLS_NOPE'}, 'ERR_SSL_NO_CIPHER_MATCH', 'error:SSL routines::no cipher match'),
+        (
+            {'ciphers': 'TLS_NOPE:ECDHE-ECDSA-AES128-GCM-SHA256'},
+            'ERR_SSL_NO_CIPHER_MATCH',
+            'error:SSL routines::no cipher match',
+        ),
         (
             {'ecdhCurve': 1},
             'ERR_INVALID_ARG_TYPE',
@@ -179,6 +201,40 @@ def test_keys_are_not_left_on_the_disk(
             'ERR_INVALID_ARG_TYPE',
             'The "secureOptions" argument must be of type number. Received type string (\'x\')',
         ),
+        # Of what is not possible, too, it is said first if it is wrong.
+        (
+            {'sigalgs': 5},
+            'ERR_INVALID_ARG_TYPE',
+            'The "options.sigalgs" property must be of type string. Received type number (5)',
+        ),
+        ({'sigalgs': ''}, 'ERR_INVALID_ARG_VALUE', "The property 'options.sigalgs' is invalid. Received ''"),
+        (
+            {'ticketKeys': 'x'},
+            'ERR_INVALID_ARG_TYPE',
+            'The "options.ticketKeys" property must be an instance of Buffer, TypedArray, or DataView. '
+            "Received type string ('x')",
+        ),
+        (
+            {'ticketKeys': bytes(5)},
+            'ERR_INVALID_ARG_VALUE',
+            "The property 'options.ticketKeys' must be exactly 48 bytes. Received 5",
+        ),
+        (
+            {'sessionTimeout': 'x'},
+            'ERR_INVALID_ARG_TYPE',
+            'The "options.sessionTimeout" property must be of type number. Received type string (\'x\')',
+        ),
+        (
+            {'sessionTimeout': 1.5},
+            'ERR_OUT_OF_RANGE',
+            'The value of "options.sessionTimeout" is out of range. It must be an integer. Received 1.5',
+        ),
+        (
+            {'sessionTimeout': -1},
+            'ERR_OUT_OF_RANGE',
+            'The value of "options.sessionTimeout" is out of range. It must be >= 0 && <= 2147483647. '
+            'Received -1',
+        ),
     ],
 )
 def test_bad_options(options: dict[str, Any], code: str, message: str) -> None:
@@ -188,22 +244,30 @@ def test_bad_options(options: dict[str, Any], code: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'name',
-    [
-        'sigalgs',
-        'sessionTimeout',
-        'ticketKeys',
-        'clientCertEngine',
-        'privateKeyEngine',
-        'privateKeyIdentifier',
-    ],
+    'options',
+    [{'sigalgs': 'x'}, {'sessionTimeout': 300}, {'ticketKeys': bytes(48)}, {'clientCertEngine': 'x'},
+     {'privateKeyEngine': 'x'}, {'privateKeyIdentifier': 'x'}],
 )
-def test_what_python_cannot_do_is_said(name: str) -> None:
+def test_what_python_cannot_do_is_said(options: dict[str, Any]) -> None:
+    [name] = options
     with pytest.raises(
         errors.Error, match=rf"^options.{name} is not possible with Python's ssl module: "
     ) as caught:
-        tls.createSecureContext({name: 'x'})
+        tls.createSecureContext(options)
     assert caught.value.code == 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'
+
+
+@pytest.mark.parametrize('nothing', [False, 0, ''])
+def test_credentials_that_are_nothing(nothing: Any) -> None:
+    context = tls.createSecureContext(key=nothing, cert=nothing, ca=nothing)
+    assert context.trusted() == tls.createSecureContext().trusted() != ()
+
+
+@pytest.mark.parametrize('options', [{'ecdhCurve': ''}, {'dhparam': ''}, {'ciphers': ''}])
+def test_texts_that_say_nothing(options: dict[str, str]) -> None:
+    names = [context.context_for(Use(is_server=False)).get_ciphers()
+             for context in (tls.createSecureContext(options), tls.createSecureContext())]
+    assert names[0] == names[1]
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 15), reason='Python 3.15 can do it')

@@ -390,6 +390,8 @@ def test_contexts_for_names(serve: Any, connect: Any, authority: Authority) -> N
         assert certificate_for(connect, server, name) == f'DNS:{shown}.test'
     with pytest.raises(errors.Error, match='"servername" is required parameter'):
         server.addContext('', {})
+    with pytest.raises(TypeError, match='"hostname" argument must be of type string'):
+        server.addContext(5, {})  # type: ignore[arg-type]
     with pytest.raises(errors.Error, match='DECODER'):
         server.addContext('x', {'key': 'x', 'cert': ''})
 
