@@ -29,6 +29,8 @@ from nodehttp.threadpool import call_user, monitor, owns_monitor, pool, released
 
 _PAUSE = 0.0005  # s between two interruptions of the main thread; longer than the library takes for one thing
 _PATIENCE = 200  # so often an interruption is postponed at most
+_NUDGE = getattr(signal, 'SIGURG', None)  # a signal that is ignored unless somebody wants it
+_NUDGES = 2000  # that are given up as vain
 # These call what may be written in C, and then are themselves what was interrupted.
 _CALL_USERS = {call_user.__code__, EventEmitter._fire.__code__, EventEmitter._fire_from.__code__}
 
@@ -91,6 +93,7 @@ class _Lifetime:
         self.exit_status: int | None = None  # to end with, once the script is over
         self.pending: BaseException | None = None  # for the main thread to raise
         self.insists = False  # a thread sees to it that the main thread does
+        self.is_nudged = True  # the main thread has noticed the signals that came
         self.postponed = 0
         pool.on_first_use = self.begin
 
@@ -120,6 +123,8 @@ class _Lifetime:
         if self.has_keeper:
             self.bell = _Bell()
             self.bell.listen_to_signals()
+            if _NUDGE is not None and signal.getsignal(_NUDGE) is signal.SIG_DFL:
+                signal.signal(_NUDGE, self.nudged)
 
     def keep(self) -> None:
         """Keep the process alive while something is open."""
@@ -133,8 +138,10 @@ class _Lifetime:
             while not self.is_to_end() and pool.is_alive() and not pool.let_go:
                 with released():
                     numbers = bell.wait()
-                if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) == self.interrupted:
-                    self.script_interrupted()
+                    if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) == self.interrupted:
+                        self.script_interrupted()
+                    elif not set(numbers) <= {0, _NUDGE}:
+                        self.nudge_main_thread()
         if self.exit_status is None and self.pending is not None:  # the script was over before it noticed
             self.exit_status = exit_status(self.pending)
         if self.exit_status is not None:
@@ -142,6 +149,21 @@ class _Lifetime:
             atexit._run_exitfuncs()
             flush()
             os._exit(self.exit_status)
+
+    def nudge_main_thread(self) -> None:
+        """A signal has come for which somebody has a handler of his own: let the main thread call it, should
+        it just have begun to wait."""
+        if _NUDGE is not None and signal.getsignal(_NUDGE) == self.nudged:
+            self.is_nudged = False
+            for _ in range(_NUDGES):
+                _interrupt(threading.main_thread().ident or 0, _NUDGE)
+                time.sleep(_PAUSE)
+                if self.is_nudged:
+                    break
+
+    def nudged(self, number: int, frame: FrameType | None) -> None:
+        """The main thread calls handlers, those of the other signals that have come first."""
+        self.is_nudged = True
 
     def is_to_end(self) -> bool:
         """Is the process to end at once?"""

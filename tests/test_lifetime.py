@@ -227,7 +227,11 @@ def interrupt_another_thread():
     signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 threading.Thread(target=interrupt_another_thread, daemon=True).start()
 """
-    assert results(script) == [(130, '', '')]
+    handled = """
+opened = listen()
+signal.signal(signal.SIGINT, lambda number, frame: (say('caught'), opened.close()))
+""" + script.replace('listen()', '')
+    assert results(script, handled) == [(130, '', ''), (0, 'caught\n', '')]
 
 
 def test_ctrl_c_in_the_script_itself_is_that_of_python() -> None:
