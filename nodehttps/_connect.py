@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 from nodehttp import errors
@@ -13,7 +12,7 @@ from nodehttp.net import isIP
 from nodehttp.threadpool import hold, monitor
 from nodehttps._context import shared_context
 from nodehttps._identity import checkServerIdentity
-from nodehttps._roots import SecurityWarning
+from nodehttps._roots import warn_of_danger
 from nodehttps._tlssocket import TLSSocket
 
 _warned = False
@@ -27,9 +26,9 @@ def rejects_by_default() -> bool:
         return True
     if not _warned:
         _warned = True
-        warnings.warn(
+        warn_of_danger(
             "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and "
-            'HTTPS requests insecure by disabling certificate verification.', SecurityWarning, stacklevel=2)
+            'HTTPS requests insecure by disabling certificate verification.')
     return False
 
 

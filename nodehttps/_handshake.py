@@ -124,8 +124,10 @@ class Handshake(Information):
         context = self._secure_context.context_for(use)
         self._log_keys_of(context)
         name = self.servername if isinstance(self.servername, str) and self.servername else None
+        # As bytes ASCII goes out as it is, as in Node; a str that IDNA does not allow is refused.
+        sent = name.encode() if name is not None and name.isascii() else name
         try:
-            tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+            tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=sent)
         except (ValueError, TypeError) as error:
             failure = errors.node_error('ERR_INVALID_ARG_VALUE', 'options.servername', name, str(error))
             self._destroy_once(failure)
@@ -350,6 +352,7 @@ class Handshake(Information):
         else:
             self.servername = self.servername or False
             if self._is_refused(tls):
+                self._fire('secure')
                 return
             self._go_secure()
             self._fire('secureConnect')

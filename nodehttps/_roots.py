@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from types import FrameType
 from typing import Any
 
 import certifi
@@ -17,6 +19,8 @@ import certifi
 from nodehttp import errors
 from nodehttp.monitor import monitor
 from nodehttps._pem import certificates_in, to_bytes, to_pem
+
+_OWN_FOLDERS = tuple(os.path.join(os.path.dirname(path), '') for path in (__file__, errors.__file__))
 
 _chosen: tuple[bytes, ...] | None = None  # by setDefaultCACertificates
 
@@ -50,7 +54,16 @@ def extra() -> tuple[bytes, ...]:
 
 
 def _warn_of_extra(path: str, why: Any) -> None:
-    warnings.warn(f'Ignoring extra certs from `{path}`, load failed: {why}', SecurityWarning, stacklevel=3)
+    warn_of_danger(f'Ignoring extra certs from `{path}`, load failed: {why}')
+
+
+def warn_of_danger(text: str) -> None:
+    """Give a SecurityWarning at the line of the user's program that led here."""
+    frame: FrameType | None = sys._getframe()
+    level = 1
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN_FOLDERS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, SecurityWarning, stacklevel=level)
 
 
 @cache

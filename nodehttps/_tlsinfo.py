@@ -183,6 +183,14 @@ class Information(Wired):
         """Not possible. ("tlsSocket.getTLSTicket()")"""
         raise unavailable('getTLSTicket()')
 
+    def getX509Certificate(self) -> Any:
+        """Not possible. ("tlsSocket.getX509Certificate()")"""
+        raise unavailable('getX509Certificate()', 'getCertificate() tells what it can')
+
+    def getPeerX509Certificate(self) -> Any:
+        """Not possible. ("tlsSocket.getPeerX509Certificate()")"""
+        raise unavailable('getPeerX509Certificate()', 'getPeerCertificate() tells what it can')
+
     def setMaxSendFragment(self, size: int) -> bool:
         """Send no records of more than `size` bytes (512 to 16384); False for any other size.
         ("tlsSocket.setMaxSendFragment([size])")"""

@@ -208,6 +208,8 @@ def test_finished_messages_of_tls12(serve: Any, connect: Any) -> None:
         ('getEphemeralKeyInfo', ()),
         ('getSharedSigalgs', ()),
         ('getTLSTicket', ()),
+        ('getX509Certificate', ()),
+        ('getPeerX509Certificate', ()),
     ],
 )
 def test_methods_that_python_cannot_do_say_so(method: str, args: tuple[Any, ...]) -> None:
@@ -331,6 +333,31 @@ def test_own_check_of_identity(serve: Any, connect: Any, authority: Authority, r
     ]
     with pytest.raises(TypeError, match=r'options\.checkServerIdentity'):
         tls.connect(port=1, checkServerIdentity=1)
+
+
+@pytest.mark.parametrize('version', ['TLSv1.2', 'TLSv1.3'])
+def test_what_a_client_tells_whose_server_has_another_name(
+    serve: Any, connect: Any, record: Recorder, version: str
+) -> None:
+    client = connect(serve(maxVersion=version), servername='other.test')
+    record.on(client, 'connect', 'secureConnect', 'session', 'end', 'error', 'close')
+    client.on('secure', lambda: record('secure', client.destroyed, client.authorizationError))
+    assert record.wait_for('close') == [
+        'connect', ('secure', True, 'ERR_TLS_CERT_ALTNAME_INVALID'), 'error', 'close']
+
+
+@pytest.mark.parametrize('name', ['a..b', 'LOCALHOST', 'x' * 70 + '.test', 'a_b', '-a', 'a.'])
+def test_names_go_out_as_they_are(serve: Any, connect: Any, name: str) -> None:
+    server = serve()
+    served = Caught(server, 'secureConnection')
+    connect(server, servername=name, rejectUnauthorized=False)
+    assert served.next().servername == name
+
+
+def test_names_that_python_cannot_send_are_refused(serve: Any, connect: Any) -> None:
+    error = failed(connect(serve(), servername='.a', rejectUnauthorized=False))
+    assert (error.code, error.message.split(' cannot')[0]) == (
+        'ERR_INVALID_ARG_VALUE', "The property 'options.servername' server_hostname")
 
 
 def test_nothing_goes_out_before_the_check_is_done(
