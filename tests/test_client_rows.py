@@ -275,3 +275,21 @@ def test_a_tunnel_that_nobody_listens_for_is_closed(
     req = http.request(host=HOST, port=scripted(script), agent=False, **options).end()
     record.on(req, 'response', 'error', 'close')
     assert sorted(map(str, record.wait_count(2))) == ["b''", 'close']
+
+
+def test_a_url_with_credentials_and_an_ipv6_address() -> None:
+    def listener(req: Any, res: Any) -> None:
+        res.end(f'{req.headers.host} {req.headers.authorization}')
+
+    try:
+        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip('no IPv6 here')
+    agent = http.Agent(keepAlive=True)
+    with http.createServer(listener).listen(0, '::1') as server:
+        port = server.address().port
+        req = http.get(f'http://us%40er:pa%3Ass@[::1]:{port}/x', agent=agent)
+        (res,) = http.once(req, 'response', MUST_NOT_EXPIRE)
+        assert (req.host, res.socket.remoteAddress, list(agent.sockets)) == ('::1', '::1', [f'::1:{port}:'])
+        assert b''.join(res).decode() == f'[::1]:{port} Basic dXNAZXI6cGE6c3M='
+        agent.destroy()
