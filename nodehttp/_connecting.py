@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import socket as sockets
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,9 @@ class Connecting:
         """What the user's `lookup` calls, from any thread: one address, or with the option `all` a list of
         {address, family}."""
         if isinstance(address, (list, tuple)):
-            found = [(item['address'], item['family']) for item in address]
+            found = [_found(item) for item in address]
+        elif self._many and not isIP(address):
+            found = [(None, None)]  # as in Node, which names what a list would have
         else:
             found = [(address, family)]
         with monitor:
@@ -282,6 +285,11 @@ class Connecting:
             error.message += f' - Local ({local})'
             error.args = (error.message,)
         return error
+
+
+def _found(item: Any) -> tuple[Any, Any]:
+    """Return address and family of an item of what `lookup` answers; None for what is not there."""
+    return (item.get('address'), item.get('family')) if isinstance(item, Mapping) else (None, None)
 
 
 def _local_name(handle: sockets.socket) -> str:

@@ -62,14 +62,6 @@ def is_writable_finished(stream: Any) -> bool:
     return bool(getattr(stream, 'writableFinished', False))
 
 
-def is_finished(stream: Any) -> bool:
-    """Is nothing left to be expected of it?"""
-    if getattr(stream, 'destroyed', False):
-        return True
-    return not (is_readable_stream(stream) and not is_readable_finished(stream)) and not (
-        is_writable_stream(stream) and not is_writable_finished(stream))
-
-
 def is_premature_close(error: Any) -> bool:
     """Is it what `finished` itself says of a stream that closed too early?"""
     return getattr(error, 'code', None) == 'ERR_STREAM_PREMATURE_CLOSE'

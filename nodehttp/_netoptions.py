@@ -60,7 +60,7 @@ class Target:
         port = options.get('port')
         if not isinstance(port, (int, float, str)) or isinstance(port, bool):
             if port is None:
-                raise errors.node_error('ERR_MISSING_ARGS', 'options', 'port', 'path')
+                raise errors.node_error('ERR_MISSING_ARGS', ('options', 'port', 'path'))
             raise errors.invalid_arg_type('options.port', 'one of type number or string', port)
         self.port = port_number(port, 'Port')
         if options.get('host'):

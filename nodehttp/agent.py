@@ -169,10 +169,10 @@ class Agent(EventEmitter):
         self.defaultPort = given.get('defaultPort') or type(self).defaultPort
         self.protocol = given.get('protocol') or type(self).protocol
         self.keepAlive: bool = given.get('keepAlive', False)
-        self.keepAliveMsecs: float = given.get('keepAliveMsecs') or KEEP_ALIVE_MSECS
+        self.keepAliveMsecs: float = _number_or(KEEP_ALIVE_MSECS, given.get('keepAliveMsecs'))
         self.agentKeepAliveTimeoutBuffer: float = _timeout_buffer(given.get('agentKeepAliveTimeoutBuffer'))
-        self.maxSockets: float = given.get('maxSockets') or self.defaultMaxSockets
-        self.maxFreeSockets: float = given.get('maxFreeSockets') or MAX_FREE_SOCKETS
+        self.maxSockets: float = _number_or(self.defaultMaxSockets, given.get('maxSockets'))
+        self.maxFreeSockets: float = _number_or(MAX_FREE_SOCKETS, given.get('maxFreeSockets'))
         self.maxTotalSockets: float = _max_total_sockets(given.get('maxTotalSockets'))
         self.scheduling: str = _scheduling(given.get('scheduling'))
 
@@ -571,6 +571,11 @@ def _timeout_buffer(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
         return value
     return TIMEOUT_BUFFER
+
+
+def _number_or(default: float, value: Any) -> Any:
+    """Return `value`; `default` for what is false in JavaScript, as NaN is."""
+    return value if value and value == value else default
 
 
 def _max_total_sockets(value: Any) -> float:

@@ -39,11 +39,6 @@ def normalized(encoding: Any) -> str:
     return name
 
 
-def is_encoding(encoding: Any) -> bool:
-    """Is this the name of an encoding, in whatever spelling?"""
-    return isinstance(encoding, str) and encoding.lower() in _NAMES
-
-
 def encode(text: str, encoding: Any = 'utf8') -> bytes:
     """Return `text` in an encoding ("Buffer.from(string[, encoding])")."""
     name = normalized(encoding)

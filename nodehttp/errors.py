@@ -201,10 +201,11 @@ def _out_of_range(name: str, expected: str, value: Any) -> str:
     return f'The value of "{name}" is out of range. It must be {expected}. Received {_grouped(value)}'
 
 
-def _missing_args(*names: str) -> str:
-    if len(names) == 1:
-        return f'The "{names[0]}" argument must be specified'
-    return 'The ' + ' or '.join(f'"{name}"' for name in names) + ' argument must be specified'
+def _missing_args(*names: str | tuple[str, ...]) -> str:
+    """All of `names` are needed; a tuple stands for one of several."""
+    needed = ' and '.join(
+        ' or '.join(f'"{each}"' for each in (name if isinstance(name, tuple) else (name,))) for name in names)
+    return f'The {needed} argument{"s" if len(names) > 1 else ""} must be specified'
 
 
 # code: (class, text or function of the arguments). A text is filled with str.format.

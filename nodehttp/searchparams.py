@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from nodehttp.errors import node_error
+from nodehttp.errors import invalid_arg_type, node_error
 from nodehttp.events import adapt
 from nodehttp.strings import to_usv_string
+
+_MISSING: Any = object()  # None is a value, which becomes 'null'
 
 
 class URLSearchParams:
@@ -16,7 +18,7 @@ class URLSearchParams:
 
     `init` is a query (a leading `?` is dropped), a mapping, an iterable of pairs, or another URLSearchParams.
     Names and values that are not str become what JavaScript would make of them. Iteration gives `(name,
-    value)`; `len()` is `size`.
+    value)`; `len()` is `size`. Methods raise TypeError ERR_MISSING_ARGS.
     """
 
     __slots__ = ('_on_change', '_pairs')
@@ -68,32 +70,38 @@ class URLSearchParams:
         """How many pairs there are."""
         return len(self._pairs)
 
-    def append(self, name: Any, value: Any) -> None:
+    def append(self, name: Any = _MISSING, value: Any = _MISSING) -> None:
         """Add a pair at the end."""
+        _require(name=name, value=value)
         self._pairs.append(_pair((name, value)))
         self._changed()
 
-    def delete(self, name: Any, value: Any = None) -> None:
+    def delete(self, name: Any = _MISSING, value: Any = None) -> None:
         """Remove the pairs with this name; with `value` only those that have it too."""
+        _require(name=name)
         self._pairs = [pair for pair in self._pairs if not _matches(pair, name, value)]
         self._changed()
 
-    def get(self, name: Any) -> str | None:
+    def get(self, name: Any = _MISSING) -> str | None:
         """Return the first value of `name`, or None."""
+        _require(name=name)
         name = to_usv_string(name)
         return next((value for key, value in self._pairs if key == name), None)
 
-    def getAll(self, name: Any) -> list[str]:
+    def getAll(self, name: Any = _MISSING) -> list[str]:
         """Return all values of `name`."""
+        _require(name=name)
         name = to_usv_string(name)
         return [value for key, value in self._pairs if key == name]
 
-    def has(self, name: Any, value: Any = None) -> bool:
+    def has(self, name: Any = _MISSING, value: Any = None) -> bool:
         """Whether there is a pair with this name, and with this value if one is given."""
+        _require(name=name)
         return any(_matches(pair, name, value) for pair in self._pairs)
 
-    def set(self, name: Any, value: Any) -> None:
+    def set(self, name: Any = _MISSING, value: Any = _MISSING) -> None:
         """Give `name` this one value, in the place of its first; add the pair where there is none."""
+        _require(name=name, value=value)
         new = _pair((name, value))
         kept: list[tuple[str, str]] = []
         placed = False
@@ -126,8 +134,10 @@ class URLSearchParams:
         """Iterate over the values."""
         return (value for _, value in self.entries())
 
-    def forEach(self, fn: Callable[..., object]) -> None:
-        """Call `fn(value, name, params)` for each pair."""
+    def forEach(self, fn: Any = None) -> None:
+        """Call `fn(value, name, params)` for each pair. TypeError ERR_INVALID_ARG_TYPE."""
+        if not callable(fn):
+            raise invalid_arg_type('callback', 'of type function', fn)
         call = adapt(fn)
         for name, value in self.entries():
             call(value, name, self)
@@ -139,6 +149,11 @@ class URLSearchParams:
     def _changed(self) -> None:
         if self._on_change is not None:
             self._on_change(self.toString())
+
+
+def _require(**arguments: Any) -> None:
+    if _MISSING in arguments.values():
+        raise node_error('ERR_MISSING_ARGS', *arguments)
 
 
 def _parse_pairs(query: str) -> list[tuple[str, str]]:

@@ -305,7 +305,7 @@ def _parsed(text: str, base: _Parts | None = None) -> _Parts | None:
 
 def _invalid_url(text: str, base: str | None = None) -> NodeError:
     error = node_error('ERR_INVALID_URL')
-    error.__dict__.update({'input': text} if base is None else {'input': text, 'base': base})
+    error.__dict__.update(input=text, base=base)
     return error
 
 
@@ -319,8 +319,8 @@ class URL:
 
     `input` is a str, a URL or a result of `urllib.parse`; where it is relative it is resolved against `base`.
     Attributes are read and set as in the standard; setting one to something that cannot be is ignored, as
-    there (only `href` raises). Raises TypeError ERR_INVALID_URL with `.input` (and `.base`) where there is no
-    such URL.
+    there (only `href` raises). Raises TypeError ERR_INVALID_URL with `.input` and `.base` (None if there is
+    none) where there is no such URL.
     """
 
     __slots__ = ('__weakref__', '_parts', '_search_params')

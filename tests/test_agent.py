@@ -172,8 +172,11 @@ def test_options_are_a_mapping_or_keywords_and_none_is_not_given() -> None:
     ('options', 'attribute', 'value'),
     [
         ({'maxSockets': 0}, 'maxSockets', math.inf),
+        ({'maxSockets': math.nan}, 'maxSockets', math.inf),
         ({'maxFreeSockets': 0}, 'maxFreeSockets', 256),
+        ({'maxFreeSockets': math.nan}, 'maxFreeSockets', 256),
         ({'keepAliveMsecs': 0}, 'keepAliveMsecs', 1000),
+        ({'keepAliveMsecs': math.nan}, 'keepAliveMsecs', 1000),
         ({'agentKeepAliveTimeoutBuffer': -1}, 'agentKeepAliveTimeoutBuffer', 1000),
         ({'agentKeepAliveTimeoutBuffer': 'x'}, 'agentKeepAliveTimeoutBuffer', 1000),
         ({'agentKeepAliveTimeoutBuffer': 0}, 'agentKeepAliveTimeoutBuffer', 0),

@@ -142,7 +142,8 @@ def test_other_texts_of_several_forms() -> None:
     assert str(node_error('ERR_INVALID_ARG_VALUE', 'o.name', 5, 'must be one of: a, b')) == (
         "The property 'o.name' must be one of: a, b. Received 5")
     assert str(node_error('ERR_MISSING_ARGS', 'a')) == 'The "a" argument must be specified'
-    assert str(node_error('ERR_MISSING_ARGS', 'options', 'port', 'path')) == (
+    assert str(node_error('ERR_MISSING_ARGS', 'a', 'b')) == 'The "a" and "b" arguments must be specified'
+    assert str(node_error('ERR_MISSING_ARGS', ('options', 'port', 'path'))) == (
         'The "options" or "port" or "path" argument must be specified')
     assert str(node_error('ERR_SOCKET_BAD_PORT', 'options.port', 'type number (65536)')) == (
         'options.port should be >= 0 and < 65536. Received type number (65536).')

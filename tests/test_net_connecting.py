@@ -189,6 +189,17 @@ def test_lookup_gives_several_that_are_none(log):
     connect(log, host='foo', lookup=answer(('xyz', 4), ('abc', 7)))
 
 
+@logs('lookup - - - foo', 'error ERR_INVALID_IP_ADDRESS:Invalid IP address: undefined', 'close true')
+def test_lookup_gives_one_that_is_none_although_asked_for_all(log):
+    connect(log, host='foo', lookup=lambda host, options, callback: callback(None, 'xyz', 4))
+
+
+@logs('lookup - - - foo', 'lookup - - - foo', 'error ERR_INVALID_IP_ADDRESS:Invalid IP address: undefined',
+      'close true')
+def test_lookup_gives_a_list_without_addresses(log):
+    connect(log, host='foo', lookup=lambda host, options, callback: callback(None, [{}, 5]))
+
+
 @logs('error ERR_INVALID_IP_ADDRESS:Invalid IP address: undefined', 'close true')
 def test_lookup_gives_nothing(log):  # Node 25.2.1 raises out of the callback
     connect(log, host='foo', lookup=answer())

@@ -107,8 +107,7 @@ def test_a_text_that_is_no_url_raises_a_type_error() -> None:
     with pytest.raises(TypeError) as raised:
         URL('nope')
     assert (raised.value.code, raised.value.message) == ('ERR_INVALID_URL', 'Invalid URL')
-    assert raised.value.input == 'nope'
-    assert not hasattr(raised.value, 'base')
+    assert (raised.value.input, raised.value.base) == ('nope', None)
     with pytest.raises(TypeError) as raised:
         URL('nope', 'http://%zz')
     assert (raised.value.input, raised.value.base) == ('nope', 'http://%zz')
@@ -213,6 +212,26 @@ def test_methods_of_search_params() -> None:
     params = URLSearchParams('a=1&b=2&a=3')
     params.set('a', 'x')
     assert str(params) == 'a=x&b=2'
+
+
+NEEDS_NAME = 'The "name" argument must be specified'
+NEEDS_BOTH = 'The "name" and "value" arguments must be specified'
+
+
+@pytest.mark.parametrize(('method', 'args', 'code', 'message'), [
+    ('append', (), 'ERR_MISSING_ARGS', NEEDS_BOTH), ('append', ('a',), 'ERR_MISSING_ARGS', NEEDS_BOTH),
+    ('set', (), 'ERR_MISSING_ARGS', NEEDS_BOTH), ('set', ('a',), 'ERR_MISSING_ARGS', NEEDS_BOTH),
+    ('delete', (), 'ERR_MISSING_ARGS', NEEDS_NAME), ('get', (), 'ERR_MISSING_ARGS', NEEDS_NAME),
+    ('getAll', (), 'ERR_MISSING_ARGS', NEEDS_NAME), ('has', (), 'ERR_MISSING_ARGS', NEEDS_NAME),
+    ('forEach', (), 'ERR_INVALID_ARG_TYPE',
+     'The "callback" argument must be of type function. Received undefined'),
+    ('forEach', (5,), 'ERR_INVALID_ARG_TYPE',
+     'The "callback" argument must be of type function. Received type number (5)'),
+])
+def test_wrong_arguments_of_search_params(method: str, args: Any, code: str, message: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        getattr(URLSearchParams('a=1'), method)(*args)
+    assert (raised.value.code, raised.value.message) == (code, message)
 
 
 def test_search_params_sort_by_utf_16_and_keep_equal_names_in_order() -> None:
