@@ -559,6 +559,8 @@ class Socket(Ends):
         callback, self._write_callback, self._unsent = self._write_callback, None, None
         if callback is not None:
             callback(errors.system_error('ECANCELED', 'write'))
+            call_closing(self._emit_closed, had_error, None, strand=self._strand)  # behind the ticks of that
+            return
         self._fire('close', had_error)
         if self._first_write is not None and not self.connecting:
             (_, callback), self._first_write = self._first_write, None

@@ -214,6 +214,18 @@ def test_no_timeout_of_a_socket_that_is_destroyed_with_its_response(dial: Any, r
         assert record.wait_count(1) == ['no timeout']
 
 
+def test_a_response_is_closed_before_a_socket_destroyed_under_it(dial: Any, record: Recorder) -> None:
+    def listener(req: Any, res: Any) -> None:
+        record.on(res, 'finish', 'close')
+        req.socket.on('close', lambda: record('socket closed'))
+        res.end(bytes(2**24))  # more than the kernel takes
+        req.socket.destroy()
+
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        dial(server).send(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+        assert record.wait_count(3) == ['finish', 'close', 'socket closed']
+
+
 def test_a_request_is_piped_into_its_response(dial: Any) -> None:
     with http.createServer(lambda req, res: req.pipe(res)).listen(0, '127.0.0.1') as server:
         peer = dial(server)
