@@ -85,4 +85,4 @@ def _check(options: dict[str, Any]) -> None:
         reason = 'Setting the TLS ServerName to an IP address is not permitted.'
         raise errors.node_error('ERR_INVALID_ARG_VALUE', 'options.servername', name, reason)
     if options.get('socket') is None and not options.get('path') and options.get('port') is None:
-        raise errors.node_error('ERR_MISSING_ARGS', 'options', 'port', 'path')
+        raise errors.node_error('ERR_MISSING_ARGS', ('options', 'port', 'path'))
