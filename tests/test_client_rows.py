@@ -9,7 +9,7 @@ import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
 
 import nodehttp as http
-from nodehttp import errors, net, timers
+from nodehttp import errors, net, stream, timers
 
 OK = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'
 HOST = '127.0.0.1'
@@ -293,3 +293,22 @@ def test_a_url_with_credentials_and_an_ipv6_address() -> None:
         assert (req.host, res.socket.remoteAddress, list(agent.sockets)) == ('::1', '::1', [f'::1:{port}:'])
         assert b''.join(res).decode() == f'[::1]:{port} Basic dXNAZXI6cGE6c3M='
         agent.destroy()
+
+
+def test_a_full_response_stops_a_connection_of_any_kind(record: Recorder) -> None:
+    size = 1024 * 1024
+    ours, theirs = stream.duplexPair()
+
+    def write(left: int = size) -> None:
+        while left and theirs.write(b'x' * 65536):
+            left -= 65536
+        if left:  # the last piece was taken, too
+            theirs.once('drain', lambda: write(left - 65536))
+            record('full', left)
+
+    head = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % size
+    theirs.once('data', lambda data: (theirs.write(head), write()))
+    (res,) = http.once(http.get(host='h', createConnection=lambda: ours), 'response', MUST_NOT_EXPIRE)
+    (_, left), *_ = record.wait_count(1)
+    assert left >= size - 4 * 65536 and res.readableLength <= 2 * 65536
+    assert sum(map(len, res)) == size
