@@ -46,7 +46,7 @@ class Hold:
     """For how long one thread holds back one strand; and when that is over, for how long it may yet add a
     listener."""
 
-    __slots__ = ('_began', '_calls', '_clocks', '_last', '_limit', '_looks', '_until', 'has_waited',
+    __slots__ = ('_began', '_calls', '_clocks', '_last', '_limit', '_looks', '_seen', '_until', 'has_waited',
                  'timer')
 
     def __init__(self, clocks: Clocks) -> None:
@@ -66,6 +66,7 @@ class Hold:
         self._limit = now + PATIENCE
         self._looks = 0
         self._calls = 0  # so often it was seen in a system call
+        self._seen = 0.0  # processor time when it was first looked at
         self.has_waited = False
         try:
             self._began = self._clocks.processor_time()
@@ -80,9 +81,12 @@ class Hold:
         self._looks += 1
         try:
             self._calls += self._clocks.is_in_a_call()
-            # (Once it may happen to be in a short one, late as everything is on a busy machine.)
-            if (self._looks > MOST_LOOKS or self._clocks.processor_time() - self._began >= ENOUGH
-                    or self._calls > 1):
+            used = self._clocks.processor_time()
+            if self._looks == 1:
+                self._seen = used
+            # (Once it may happen to be in a short call, late as everything is on a busy machine; and what it
+            # had used when it was first looked at may have been a garbage collection.)
+            if self._looks > MOST_LOOKS or used - self._seen >= ENOUGH or self._calls > 1:
                 return 0
             last, self._last = self._last, self._clocks.sample()
             self._clocks.close()

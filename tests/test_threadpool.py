@@ -758,6 +758,17 @@ def test_a_thread_that_sleeps_is_in_a_call_and_one_that_wants_a_lock_is_not() ->
         thread.join(MUST_NOT_EXPIRE)
 
 
+def test_a_garbage_collection_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = holds.Hold(worker.Clocks())
+    now, used = itertools.count(time.monotonic() + 1), [hold._began + 50]
+    monkeypatch.setattr(holds, 'monotonic', lambda: next(now))
+    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used[0])
+    monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
+    assert hold.remaining() > 0  # it has used much since the hold began, but all of that in one go
+    used[0] += holds.ENOUGH
+    assert hold.remaining() == 0
+
+
 def test_a_thread_that_sleeps_a_little_again_and_again_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     # What it uses of the processor and how often it wakes up would let the hold last MOST_LOOKS.
     hold = holds.Hold(worker.Clocks())
