@@ -177,11 +177,11 @@ class ClientConnection:
             self._parser.feed(data)
             if self._is_consumed and self.socket._flowing is False:
                 self._wait_for_user()
-            elif not self._stopped:
-                self._advance()
-            elif self._is_consumed:
+            elif self._stopped and self._is_consumed:
                 self._holds = True
                 self.socket._stop_reading()
+            else:  # also what a Duplex of the user's delivers although it is paused
+                self._advance()
         elif self.state is COMPLETE:
             self._is_out_of_step = True
         else:
