@@ -315,3 +315,19 @@ def test_a_full_response_stops_a_connection_of_any_kind(record: Recorder) -> Non
     res.on('data', chunks.append).on('end', lambda: record('end'))
     record.wait_for('end')
     assert sum(map(len, chunks)) == size
+
+
+def test_a_connection_that_cannot_be_paused_loses_nothing(record: Recorder) -> None:
+    ours, theirs = stream.duplexPair()
+    ours.pause = lambda: ours
+    body = b'x' * 65536
+    head = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % (4 * len(body))
+    theirs.once('data', lambda data: [theirs.write(piece) for piece in (head, body, body, body, body)])
+    (res,) = http.once(http.get(host='h', createConnection=lambda: ours), 'response', MUST_NOT_EXPIRE)
+    with http.blocking():
+        timers.setTimeout(record, 5, 'all is there')
+        record.wait_for('all is there')
+    chunks: list[bytes] = []
+    res.on('data', chunks.append).on('end', lambda: record('end'))
+    record.wait_for('end')
+    assert b''.join(chunks) == 4 * body
