@@ -3,6 +3,7 @@ not held back any longer."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from nodehttp.baton import pool
 from nodehttp.loop import Handle, Strand, monotonic
 from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor
 from nodehttp.worker import Worker
+
+# s; a signal wakes the main thread up, but not if it comes in the last instant before the wait.
+SIGNALS_AFTER = 0.5
 
 
 class Waiter:
@@ -75,15 +79,17 @@ class Waiter:
     def _wait_foreign(self, timeout: float | None) -> None:
         pool.holds.end()
         self._gate = gate = Gate()
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = math.inf if timeout is None else monotonic() + timeout
+        is_main = threading.current_thread() is threading.main_thread()
+        longest = SIGNALS_AFTER if is_main else threading.TIMEOUT_MAX
         while not self.done:
-            remaining = -1 if deadline is None else deadline - monotonic()
-            if deadline is not None and remaining <= 0:
+            remaining = deadline - monotonic()
+            if remaining <= 0:
                 self._expire()
                 return
             state = release_monitor()
             try:
-                gate.wait(min(remaining, threading.TIMEOUT_MAX))
+                gate.wait(min(remaining, longest))
             finally:
                 retake_monitor(state)
 

@@ -239,6 +239,9 @@ def test_ctrl_c_in_the_script_itself_is_that_of_python() -> None:
         "listen(); say('ready'); time.sleep(30)",
         "listen(); say('ready'); Waiter().wait()",
         "listen(); say('ready'); timers.sleep(30_000)",
+        # The signal reaches another thread: as if it had come in the last instant before the wait.
+        "timers.setTimeout(say, 100, 'ready'); signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]); "
+        "listen(); Waiter().wait()",
     ):
         assert (status, out) == (-signal.SIGINT, '')  # which a shell calls 130
         assert errors.count('Traceback') == 1
