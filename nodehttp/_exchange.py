@@ -293,9 +293,10 @@ class ClientConnection:
         try:
             while self._parser is not None and self.request is not None:
                 event = self._parser.next_event()
+                if event is None:
+                    return
                 if event is END:
                     self._message_ended()
-                if event is END or event is None:
                     return
                 if type(event) is bytes and not self.request.res._dumped:
                     self.request.res.push(event)  # full or not: nobody will ask for it later

@@ -10,7 +10,7 @@ from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
-from test_main import Command
+from test_main import Command, fetch
 from tls_tools import Authority
 
 
@@ -29,13 +29,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
 def get(host: str, port: int, context: ssl.SSLContext, path: str = '/') -> tuple[int, bytes]:
     """Return (status, body)."""
-    connection = HTTPSConnection(host, port, timeout=10, context=context)
-    try:
-        connection.request('GET', path)
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+    return fetch(HTTPSConnection(host, port, timeout=10, context=context), path)
 
 
 def test_a_certificate_is_made_on_the_spot(run: Callable[..., Command], tmp_path: Path) -> None:

@@ -77,7 +77,11 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
 def get(host: str, port: int, path: str = '/') -> tuple[int, bytes]:
     """Return (status, body)."""
-    connection = http.client.HTTPConnection(host, port, timeout=10)
+    return fetch(http.client.HTTPConnection(host, port, timeout=10), path)
+
+
+def fetch(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+    """Return (status, body)."""
     try:
         connection.request('GET', path)
         response = connection.getresponse()
