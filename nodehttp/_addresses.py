@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from nodehttp import errors, hostname
+from nodehttp import errors
 from nodehttp.record import Record
 from nodehttp.strings import to_number
 
@@ -83,10 +83,13 @@ def address_record(name: Any) -> Record[Any]:
 def resolve(host: str, family: int = 0, hints: int = 0) -> list[Address]:
     """Return the addresses of a name, in the order of the system. Blocks; OSError `getaddrinfo ENOTFOUND
     name`."""
+    # Imported when the first name comes: a server has no use for tables of letters.
+    from nodehttp.hostname import to_ascii
+
     try:
         # As bytes: Python would encode a str by the older rules for international names, and refuses some.
         found = socket.getaddrinfo(
-            hostname.to_ascii(host).encode(), None, FAMILIES[family], socket.SOCK_STREAM, 0, hints)
+            to_ascii(host).encode(), None, FAMILIES[family], socket.SOCK_STREAM, 0, hints)
     except ValueError as error:  # no name can look like this
         raise errors.system_error('ENOTFOUND', 'getaddrinfo', hostname=host) from error
     except OSError as error:

@@ -22,7 +22,7 @@ aborted signal opens no connection; a reset connection is no end of a response w
 
 from __future__ import annotations
 
-import base64
+import binascii
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, Self
@@ -562,7 +562,7 @@ def basic_authorization(auth: Any) -> str:
     """Return the Authorization header for 'user:password'."""
     if not isinstance(auth, str):
         raise errors.invalid_arg_type('options.auth', 'of type string', auth)
-    return f'Basic {base64.b64encode(to_usv_string(auth).encode()).decode()}'
+    return f'Basic {binascii.b2a_base64(to_usv_string(auth).encode(), newline=False).decode()}'
 
 
 def destroy_soon(socket: Any) -> None:

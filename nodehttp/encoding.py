@@ -6,7 +6,6 @@ incomplete at the end of a chunk (half a character, a third of a base64 group) f
 
 from __future__ import annotations
 
-import base64
 import binascii
 import codecs
 import re
@@ -22,8 +21,7 @@ _NAMES = {
     'hex': 'hex', 'base64': 'base64', 'base64url': 'base64url',
 }
 
-_NOT_HEX = re.compile('[^0-9a-fA-F]')
-_NOT_BASE64 = re.compile('[^A-Za-z0-9+/]')
+_URL_LETTERS = str.maketrans('+/', '-_')
 _SEVEN_BITS = bytes(byte & 0x7F for byte in range(256))
 
 
@@ -61,14 +59,14 @@ def encode(text: str, encoding: Any = 'utf8') -> bytes:
 
 def _from_hex(text: str) -> bytes:
     """The pairs of digits up to the first that is none."""
-    wrong = _NOT_HEX.search(text)
+    wrong = re.search('[^0-9a-fA-F]', text)
     digits = text if wrong is None else text[:wrong.start()]
     return bytes.fromhex(digits[:len(digits) & ~1])
 
 
 def _from_base64(text: str) -> bytes:
     """Both alphabets, up to the first '='; anything else between is skipped."""
-    digits = _NOT_BASE64.sub('', text.partition('=')[0].replace('-', '+').replace('_', '/'))
+    digits = re.sub('[^A-Za-z0-9+/]', '', text.partition('=')[0].replace('-', '+').replace('_', '/'))
     if len(digits) % 4 == 1:  # six bits make no byte
         digits = digits[:-1]
     return binascii.a2b_base64(digits + '=' * (-len(digits) % 4))
@@ -107,9 +105,8 @@ class _Base64Decoder:
         data = self._rest + data
         whole = len(data) if final else len(data) - len(data) % 3
         self._rest = data[whole:]
-        if self._url:
-            return base64.urlsafe_b64encode(data[:whole]).decode().rstrip('=')
-        return base64.b64encode(data[:whole]).decode()
+        text = binascii.b2a_base64(data[:whole], newline=False).decode()
+        return text.rstrip('=').translate(_URL_LETTERS) if self._url else text
 
 
 class _ByteDecoder:

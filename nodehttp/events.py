@@ -10,7 +10,6 @@ in JavaScript. How many it takes is found out once, when it is added.
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from nodehttp.threadpool import monitor, owns_monitor, release_monitor, report_e
 Self = TypeVar('Self', bound='EventEmitter')
 Function = Callable[..., Any]
 
-_VARARGS = inspect.CO_VARARGS
+_VARARGS = 0x04  # inspect.CO_VARARGS
 _MISSING: Any = object()
 
 
@@ -65,6 +64,10 @@ def _parameters_of_builtin(cls: type, name: str) -> tuple[int, float]:
 
 
 def _parameters_by_signature(function: Function) -> tuple[int, float]:
+    # Imported when the first such function comes: it would be a fifth of the import, and most listeners are
+    # plain functions.
+    import inspect
+
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some builtins have none

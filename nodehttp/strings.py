@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import re
 from typing import Any
-from urllib.parse import unquote
 
 from nodehttp.errors import NodeError, show_number
 
-_NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?', re.ASCII)
-_PREFIXED = re.compile(r'0([xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)')
+_NUMBER = r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?'
+_PREFIXED = r'0([xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)'
 
 
 def to_string(value: Any) -> str:
@@ -51,9 +50,9 @@ def to_number(value: Any) -> float:
     text = value.strip()
     if not text:
         return 0
-    if _PREFIXED.fullmatch(text):
+    if re.fullmatch(_PREFIXED, text):
         return int(text, 0)
-    return float(text) if _NUMBER.fullmatch(text) else math.nan
+    return float(text) if re.fullmatch(_NUMBER, text) else math.nan
 
 
 class URIError(NodeError, ValueError):
@@ -64,6 +63,8 @@ class URIError(NodeError, ValueError):
 
 def decode_component(text: str) -> str:
     """JavaScript's decodeURIComponent. Raises URIError."""
+    from urllib.parse import unquote  # only URLs need this
+
     if re.search('%(?![0-9A-Fa-f]{2})', text):
         raise URIError('URI malformed')
     try:

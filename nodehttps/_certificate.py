@@ -8,9 +8,8 @@ Keys that Node shows nothing of (Ed25519 and the like) have their SubjectPublicK
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
 import json
+import socket
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
@@ -85,6 +84,8 @@ def fields(der: bytes) -> Fields:
 
 def certificate_object(der: bytes) -> Record[Any]:
     """Return a certificate as Node's object, without `issuerCertificate`."""
+    import hashlib  # 1 ms; most programs show nobody a certificate
+
     parts = fields(der)
     extensions = parts.extensions
     result: Record[Any] = Record(subject=_name(parts.subject), issuer=_name(parts.issuer))
@@ -244,7 +245,7 @@ def _other_name(item: Element) -> str:
 def _address(content: bytes) -> str:
     """An IP address as OpenSSL prints it: IPv6 in full, in capitals."""
     if len(content) == 4:
-        return str(ipaddress.IPv4Address(content))
+        return socket.inet_ntop(socket.AF_INET, content)
     if len(content) != 16:
         return '<invalid>'
     return ':'.join(f'{int.from_bytes(content[at:at + 2]):X}' for at in range(0, 16, 2))

@@ -7,7 +7,6 @@ import binascii
 import os
 import re
 import ssl
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -63,6 +62,8 @@ def readable_path(data: bytes) -> Iterator[str]:
         finally:
             os.close(descriptor)
     else:
+        import tempfile  # 3 ms, for these systems alone
+
         with tempfile.NamedTemporaryFile(prefix='nodehttps-') as file:
             file.write(data)
             file.flush()

@@ -14,8 +14,6 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
-import certifi
-
 from nodehttp import errors
 from nodehttp.monitor import monitor
 from nodehttps._pem import certificates_in, to_bytes, to_pem
@@ -32,6 +30,10 @@ class SecurityWarning(UserWarning):
 @cache
 def bundled() -> tuple[bytes, ...]:
     """Return the authorities that come with certifi, as DER."""
+    # Imported when it is first needed, as are other things in this package: a server does without, and it
+    # brings half of Python's library along.
+    import certifi
+
     with open(certifi.where(), 'rb') as file:
         return tuple(certificates_in(file.read()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_pfx_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_keys_are_not_left_on_the_disk(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(_pem.tempfile, 'tempdir', str(tmp_path))
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
     tls.createSecureContext(authority.issue())
     monkeypatch.delattr(_pem.os, 'memfd_create', raising=False)  # as where there are no files in memory
     with _pem.readable_path(b'secret') as path:
