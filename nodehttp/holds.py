@@ -13,6 +13,7 @@ Needs the monitor.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from nodehttp.worker import Clocks
 
 HOLD = 5  # ms that the first event of what a foreign thread started is held back
 ENOUGH = 4  # ms of processor time: on an idle machine a thread that computes has them in HOLD ms
+IN_ONE_GO = 3  # ms that count of what it used between two looks: the rest may be a garbage collection
 PATIENCE = 100  # ms that an 'error' waits for a listener
 MOST_LOOKS = 20  # that a hold lasts, of at least HOLD ms each: a pause of the whole process is one of them
 PLENTY = 20  # ms of processor time after which no listener is to be expected any more, but for an 'error'
@@ -46,8 +48,8 @@ class Hold:
     """For how long one thread holds back one strand; and when that is over, for how long it may yet add a
     listener."""
 
-    __slots__ = ('_began', '_calls', '_clocks', '_last', '_limit', '_looks', '_seen', '_until', 'has_waited',
-                 'timer')
+    __slots__ = ('_began', '_calls', '_clocks', '_computed', '_last', '_limit', '_looks', '_until', '_used',
+                 'has_waited', 'timer')
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
@@ -66,7 +68,8 @@ class Hold:
         self._limit = now + PATIENCE
         self._looks = 0
         self._calls = 0  # so often it was seen in a system call
-        self._seen = 0.0  # processor time when it was first looked at
+        self._used = math.inf  # processor time at the last look; nothing counts before the first
+        self._computed = 0.0  # what of it counts, in ms
         self.has_waited = False
         try:
             self._began = self._clocks.processor_time()
@@ -82,11 +85,10 @@ class Hold:
         try:
             self._calls += self._clocks.is_in_a_call()
             used = self._clocks.processor_time()
-            if self._looks == 1:
-                self._seen = used
-            # (Once it may happen to be in a short call, late as everything is on a busy machine; and what it
-            # had used when it was first looked at may have been a garbage collection.)
-            if self._looks > MOST_LOOKS or used - self._seen >= ENOUGH or self._calls > 1:
+            self._computed += max(0, min(used - self._used, IN_ONE_GO))
+            self._used = used
+            # (Once it may happen to be in a short call, late as everything is on a busy machine.)
+            if self._looks > MOST_LOOKS or self._computed >= ENOUGH or self._calls > 1:
                 return 0
             last, self._last = self._last, self._clocks.sample()
             self._clocks.close()

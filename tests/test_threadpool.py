@@ -765,8 +765,10 @@ def test_a_garbage_collection_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used[0])
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
     assert hold.remaining() > 0  # it has used much since the hold began, but all of that in one go
+    used[0] += 50
+    assert hold.remaining() > 0  # so it has again
     used[0] += holds.ENOUGH
-    assert hold.remaining() == 0
+    assert hold.remaining() == 0  # it goes on computing
 
 
 def test_a_thread_that_sleeps_a_little_again_and_again_waits(monkeypatch: pytest.MonkeyPatch) -> None:
