@@ -173,6 +173,11 @@ class Reads:
         self._reads = None
         return rest
 
+    def refusal_of(self, data: bytes) -> ParseError:
+        """Return the error for data that comes behind a wrong byte."""
+        assert self._error is not None
+        return self._error.again(data)
+
     # What the states call.
 
     def _upgraded(self) -> None:

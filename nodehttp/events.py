@@ -123,6 +123,17 @@ class Listener:
         return self.listener(*args)
 
 
+class OwnListener(Listener):
+    """The registration of one of the library's functions (`internal`), which are not asked what they take."""
+
+    __slots__ = ()
+
+    def __init__(self, function: Function) -> None:
+        self.listener = function
+        self.once = False
+        self.least, self.most = 0, math.inf
+
+
 class OnceWrapper:
     """What `rawListeners` shows for a one-time listener: calling it removes the listener first; `.listener`
     is the function, as in Node."""
@@ -218,6 +229,18 @@ class EventEmitter:
         if len(present) >= self.getMaxListeners():
             self._warn_of_leak(name, len(present) + 1)
         return self
+
+    def _listen(self, listeners: Mapping[str, Function]) -> None:
+        """`on` for several functions of the library. Needs the monitor."""
+        if 'newListener' in self._events:
+            for name, function in listeners.items():
+                self.on(name, function)
+            return
+        events: Any = self._events
+        if events is _NO_EVENTS:
+            events = self._events = {}
+        for name, function in listeners.items():
+            events[name] = (*events.get(name, ()), OwnListener(function))
 
     def _warn_of_leak(self, name: str, count: int) -> None:
         limit = self.getMaxListeners()

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from nodehttp import errors, net
+from nodehttp._answering import Answering
 from nodehttp._connection import ServerConnection
 from nodehttp._head import flat_pairs, header_pairs
 from nodehttp._stream import merged, user_callback
@@ -52,7 +53,7 @@ class ServerResponse(OutgoingMessage):
     sendDate = True
     req: Any
 
-    _connection: ServerConnection | None = None
+    _connection: Answering | None = None
     _hears_close = False  # listens to the socket by itself
     _expects_continue = False
     _sent_continue = False

@@ -1,0 +1,174 @@
+"""The half of a server's connection that sends: the responses, each in its turn.
+
+`_unanswered` are the requests without a finished response, in order. The response to the first one is the
+socket's current message (`socket._httpMessage`), those to the others wait in `_waiting`, with what was
+written to them.
+"""
+
+from __future__ import annotations
+
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from nodehttp._intake import SWAMPED, DuplexIntake, Intake
+from nodehttp.events import internal
+from nodehttp.incoming import IncomingMessage
+from nodehttp.threadpool import has_baton, next_tick, pool, released
+
+if TYPE_CHECKING:
+    from nodehttp.server import Server, ServerResponse
+
+
+class Answering:
+    """See above; `ServerConnection` is the only subclass. All methods need the monitor."""
+
+    _queued = 0  # bytes of responses that wait for their turn
+    _at_work = 0  # the thread that delivers what has arrived, and then finishes responses
+    _flushed: ServerResponse | None = None  # sent by that thread, and to be finished at the end of its work
+    _is_idle_timed = False  # the socket's timeout is that of an idle connection
+
+    def __init__(self, server: Server, socket: Any) -> None:
+        self.server = server
+        self.socket = socket
+        self._unanswered: list[IncomingMessage] = []
+        self._waiting: list[ServerResponse] = []
+        self._mark: int = socket.writableHighWaterMark
+        self._strand = socket._strand or socket._own_strand()
+        self._is_secure = hasattr(socket, 'encrypted')
+        self._intake = (Intake if hasattr(socket, '_consume') else DuplexIntake)(socket, self._received)
+        # A Duplex of the user's may have none: then the connection cannot time out.
+        self._set_timeout: Any = (
+            getattr(socket, '_set_timeout', None) or getattr(socket, 'setTimeout', None) or _ignore)
+
+    def _received(self, data: bytes) -> None:
+        """What the other half does with what has arrived."""
+        raise NotImplementedError
+
+    # A new response
+
+    def _respond_to(self, request: IncomingMessage, keep_alive: bool) -> ServerResponse:
+        """Make the response to a request that has just arrived. It is its turn if no other one is before it.
+        """
+        socket, unanswered = self.socket, self._unanswered
+        unanswered.append(request)
+        if len(unanswered) > 1 and (socket.writableNeedDrain or self._queued >= self._mark):
+            self._intake.hold(SWAMPED)
+        response = self._new_response(request)
+        response.shouldKeepAlive = keep_alive
+        if socket._httpMessage is None:
+            self._attach(response)
+        else:
+            self._waiting.append(response)
+        return response
+
+    def _new_response(self, request: IncomingMessage) -> ServerResponse:
+        server = self.server
+        if server._builds_plainly:
+            response: ServerResponse = server._response_class(request)
+            response._high_water_mark = self._mark
+            if server.rejectNonStandardBodyWrites:
+                response._reject_body = True
+        else:
+            reject = server.rejectNonStandardBodyWrites
+            options = {'highWaterMark': self._mark, 'rejectNonStandardBodyWrites': reject}
+            response = self._build(server._response_class, request, options)
+        response._connection = self
+        response._strand = self._strand
+        response._keep_alive_timeout = server.keepAliveTimeout
+        if server.maxRequestsPerSocket:
+            response._max_requests_per_socket = server.maxRequestsPerSocket
+        if server._unique_headers:
+            response._unique_headers = server._unique_headers
+        return response
+
+    def _build(self, message_class: Any, *args: Any) -> Any:
+        """Make a message of the user's class; without one there is no way on."""
+        try:
+            with released():
+                return message_class(*args)
+        except BaseException:
+            self.socket.destroy()
+            raise
+
+    def _attach(self, response: ServerResponse) -> None:
+        """It is the turn of `response`: it hears of the end of the socket in the order of Node."""
+        response._attach(self.socket)
+        if len(self.socket._events.get('close', ())) > 1:
+            response._hear_close()
+
+    # Its end
+
+    def saves_tick(self, response: ServerResponse) -> bool:
+        """Is the next tick at the end of the calling thread's work here, so that what a response leaves to it
+        can be done there?
+
+        So it is for a listener of 'request' that has left nothing to the next tick itself, and for a response
+        that has waited for the one in that tick. It saves 1 us of 32 for a short answer. Not so over TLS,
+        where nothing is written before the check phase.
+        """
+        socket = self.socket
+        return (self._at_work == get_ident() and not self._is_secure and not pool.ticks
+                and not socket.writableCorked and socket._httpMessage is response and bool(socket.writable))
+
+    def response_sent(self, response: ServerResponse) -> None:
+        """All of a response, for which `saves_tick`, was given to the socket."""
+        if self.socket.writableLength:
+            self.socket._write_internal(b'', response._on_flushed)  # when what is before it has been sent
+        else:
+            self._flushed = response
+
+    def _finish_flushed(self) -> None:
+        """What the next tick is for; and those of the answers that have waited for this one."""
+        while (response := self._flushed) is not None:
+            self._flushed = None
+            if has_baton():
+                response._on_flushed()
+            else:
+                next_tick(response._on_flushed, strand=self._strand)
+
+    def response_finished(self, response: ServerResponse) -> None:
+        """All of a response was handed to the system: on to the next one."""
+        server, socket, request = self.server, self.socket, response.req
+        if self._unanswered and self._unanswered[0] is request:
+            del self._unanswered[0]
+        response._detach()
+        if request.complete and response._is_unheard() and request._is_unheard():
+            # What follows otherwise, without ticks in which nothing would be heard.
+            response._close_unheard()
+            request._end_unread()
+        else:
+            if not request._consumed and not request._resume_scheduled:
+                request._dump()
+            next_tick(response._emit_close, strand=self._strand)
+        if response._last:
+            destroy_soon = getattr(socket, 'destroySoon', socket.end)
+            destroy_soon()
+        elif self._waiting:
+            following = self._waiting.pop(0)
+            self._attach(following)
+            following._fire('socket', socket)
+            following._flush()
+        elif server.keepAliveTimeout:
+            self._is_idle_timed = True
+            self._set_timeout(server.keepAliveTimeout + server.keepAliveTimeoutBuffer)
+
+    # Room
+
+    def queue_changed(self, delta: int) -> None:
+        """More (or fewer) bytes of responses wait for their turn."""
+        self._queued += delta
+        if delta < 0:
+            self._drained()
+
+    @internal
+    def _drained(self) -> None:
+        """The socket, or the queue, has room again."""
+        if self._queued <= self._mark:
+            self._intake.let_go(SWAMPED)
+        message = self.socket._httpMessage
+        if message is not None:
+            message._socket_drained()
+
+
+def _ignore(timeout: float) -> None:
+    """Stands for a socket's `setTimeout`."""
