@@ -1,8 +1,7 @@
 """net.Socket: a Duplex over a non-blocking handle.
 
-It is read when the poller says so, one `recv` each time, and written at once, from whichever thread calls
-`write`, as far as the kernel takes it; the rest waits until the poller says that there is room. `_connecting`
-brings it from a name to a connection, `_handles` is what is asked of the operating system.
+It is read when the poller says so, one `recv` each time. `_netoutput` writes it, `_connecting` brings it from
+a name to a connection, `_handles` is what is asked of the operating system.
 
 What can go on at once is named by attributes: `_connecting` (an attempt to connect), `_receiving` (the poller
 is asked for input), `_unsent` (a write that the kernel has not taken whole), `_idle_timer`.
@@ -12,24 +11,19 @@ from __future__ import annotations
 
 import errno
 import socket as sockets
-from collections import deque
 from collections.abc import Callable
-from itertools import islice
 from time import monotonic
 from typing import Any, Self
 
 from nodehttp import errors, threadpool
 from nodehttp._connecting import Connecting
 from nodehttp._handles import (
-    CHUNKS_AT_ONCE,
-    SEND_FLAGS,
     close_with_reset,
     has_peer,
     is_unix,
     set_keep_alive,
     set_no_delay,
 )
-from nodehttp._netends import Ends
 from nodehttp._netoptions import (
     Target,
     check_duration,
@@ -38,6 +32,7 @@ from nodehttp._netoptions import (
     given_handle,
     seconds_of,
 )
+from nodehttp._netoutput import Output
 from nodehttp._readable import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
@@ -46,7 +41,6 @@ from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_pending, hold, start_timer, watch
 
 READ_SIZE = 65536  # bytes of one recv, as in Node
-NOT_TRIED = -1
 
 # The options of Duplex that a Socket passes on; it never emits 'close' by itself and always destroys itself,
 # as in Node.
@@ -64,7 +58,7 @@ _USED_UP = frozenset((
 ))
 
 
-class Socket(Ends):
+class Socket(Output):
     """A connection. ("Class: net.Socket")
 
     Options: handle (an open Python socket, which is the Socket's from then on) or fd, allowHalfOpen,
@@ -75,7 +69,6 @@ class Socket(Ends):
     """
 
     allowHalfOpen = False
-    timeout: float | None = None  # ms, as set by setTimeout()
     bytesRead = 0
     server: Any = None  # of an accepted connection
     autoSelectFamilyAttemptedAddresses: list[str] | None = None
@@ -89,22 +82,14 @@ class Socket(Ends):
     _watch: threadpool.Watch | None = None
     _connecting: Connecting | None = None
     _receiving = False  # the handle is to be read
-    _wants_write = False  # wait until the handle can be written
     _referenced = True
     _is_reset = False  # end with RST
     _destroys_soon = False
 
-    # Methods of the handle; None while there is no connection.
-    _send: Callable[..., int] | None = None
-    _receive: Callable[[int], bytes] | None = None
+    _receive: Callable[[int], bytes] | None = None  # the handle's; None while there is no connection
     _consumer: Callable[[bytes], Any] | None = None  # gets what is received, instead of the stream
 
-    _dispatched = 0  # bytes handed over to be sent
-    _sent_ahead = NOT_TRIED  # bytes of the chunk on its way to `_write` that the kernel has taken already
-    _unsent: deque[Any] | None = None  # what the kernel has not taken yet of the write in progress
-    _write_callback: Function | None = None  # of that write
-    _first_write: tuple[list[Any], Function] | None = None  # waits for the connection
-    _first_final: Function | None = None  # so does this
+    _first_final: Function | None = None  # waits for the connection
 
     _no_delay = False
     _keep_alive = False
@@ -373,95 +358,10 @@ class Socket(Ends):
 
     # Writing
 
-    def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
-        """The short path: nothing waits before this chunk, and the kernel takes all of it."""
-        send = self._send
-        if send is None or self._writing or self._queue or self._corked or self._errored is not None:
-            return super()._accept(chunk, encoding, callback)
-        try:
-            sent = send(chunk, SEND_FLAGS)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return super()._accept(chunk, encoding, callback)  # which runs into the same error
-        if sent != len(chunk):
-            self._sent_ahead = sent
-            return super()._accept(chunk, encoding, callback)
-        self._dispatched += sent
-        if self.timeout:
-            self._touch()
-        if callback is not None:
-            self._pending += 1
-            self._tick(self._after_write, callback)
-        return True
-
     def _refusal(self, what: str) -> errors.NodeError | None:
         if self._output != WRITING and self._input == ENDED and not self.allowHalfOpen:
             return errors.Error('This socket has been ended by the other party', 'EPIPE')
         return super()._refusal(what)
-
-    @internal_hook
-    def _write(self, chunk: Any, encoding: str | None, callback: Function) -> None:
-        self._transmit([chunk], callback)
-
-    @internal_hook
-    def _writev(self, items: list[Any], callback: Function) -> None:
-        self._transmit([item.chunk for item in items], callback)
-
-    def _transmit(self, chunks: list[Any], callback: Function) -> None:
-        """Send all chunks, then call back; copies nothing."""
-        ahead, self._sent_ahead = self._sent_ahead, NOT_TRIED
-        if self.connecting:
-            self._first_write = chunks, callback
-        elif self._send is None:
-            callback(errors.node_error('ERR_SOCKET_CLOSED'))
-        else:
-            self._dispatched += sum(map(len, chunks))
-            self._unsent, self._write_callback = deque(chunks), callback
-            if ahead == NOT_TRIED:
-                self._send_unsent()
-            else:
-                self._sent(ahead)
-
-    def _send_unsent(self) -> None:
-        unsent, handle = self._unsent, self._handle
-        assert unsent is not None and handle is not None
-        try:
-            if len(unsent) == 1:
-                sent = handle.send(unsent[0], SEND_FLAGS)
-            else:
-                sent = handle.sendmsg(list(islice(unsent, CHUNKS_AT_ONCE)), (), SEND_FLAGS)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            self._write_over(errors.os_error(error, 'write'))
-            return
-        self._sent(sent)
-
-    def _sent(self, count: int) -> None:
-        """The kernel has taken `count` bytes: wait for room, or go on to the next write."""
-        if count and self.timeout:
-            self._touch()
-        unsent = self._unsent
-        assert unsent is not None
-        while unsent and count >= len(unsent[0]):
-            count -= len(unsent.popleft())
-        if not unsent:
-            self._write_over(None)
-            return
-        if count:
-            unsent[0] = memoryview(unsent[0])[count:]
-        if not self._wants_write:
-            self._wants_write = True
-            self._update_interest()
-
-    def _write_over(self, error: Any) -> None:
-        callback, self._write_callback, self._unsent = self._write_callback, None, None
-        waited, self._wants_write = self._wants_write, False
-        assert callback is not None
-        callback(error)
-        if waited:  # and not before: often the next write waits at once
-            self._update_interest()
 
     def _on_writable(self) -> None:
         if self._connecting is not None:

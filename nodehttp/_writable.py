@@ -209,10 +209,9 @@ class Writable(Lifecycle):
         size = 1 if self._write_objects else len(chunk)
         self._write_length += size
         self._pending += 1
-        # 1. A thread calls the hook, 2. which calls back, 3. and another one writes before the hook is over.
-        is_called_by_another = (self._queue or self._calling) and self._calling != get_ident()
-        if (self._writing or is_called_by_another or self._corked or self._life != OPEN
-                or self._errored is not None):
+        # (1. A thread calls the hook, 2. which calls back, 3. another one writes before the hook is over.)
+        if (self._corked or self._writing or self._life != OPEN or self._errored is not None
+                or ((self._queue or self._calling) and self._calling != get_ident())):
             if self._queue == ():
                 self._queue = deque()
             self._queue.append(Queued(chunk, encoding, callback))
@@ -288,12 +287,8 @@ class Writable(Lifecycle):
             self._flush_queue()
         if not at_once:
             self._after_write(callback)
-        elif callback is not None or self._need_drain or self._life >= DOOMED:
-            self._tick(self._after_write, callback)
         else:
-            self._pending -= 1
-            if self._output != WRITING:
-                self._maybe_finish()
+            self._end_write(callback)
 
     def _after_write(self, callback: Function | None) -> None:
         if self._need_drain and self._output == WRITING and not self._write_length and self._life < DOOMED:
@@ -335,12 +330,31 @@ class Writable(Lifecycle):
     def _flush_together(self) -> None:
         """All of the queue in one `_writev`."""
         items = list(self._queue)
-        self._queue.clear()
-        callbacks = [item.callback for item in items if item.callback is not None]
-        self._pending -= len(items) - 1
+        self._callback = self._take_queue()
         self._size = len(items) if self._write_objects else sum(len(item.chunk) for item in items)
-        self._callback = (lambda error: [callback(error) for callback in callbacks]) if callbacks else None
         self._call(self._call_writev, items)
+
+    def _take_queue(self) -> Function | None:
+        """What is queued becomes one write; return its callback."""
+        queue = self._queue
+        self._pending -= len(queue) - 1
+        callbacks = [item.callback for item in queue if item.callback is not None]
+        queue.clear()
+        return (lambda error: [callback(error) for callback in callbacks]) if callbacks else None
+
+    def _queue_written(self) -> None:
+        """All of the queue was written at once, without the hook."""
+        self._write_length = 0
+        self._end_write(self._take_queue())
+
+    def _end_write(self, callback: Function | None) -> None:
+        """A write is over that has completed at once."""
+        if callback is not None or self._need_drain or self._life >= DOOMED:
+            self._tick(self._after_write, callback)
+        else:
+            self._pending -= 1
+            if self._output != WRITING:
+                self._maybe_finish()
 
     def _fail_queue(self) -> None:
         """Nothing more is written: tell those who wait for it."""

@@ -18,7 +18,7 @@ from typing import Any, Self
 from nodehttp import errors
 from nodehttp._duplex import Duplex
 from nodehttp._netoptions import check_signal, connect_arguments
-from nodehttp._netsocket import NOT_TRIED
+from nodehttp._netoutput import NOT_TRIED
 from nodehttp._readable import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
 from nodehttp.events import internal

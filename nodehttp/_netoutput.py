@@ -1,0 +1,153 @@
+"""How a socket is written: at once, from whichever thread calls `write`, as far as the kernel takes it; the
+rest waits until the poller says that there is room.
+
+Nearly always the kernel takes everything, and nothing waits before it. That is the short path, for a single
+write as for those that were corked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from nodehttp import errors
+from nodehttp._handles import CHUNKS_AT_ONCE, SEND_FLAGS
+from nodehttp._netends import Ends
+from nodehttp._stream import OPEN, Function
+from nodehttp.monitor import internal_hook
+
+NOT_TRIED = -1
+# Bytes. Corked writes that are longer together go out as a list (sendmsg): to join them would cost more.
+JOIN_LIMIT = 16384
+
+
+class Output(Ends):
+    """The part of net.Socket that writes."""
+
+    timeout: float | None = None  # ms, as set by setTimeout()
+
+    _send: Callable[..., int] | None = None  # the handle's; None while there is no connection
+    _wants_write = False  # wait until the handle can be written
+    _dispatched = 0  # bytes handed over to be sent
+    _sent_ahead = NOT_TRIED  # bytes on their way to `_write` that the kernel has taken already
+    _unsent: deque[Any] | None = None  # what the kernel has not taken yet of the write in progress
+    _write_callback: Function | None = None  # of that write
+    _first_write: tuple[list[Any], Function] | None = None  # waits for the connection
+
+    def _update_interest(self) -> None:
+        """Tell the poller what is waited for."""
+        raise NotImplementedError
+
+    def _touch(self) -> None:
+        """There was traffic."""
+        raise NotImplementedError
+
+    def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
+        """The short path: nothing waits before this chunk, and the kernel takes all of it."""
+        send = self._send
+        if send is None or self._writing or self._queue or self._corked or self._errored is not None:
+            return super()._accept(chunk, encoding, callback)
+        try:
+            sent = send(chunk, SEND_FLAGS)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return super()._accept(chunk, encoding, callback)  # which runs into the same error
+        if sent != len(chunk):
+            self._sent_ahead = sent
+            return super()._accept(chunk, encoding, callback)
+        self._dispatched += sent
+        if self.timeout:
+            self._touch()
+        if callback is not None:
+            self._pending += 1
+            self._tick(self._after_write, callback)
+        return True
+
+    def _flush_queue(self) -> None:
+        """The same for what was corked: the kernel takes all of it at once."""
+        queue, send, size = self._queue, self._send, self._write_length
+        if (not queue or send is None or self._corked or self._writing or self._calling or self._flushing
+                or self._errored is not None or self._life != OPEN or size > JOIN_LIMIT):
+            super()._flush_queue()
+            return
+        data = queue[0].chunk if len(queue) == 1 else b''.join([item.chunk for item in queue])
+        try:
+            sent = send(data, SEND_FLAGS)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = NOT_TRIED
+        if sent != size:
+            self._sent_ahead = sent
+            super()._flush_queue()
+            return
+        self._dispatched += size
+        if self.timeout:
+            self._touch()
+        self._queue_written()
+
+    @internal_hook
+    def _write(self, chunk: Any, encoding: str | None, callback: Function) -> None:
+        self._transmit([chunk], callback)
+
+    @internal_hook
+    def _writev(self, items: list[Any], callback: Function) -> None:
+        self._transmit([item.chunk for item in items], callback)
+
+    def _transmit(self, chunks: list[Any], callback: Function) -> None:
+        """Send all chunks, then call back; copies nothing."""
+        ahead, self._sent_ahead = self._sent_ahead, NOT_TRIED
+        if self.connecting:
+            self._first_write = chunks, callback
+        elif self._send is None:
+            callback(errors.node_error('ERR_SOCKET_CLOSED'))
+        else:
+            self._dispatched += sum(map(len, chunks))
+            self._unsent, self._write_callback = deque(chunks), callback
+            if ahead == NOT_TRIED:
+                self._send_unsent()
+            else:
+                self._sent(ahead)
+
+    def _send_unsent(self) -> None:
+        unsent, handle = self._unsent, self._handle
+        assert unsent is not None and handle is not None
+        try:
+            if len(unsent) == 1:
+                sent = handle.send(unsent[0], SEND_FLAGS)
+            else:
+                sent = handle.sendmsg(list(islice(unsent, CHUNKS_AT_ONCE)), (), SEND_FLAGS)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._write_over(errors.os_error(error, 'write'))
+            return
+        self._sent(sent)
+
+    def _sent(self, count: int) -> None:
+        """The kernel has taken `count` bytes: wait for room, or go on to the next write."""
+        if count and self.timeout:
+            self._touch()
+        unsent = self._unsent
+        assert unsent is not None
+        while unsent and count >= len(unsent[0]):
+            count -= len(unsent.popleft())
+        if not unsent:
+            self._write_over(None)
+            return
+        if count:
+            unsent[0] = memoryview(unsent[0])[count:]
+        if not self._wants_write:
+            self._wants_write = True
+            self._update_interest()
+
+    def _write_over(self, error: Any) -> None:
+        callback, self._write_callback, self._unsent = self._write_callback, None, None
+        waited, self._wants_write = self._wants_write, False
+        assert callback is not None
+        callback(error)
+        if waited:  # and not before: often the next write waits at once
+            self._update_interest()
