@@ -1,5 +1,5 @@
 """The arguments of `http.request`: a URL, options and a callback in Node's forms, checked and merged into
-one Record.
+one dict.
 
 Documentation: "http.request(url[, options][, callback])". A URL becomes options; those given beside it win,
 keyword arguments win over both. An option that is None is not given.
@@ -16,7 +16,6 @@ from nodehttp import errors
 from nodehttp.abort import AbortSignal
 from nodehttp.common import is_token
 from nodehttp.loop import TIMEOUT_MAX
-from nodehttp.record import Record
 
 Callback = Callable[..., Any]
 
@@ -27,7 +26,7 @@ has_invalid_path_char = re.compile('[^\x21-\xff]').search
 
 def read_arguments(
     input: Any, options: Any, callback: Any, keywords: Mapping[str, Any],
-) -> tuple[Record[Any], Callback | None]:
+) -> tuple[dict[str, Any], Callback | None]:
     """Return the merged options and the callback.
 
     Raises TypeError ERR_INVALID_URL, ERR_INVALID_ARG_TYPE, ERR_UNESCAPED_CHARACTERS,
@@ -35,24 +34,25 @@ def read_arguments(
     """
     if callable(options):
         options, callback = None, options
-    merged: Record[Any] = Record()
     if isinstance(input, Mapping):
-        _merge(merged, input)
-    elif input is not None:
-        merged = _options_of_url(input)
+        given = input
+    else:
+        given = {} if input is None else _options_of_url(input)
     if options is not None:
         if not isinstance(options, Mapping):
             raise errors.invalid_arg_type('options', 'of type object', options)
-        _merge(merged, options)
+        given = _overridden(given, options)
     if keywords:
-        _merge(merged, keywords)
-    for name in merged:
-        if name in _CHECKS:
-            merged[name] = _CHECKS[name](merged[name])
+        given = _overridden(given, keywords)
+    merged = {}
+    for name, value in given.items():
+        if value is not None:
+            check = _CHECKS.get(name)
+            merged[name] = value if check is None else check(value)
     return merged, callback
 
 
-def _options_of_url(url: Any) -> Record[Any]:
+def _options_of_url(url: Any) -> Mapping[str, Any]:
     # Imported when the first URL comes: a server has no use for it, and it takes a tenth of the time of the
     # import.
     from nodehttp.url import url_options
@@ -63,10 +63,8 @@ def _options_of_url(url: Any) -> Record[Any]:
     return options
 
 
-def _merge(merged: Record[Any], options: Mapping[str, Any]) -> None:
-    for name, value in options.items():
-        if value is not None:
-            merged[name] = value
+def _overridden(given: Mapping[str, Any], by: Mapping[str, Any]) -> dict[str, Any]:
+    return {**given, **{name: value for name, value in by.items() if value is not None}}
 
 
 def timer_duration(value: Any, name: str) -> float:

@@ -67,6 +67,8 @@ _MOVES = {
 # Options of which most requests have none.
 _RARE_OPTIONS = frozenset((
     'setDefaultHeaders', 'timeout', 'maxHeaderSize', 'insecureHTTPParser', 'joinDuplicateHeaders', 'signal'))
+# Without these the head is the request line and a Host header.
+_HEAD_OPTIONS = frozenset(('headers', 'setHost', 'setDefaultHeaders', 'auth', 'uniqueHeaders'))
 
 # Requests of these methods have no body unless one is written.
 _BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
@@ -94,7 +96,6 @@ class ClientRequest(OutgoingMessage):
     _strand: Strand  # one of its own until it has a socket, then the socket's
 
     _is_answered = True
-    _host_header: str  # unless the user gives one
     _state = QUEUED
     _had_error = False
     _response_over = False  # the response has emitted 'end'
@@ -115,11 +116,14 @@ class ClientRequest(OutgoingMessage):
         with monitor:
             given, callback = read_arguments(input, options, callback, kwargs)
             self._choose_agent(given)
-            self._set_address(given)
+            host_header = self._set_address(given)
             self._set_parameters(given)
             if callback is not None:
                 self.once('response', callback)
-            self._set_headers(given)
+            if _HEAD_OPTIONS.isdisjoint(given):
+                self.setHeader('Host', host_header)
+            else:
+                self._set_headers(given, host_header)
             self._start(given)
             # Once more: of the processor time that a hold lasts, all this has used a good part, and the
             # caller's listeners come only now.
@@ -135,32 +139,33 @@ class ClientRequest(OutgoingMessage):
 
     # Options
 
-    def _choose_agent(self, options: Record[Any]) -> None:
+    def _choose_agent(self, options: dict[str, Any]) -> None:
         """The agent of the options, a new one for this request (`agent: false`), or none
         (`createConnection`)."""
         default = options.pop('_defaultAgent', None) or agents.globalAgent
         agent = options.get('agent')
-        if agent is False:
+        if agent is None and not callable(options.get('createConnection')):
+            agent = default
+        elif agent is False:
             with released():
                 agent = type(default)()
-        elif agent is None and not callable(options.get('createConnection')):
-            agent = default
         self.agent = agent
+        self.protocol = protocol = options.get('protocol') or default.protocol
         expected = getattr(agent, 'protocol', None) or default.protocol
-        self.protocol = options.get('protocol') or default.protocol
-        if self.protocol != expected:
-            raise errors.node_error('ERR_INVALID_PROTOCOL', self.protocol, expected)
+        if protocol != expected:
+            raise errors.node_error('ERR_INVALID_PROTOCOL', protocol, expected)
         # Without reuse in sight the server may as well close.
         self.shouldKeepAlive = agent is not None and bool(
             getattr(agent, 'keepAlive', False) or getattr(agent, 'maxSockets', math.inf) != math.inf)
 
-    def _set_address(self, options: Record[Any]) -> None:
+    def _set_address(self, options: dict[str, Any]) -> str:
+        """Take host and port; return the Host header, unless the user gives one."""
         default_port = options.get('defaultPort') or getattr(self.agent, 'defaultPort', None)
         options['port'] = port = options.get('port') or default_port or 80
-        options['host'] = self.host = options.get('hostname') or options.get('host') or 'localhost'
-        self._host_header = host_header(self.host, port, default_port)
+        options['host'] = self.host = host = options.get('hostname') or options.get('host') or 'localhost'
+        return host_header(host, port, default_port)
 
-    def _set_parameters(self, options: Record[Any]) -> None:
+    def _set_parameters(self, options: dict[str, Any]) -> None:
         self.method = method = options.get('method') or 'GET'
         self.path = path = options.get('path') or '/'
         self._checked_start = method, path
@@ -168,10 +173,11 @@ class ClientRequest(OutgoingMessage):
             self.useChunkedEncodingByDefault = False
         if not _RARE_OPTIONS.isdisjoint(options):
             self._set_rare_parameters(options)
-        self._hears_timeouts = self.timeout is not None or bool(
-            getattr(self.agent, 'options', None) and self.agent.options.get('timeout'))
+        agent_options = getattr(self.agent, 'options', None)
+        if self.timeout is not None or (agent_options and agent_options.get('timeout')):
+            self._hears_timeouts = True
 
-    def _set_rare_parameters(self, options: Record[Any]) -> None:
+    def _set_rare_parameters(self, options: dict[str, Any]) -> None:
         if options.get('setDefaultHeaders') is False:
             self._removed_connection = self._removed_content_length = self._removed_transfer_encoding = True
         if 'timeout' in options:
@@ -185,7 +191,7 @@ class ClientRequest(OutgoingMessage):
         if 'signal' in options:
             self._follow(options.pop('signal'))
 
-    def _set_headers(self, options: Record[Any]) -> None:
+    def _set_headers(self, options: dict[str, Any], host_header: str) -> None:
         """Headers of a mapping can be changed until the head is sent; those of a list are the head."""
         headers = options.get('headers')
         if isinstance(headers, (list, tuple)):
@@ -196,7 +202,7 @@ class ClientRequest(OutgoingMessage):
                 self.setHeader(name, value)
         sets_host = options.get('setHost', options.get('setDefaultHeaders') is not False)
         if sets_host and not self.getHeader('host'):
-            self.setHeader('Host', self._host_header)
+            self.setHeader('Host', host_header)
         auth = options.get('auth')
         if auth and not self.getHeader('authorization'):
             self.setHeader('Authorization', basic_authorization(auth))
@@ -216,7 +222,7 @@ class ClientRequest(OutgoingMessage):
 
     # The socket
 
-    def _start(self, options: Record[Any]) -> None:
+    def _start(self, options: dict[str, Any]) -> None:
         """Ask the agent, or the user's `createConnection`, for a socket."""
         # First of all: where hooks are the user's, another thread may go on with this request at once.
         self._strand = Strand()
@@ -229,10 +235,10 @@ class ClientRequest(OutgoingMessage):
                 add(self, options)
             else:
                 with released():
-                    add(self, options)
+                    add(self, Record(options))
         else:
             self._last = True
-            self._create_connection(options)
+            self._create_connection(Record(options))
 
     def _create_connection(self, options: Record[Any]) -> None:
         """The option `createConnection`: it returns a socket or passes one to its callback; the first
