@@ -23,7 +23,7 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp.events import internal
-from nodehttp.parser import END, Parser
+from nodehttp.parser import END, Event, Parser
 from nodehttp.threadpool import next_tick
 
 IDLE, WAITING, RECEIVING, COMPLETE, TUNNEL, CLOSED = (
@@ -97,8 +97,7 @@ class ClientConnection:
         if self.state is IDLE:
             self._enter(WAITING)
         if self._is_read:
-            for name in ('end', 'error', 'close', 'drain'):
-                self._hear_last(name)
+            self._hear_last('end', 'error', 'close', 'drain')
         else:
             self._begin_to_read()
 
@@ -115,11 +114,12 @@ class ClientConnection:
         """The request listens from now on."""
         self._hear_last('timeout')
 
-    def _hear_last(self, name: str) -> None:
-        """The request hears of an event after those who listen already, as if it began to listen now."""
-        listener = self._listeners[name]
-        if self.socket._events[name][-1].listener is not listener:
-            self.socket.off(name, listener).on(name, listener)
+    def _hear_last(self, *names: str) -> None:
+        """The request hears of these after those who listen already, as if it began to listen now."""
+        events, listeners = self.socket._events, self._listeners
+        for name in names:
+            if events[name][-1].listener is not listeners[name]:
+                self.socket.off(name, listeners[name]).on(name, listeners[name])
 
     def catch_up(self) -> None:
         """Tell the request what has befallen the connection while it was on its way here."""
@@ -218,18 +218,21 @@ class ClientConnection:
                 if self.state is COMPLETE and not self._parser.is_between_messages():
                     self._is_out_of_step = True
                 return
-            if self.state is COMPLETE:
-                self.socket.destroy()  # a second response; as Node, look on for what is wrong with it
-                if getattr(event, 'statusCode', None) == 101:  # whatever is behind that is no message
-                    self._parser = None
-            elif type(event) is bytes:
-                response = self.request.res
-                if not response._dumped and not response.push(event):
-                    self._stop()
-            elif event is END:
-                self._message_ended()
-            else:
-                self._head_arrived(event)
+            self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
+        if self.state is COMPLETE:
+            self.socket.destroy()  # a second response; as Node, look on for what is wrong with it
+            if getattr(event, 'statusCode', None) == 101:  # whatever is behind that is no message
+                self._parser = None
+        elif event is END:
+            self._message_ended()
+        elif type(event) is bytes:
+            response = self.request.res
+            if not response._dumped and not response.push(event):
+                self._stop()
+        else:
+            self._head_arrived(event)
 
     def _stop(self) -> None:
         """The response is full: do not read on until it has room. As in Node the socket takes one more piece,
@@ -291,15 +294,11 @@ class ClientConnection:
         """Deliver what the parser still has, and the end of a body that only the connection's end marks; if
         something is missing, 'close' tells."""
         try:
-            while self._parser is not None and self.request is not None:
+            while self.state is RECEIVING and self._parser is not None and self.request is not None:
                 event = self._parser.next_event()
                 if event is None:
                     return
-                if event is END:
-                    self._message_ended()
-                    return
-                if type(event) is bytes and not self.request.res._dumped:
-                    self.request.res.push(event)  # full or not: nobody will ask for it later
+                self._deliver(event)
         except errors.NodeError:
             self._parser = None
 

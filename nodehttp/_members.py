@@ -27,6 +27,14 @@ class Members(Sequence[Any]):
         """Take it out; KeyError if it is not there."""
         del self._members[member]
 
+    def first(self) -> Any:
+        """Return the one that was added first; there must be one."""
+        return next(iter(self._members))
+
+    def last(self) -> Any:
+        """Return the one that was added last; there must be one."""
+        return next(reversed(self._members))
+
     def __len__(self) -> int:
         return len(self._members)
 

@@ -61,7 +61,7 @@ _is_timeout = re.compile(r'timeout=(\d+)', re.ASCII).match
 class _Lease:
     """One socket of one agent, with the listeners by which the agent follows it."""
 
-    __slots__ = ('agent', 'listeners', 'name', 'options', 'socket', 'state')
+    __slots__ = ('agent', 'listeners', 'name', 'options', 'socket', 'state', 'unheard')
 
     def __init__(self, agent: Agent, socket: Any, name: str, options: Record[Any]) -> None:
         self.agent, self.socket, self.name, self.options = agent, socket, name, options
@@ -74,6 +74,7 @@ class _Lease:
         }
         for event, listener in self.listeners.items():
             socket.on(event, listener)
+        self.unheard = listeners_if_alone(socket, 'free')
 
     def free(self, *_: Any) -> None:
         """The socket has no request any more."""
@@ -186,8 +187,8 @@ class Agent(EventEmitter):
         self._all_opening = 0  # the same, of all names
         self._queued_options: dict[Any, Record[Any]] = {}  # by waiting request
 
-        self._free_listener = internal(self._on_free)
-        self.on('free', self._free_listener)
+        self.on('free', internal(self._on_free))
+        self._unheard = listeners_if_alone(self, 'free')
 
     def __repr__(self) -> str:
         free = len(self._idle)
@@ -230,8 +231,8 @@ class Agent(EventEmitter):
         """Take an idle socket that can be used, or None; those that cannot are dropped."""
         free = self.freeSockets.get(name)
         while free:
-            socket = free[-1 if self.scheduling == 'lifo' else 0]
-            if is_open(socket) and not is_stale(socket):
+            socket = free.last() if self.scheduling == 'lifo' else free.first()
+            if socket.writable and not is_stale(socket):
                 self._enter(self._leases[socket], BUSY)
                 return socket
             self._drop(socket)
@@ -355,16 +356,15 @@ class Agent(EventEmitter):
     def is_free_unheard(self, socket: Any) -> bool:
         """Would nobody but this agent hear 'free', neither that of the socket nor the agent's own?"""
         lease = self._leases.get(socket)
-        heard, own = socket._events.get('free', ()), self._events.get('free', ())
-        return (lease is not None and len(heard) == 1 and heard[0].listener is lease.listeners['free']
-                and len(own) == 1 and own[0].listener is self._free_listener and self._has_plain_emit())
+        return (lease is not None and socket._events.get('free') is lease.unheard
+                and self._events.get('free') is self._unheard and self._has_plain_emit())
 
     def _on_free(self, socket: Any, options: Options = None) -> None:
         """A socket has no request: the next one takes it, or it is kept, or destroyed."""
         lease = self._leases.get(socket)
         if lease is None or lease.state is not BUSY:
             return
-        if not is_open(socket) or (lease.name in self.requests and is_stale(socket)):
+        if not socket.writable or (lease.name in self.requests and is_stale(socket)):
             socket.destroy()
             return
         req = self._next_waiting(lease.name)
@@ -396,7 +396,7 @@ class Agent(EventEmitter):
             report_exception(error)
             return False
         # The hook may be the user's: the socket may be closed when it returns.
-        return bool(keeps) and lease.state is BUSY and is_open(socket)
+        return bool(keeps) and lease.state is BUSY and socket.writable
 
     @internal_hook
     def keepSocketAlive(self, socket: Any) -> bool:
@@ -514,9 +514,10 @@ def _add(by_name: Record[Members], name: str, socket: Any) -> None:
     members.add(socket)
 
 
-def is_open(socket: Any) -> bool:
-    """Can something be sent on it, as far as we know?"""
-    return socket.writable and not socket.destroyed
+def listeners_if_alone(emitter: EventEmitter, event: str) -> Any:
+    """Return what stands for the listeners of `event` as long as there are no others; they are to be one."""
+    listeners = emitter._events[event]
+    return listeners if len(listeners) == 1 else ()
 
 
 def is_stale(socket: Any) -> bool:
@@ -528,15 +529,18 @@ def is_stale(socket: Any) -> bool:
 def set_timeout(socket: Any, timeout: float) -> None:
     """Set the idle timeout (ms) of a socket, if it is another one and the socket can have one."""
     if (getattr(socket, 'timeout', timeout) or 0) != timeout:
-        socket.setTimeout(timeout)
+        set_it = getattr(socket, '_set_timeout', None) or socket.setTimeout
+        set_it(timeout)
 
 
 def _timeout_hint(socket: Any) -> float | None:
     """Return how long (ms) the server keeps the connection as its last response says; None if it does not."""
     message = getattr(socket, '_httpMessage', None)
-    raw = message.res.rawHeaders if message is not None and message.res is not None else ()
+    if message is None or not message._has_keep_alive_hint:
+        return None
+    raw = message.res.rawHeaders
     names = [*map(str.lower, raw[::2])]
-    found = _is_timeout(raw[2 * names.index('keep-alive') + 1]) if 'keep-alive' in names else None
+    found = _is_timeout(raw[2 * names.index('keep-alive') + 1])
     return int(found[1]) * 1000 if found else None
 
 

@@ -108,6 +108,7 @@ class ClientRequest(OutgoingMessage):
     _checked_start: tuple[str, str] | None = None
     _signal: Any = None
     _on_abort: Any = None
+    _has_keep_alive_hint = False  # does the response say how long the server keeps the connection?
 
     def __init__(
         self, input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
@@ -342,7 +343,9 @@ class ClientRequest(OutgoingMessage):
     def _receive(self, head: Any, connection: ClientConnection) -> IncomingMessage:
         """Make the response that `head` begins."""
         self.res = response = IncomingMessage(self.socket)
-        response._take_head(head, connection, self.maxHeadersCount, self._join_duplicates)
+        names = response._take_head(head, connection, self.maxHeadersCount, self._join_duplicates)
+        if 'keep-alive' in names:
+            self._has_keep_alive_hint = True
         response.statusCode, response.statusMessage = head.statusCode, head.statusMessage
         response.upgrade = head.upgrade
         response.req = self
@@ -406,7 +409,7 @@ class ClientRequest(OutgoingMessage):
         if self._state is RELEASED:
             socket = self.socket
             self._close()
-            connection_of(socket).release()
+            socket._httpConnection.release()
             self._give_back(socket)
 
     def _releases_unheard(self) -> bool:
