@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from nodehttp._reads import NONE, ONE_BYTE, Event, Kind, Reads
-from nodehttp.common import MAX_HEADER_SIZE
+from nodehttp._reads import NONE, ONE_BYTE, Event, Reads
 
 # Runs of bytes. Each matches everywhere, if need be the empty run.
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
@@ -49,13 +48,12 @@ class HeaderLines(Reads):
 
     __slots__ = ('_fields', '_flags', '_folded', '_key', '_left')
 
-    def __init__(self, kind: Kind, *, max_header_size: int = MAX_HEADER_SIZE, lenient: bool = False) -> None:
-        super().__init__(kind, max_header_size=max_header_size, lenient=lenient)
-        self._fields: list[str] = []  # name, value, name, ...
-        self._flags = 0
-        self._left = 0  # bytes of the body, or of the chunk, that are still to come
-        self._key = b''  # the name at hand in lower case if it is one of FRAMING_NAMES
-        self._folded = False
+    # Each message sets them as it goes.
+    _fields: list[str]  # name, value, name, ...
+    _flags: int
+    _left: int  # bytes of the body, or of the chunk, that are still to come
+    _key: bytes  # the name at hand in lower case if it is one of FRAMING_NAMES
+    _folded: bool
 
     def _end_headers(self) -> Event | None:
         raise NotImplementedError

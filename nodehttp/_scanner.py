@@ -68,12 +68,13 @@ class Scanner(StartLines):
 
     __slots__ = ('_extensions', '_persists')
 
+    _extensions: int  # bytes of the extensions of a chunk
+    _persists: bool  # may another message follow this one?
+
     def __init__(self, kind: Kind, *, max_header_size: int = MAX_HEADER_SIZE, lenient: bool = False) -> None:
         """`max_header_size` in bytes, 0 for the default. `lenient` is Node's `insecureHTTPParser`."""
         super().__init__(kind, max_header_size=max_header_size, lenient=lenient)
         self._state = Scanner._between_messages
-        self._extensions = 0  # bytes of the extensions of a chunk
-        self._persists = True  # may another message follow this one?
 
     def skip_body(self) -> None:
         """To be called after a Head: no body follows, whatever its headers say (the answer to a HEAD)."""
@@ -83,8 +84,9 @@ class Scanner(StartLines):
     @property
     def in_message(self) -> bool:
         """Has a message begun that is not complete?"""
-        return self._due is not None or self._state not in (
-            Scanner._between_messages, Scanner._closed, Scanner._upgraded)
+        state = self._state
+        return self._due is not None or (
+            state is not BETWEEN_MESSAGES and state is not Scanner._closed and state is not Scanner._upgraded)
 
     @property
     def fields(self) -> list[str]:
@@ -133,23 +135,21 @@ class Scanner(StartLines):
     def _deliver_head(self, names: frozenset[str]) -> Head:
         self._counted = 0
         upgrade = self._flags & _BOTH_UPGRADES == _BOTH_UPGRADES
-        if self._is_request:
-            upgrade = upgrade or self._method == 'CONNECT'
-        else:
-            upgrade = upgrade and self._status == 101
         self._frame_body()
-        self._persists = self._keeps_alive()
-        return Head(
-            self._method, self._url, self._status, self._reason, self._major, self._minor, self._fields,
-            names, upgrade, self._persists,
-        )
+        self._persists = persists = self._keeps_alive()
+        if self._is_request:
+            method = self._method
+            return Head(method, self._url, 0, '', self._major, self._minor, self._fields, names,
+                        upgrade or method == 'CONNECT', persists)
+        return Head('', '', self._status, self._reason, self._major, self._minor, self._fields, names,
+                    upgrade and self._status == 101, persists)
 
     def _frame_body(self) -> None:
         """RFC 9112 section 6.3. Sets the state that reads the body."""
         flags = self._flags
         if self._is_request and not (flags & (CODING | CHUNKED) or self._left):
             self._due = Scanner._end_message  # so it is with most messages
-        elif self._method == 'CONNECT' or self._is_bodiless_response():
+        elif self._method == 'CONNECT' if self._is_request else self._is_bodiless_response():
             self._due = Scanner._end_message
         elif flags & CHUNKED:
             self._state = Scanner._chunk_start
@@ -217,7 +217,7 @@ class Scanner(StartLines):
     def _chunk_start(self) -> None:
         if self._data[self._pos] not in b'0123456789ABCDEFabcdef':
             self._refuse('HPE_INVALID_CHUNK_SIZE', 'Invalid character in chunk size', self._pos)
-        self._left = self._digits = 0
+        self._left = self._digits = self._extensions = 0
         self._state = Scanner._chunk_size
 
     def _chunk_size(self) -> None:
@@ -262,7 +262,6 @@ class Scanner(StartLines):
         self._end_chunk_line()
 
     def _end_chunk_line(self) -> None:
-        self._extensions = 0
         if self._left:
             self._state = Scanner._chunk_data
         else:
@@ -376,3 +375,10 @@ class Scanner(StartLines):
         if byte not in b'\r\n;':
             self._refuse('HPE_STRICT', 'Invalid character in chunk extensions quote value', self._pos)
         self._end_extension(byte, 'value')
+
+
+# States that are asked for at each message.
+BETWEEN_MESSAGES = Scanner._between_messages
+BODY_OF_LENGTH = Scanner._body_of_length
+CHUNK_START = Scanner._chunk_start
+END_MESSAGE = Scanner._end_message

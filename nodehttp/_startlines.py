@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from nodehttp._headerlines import COLON, CR, LF, SPACE, SPACES, TO_LINE_END, HeaderLines
-from nodehttp._reads import NONE, ONE_BYTE, Kind
-from nodehttp.common import MAX_HEADER_SIZE, METHODS
+from nodehttp._reads import NONE, ONE_BYTE
+from nodehttp.common import METHODS
 
 # Runs of bytes. Each matches everywhere, if need be the empty run.
 _LETTERS = re.compile(rb'[A-Za-z]*')
@@ -50,12 +50,14 @@ class StartLines(HeaderLines):
 
     __slots__ = ('_digits', '_major', '_method', '_minor', '_part', '_reason', '_status', '_url')
 
-    def __init__(self, kind: Kind, *, max_header_size: int = MAX_HEADER_SIZE, lenient: bool = False) -> None:
-        super().__init__(kind, max_header_size=max_header_size, lenient=lenient)
-        self._method = self._url = self._reason = ''
-        self._status = self._major = self._minor = 0
-        self._part = ''   # of the URL
-        self._digits = 0  # how many the number at hand has
+    _method: str
+    _url: str
+    _status: int
+    _reason: str
+    _major: int
+    _minor: int
+    _part: str  # of the URL
+    _digits: int  # how many the number at hand has
 
     # The request line.
 

@@ -463,7 +463,8 @@ class Loop:
                 return
         if self._phase == 2:
             self._phase = 3
-            if self._timers and self._take_due_timers():
+            timers = self._timers
+            if timers and timers[0][0] <= monotonic() * 1000 and self._take_due_timers():
                 return
         if self._phase == 3 and self._pending:
             self.ready.extend(self._pending)
@@ -486,7 +487,8 @@ class Loop:
         if self._checking or self._immediates or self._closing:
             timeout = 0
         else:
-            self.tell_if_idle()
+            if self.on_idle and self.references <= 0:
+                self.tell_if_idle()
             self._polling_until = float('inf')
             timers = self._timers
             while timers and not timers[0][2].is_due(timers[0][1]):

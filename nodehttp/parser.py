@@ -23,12 +23,13 @@ from nodehttp._headerlines import (
     CONNECTION_OPTIONS,
     FRAMING_NAMES,
     IN_TRAILERS,
+    KEEP_ALIVE,
     LENGTH,
     UPGRADE,
     options,
 )
 from nodehttp._reads import END, End, Event, Head, Kind, ParseError, Reads
-from nodehttp._scanner import Scanner
+from nodehttp._scanner import BETWEEN_MESSAGES, BODY_OF_LENGTH, CHUNK_START, END_MESSAGE, Scanner
 from nodehttp.common import METHODS
 
 __all__ = ['END', 'End', 'Event', 'Head', 'Kind', 'ParseError', 'Parser']
@@ -116,15 +117,19 @@ class Parser(Scanner):
 
         Raises ParseError, and the same one at every later call.
         """
-        if self._due is None:
+        due = self._due
+        if due is END_MESSAGE:  # so it is behind most heads
+            self._due = None
+            return self._end_message()
+        if due is None:
             if self._pos < self._size:
                 event: Event | None = None
                 state = self._state
-                if state is Scanner._between_messages:
-                    event = self._whole_head()
-                elif state is Scanner._body_of_length:
+                if state is BETWEEN_MESSAGES:
+                    event = self._whole_request() if self._is_request else self._whole_response()
+                elif state is BODY_OF_LENGTH:
                     event = self._body_of_length()
-                elif state is Scanner._chunk_start:
+                elif state is CHUNK_START:
                     event = self._whole_chunk()
                 if event is not None:
                     return event
@@ -133,30 +138,42 @@ class Parser(Scanner):
                 return None
         return Reads.next_event(self)
 
-    def _whole_head(self) -> Event | None:
-        start = (_REQUEST_LINE if self._is_request else _STATUS_LINE).match(self._data, self._pos)
-        if start is None or (self._is_request and start[1] not in _METHODS):
+    def _whole_request(self) -> Head | None:
+        start = _REQUEST_LINE.match(self._data, self._pos)
+        if start is None:
+            return None
+        word, url, minor = start.groups()
+        method = _METHODS.get(word)
+        if method is None:
             return None
         block = self._take_block(start.end())
         if block is None:
             return None
-        self._fields = block.fields.copy()
-        self._flags = block.flags
-        self._left = block.length
-        self._major = 1
-        if self._is_request:
-            method, url, minor = start.groups()
-            self._method = _METHODS[method]
-            self._url = url.decode('latin1')
-        else:
-            minor, status, reason = start.groups()
-            self._status = int(status)
-            self._reason = reason.decode('latin1')
         self._minor = 1 if minor == b'1' else 0
+        if block.flags & ~KEEP_ALIVE:
+            self._method, self._url = method, url.decode('latin1')
+            return self._deliver_head(block.names)
+        # What that comes to if the headers say nothing about a body, another protocol, or the end.
+        self._due = END_MESSAGE
+        self._persists = persists = self._minor == 1 or block.flags == KEEP_ALIVE
+        return Head(
+            method, url.decode('latin1'), 0, '', 1, self._minor, self._fields, block.names, False, persists)
+
+    def _whole_response(self) -> Head | None:
+        start = _STATUS_LINE.match(self._data, self._pos)
+        if start is None:
+            return None
+        block = self._take_block(start.end())
+        if block is None:
+            return None
+        minor, status, reason = start.groups()
+        self._minor = 1 if minor == b'1' else 0
+        self._status = int(status)
+        self._reason = reason.decode('latin1')
         return self._deliver_head(block.names)
 
     def _take_block(self, start: int) -> _Block | None:
-        """Pass over the header lines that begin at `start` and the empty line behind them."""
+        """Take the header lines that begin at `start`, and pass over the empty line behind them."""
         # The bytes that count for the limit are fewer than those of the head.
         end = self._data.find(b'\r\n\r\n', start - 2, self._pos + self._limit + 2) + 2
         if end < start:
@@ -165,6 +182,10 @@ class Parser(Scanner):
         block = _blocks.get(lines) or _new_block(lines)
         if block is not None:
             self._pos = end + 2
+            self._fields = block.fields.copy()
+            self._flags = block.flags
+            self._left = block.length
+            self._major = 1
         return block
 
     def _whole_chunk(self) -> Event | None:

@@ -503,8 +503,9 @@ def test_the_short_way_is_a_subset_of_the_long_one(kind: Kind, monkeypatch: pyte
         taken.append(head is not None)
         return head
 
-    original = Parser._whole_head
-    monkeypatch.setattr(Parser, '_whole_head', whole_head)
+    name = f'_whole_{kind}'
+    original = getattr(Parser, name)
+    monkeypatch.setattr(Parser, name, whole_head)
     generator = Generator(seed=25)
     for _ in range(4000):
         reads, options = generator.case(kind)
