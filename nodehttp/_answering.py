@@ -35,14 +35,10 @@ class Answering:
         self._mark: int = socket.writableHighWaterMark
         self._strand = socket._strand or socket._own_strand()
         self._is_secure = hasattr(socket, 'encrypted')
-        self._intake = (Intake if hasattr(socket, '_consume') else DuplexIntake)(socket, self._received)
+        self._intake = (Intake if hasattr(socket, '_consume') else DuplexIntake)(socket)
         # A Duplex of the user's may have none: then the connection cannot time out.
         self._set_timeout: Any = (
             getattr(socket, '_set_timeout', None) or getattr(socket, 'setTimeout', None) or _ignore)
-
-    def _received(self, data: bytes) -> None:
-        """What the other half does with what has arrived."""
-        raise NotImplementedError
 
     # A new response
 
@@ -158,11 +154,14 @@ class Answering:
         """More (or fewer) bytes of responses wait for their turn."""
         self._queued += delta
         if delta < 0:
-            self._drained()
+            self._go_on_sending()
 
     @internal
     def _drained(self) -> None:
-        """The socket, or the queue, has room again."""
+        """The socket has room again."""
+        self._go_on_sending()
+
+    def _go_on_sending(self) -> None:
         if self._queued <= self._mark:
             self._intake.let_go(SWAMPED)
         message = self.socket._httpMessage

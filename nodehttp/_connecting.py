@@ -202,6 +202,7 @@ class Connecting:
         try:
             handle = new_handle(address[1] if address is not None else 0)
             self._socket._take_handle(handle)
+            self._socket._update_interest()
             self._bind(handle)
         except OSError as error:  # `_bind` has put it into Node's form
             return error if isinstance(error, errors.SystemError) else self._error(_code(error.errno))

@@ -100,7 +100,7 @@ class ServerConnection(Answering):
         socket.setEncoding = _refuse_encoding
         self._resume_before, strand.resume = strand.resume, self._go_on
         server._track(self)
-        self._intake.begin()
+        self._intake.begin(self._received)
 
     def _leave_socket(self) -> None:
         """The socket is the user's from now on, as if it had never been ours."""
@@ -430,6 +430,14 @@ class ServerConnection(Answering):
         message = self.socket._httpMessage
         if message is not None and not message._hears_close:
             message._emit_close()
+        self._let_go_of_socket()
+
+    def _let_go_of_socket(self) -> None:
+        """It has nothing to tell any more. That it forgets us frees both with their last user; else they, and
+        all that belongs to them, were a cycle, and left to the garbage collector."""
+        self._intake.end()
+        self._strand.resume = self._request = None
+        self.socket._forget_own_listeners()
 
 
 def _refuse_encoding(encoding: str | None = None) -> None:

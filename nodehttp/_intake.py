@@ -13,23 +13,21 @@ READER_IS_SLOW, SWAMPED, CROWDED, PAUSED = 1, 2, 4, 8
 
 
 class Intake:
-    """A `net.Socket` that hands its bytes to `receive(data)` without a detour. All methods need the
-    monitor."""
+    """A `net.Socket`, which hands on its bytes without a detour. All methods need the monitor."""
 
     has_ticks = True  # do ticks come between two reads, as between two events of Node's?
     _held = 0
 
-    def __init__(self, socket: Any, receive: Callable[[bytes], None]) -> None:
+    def __init__(self, socket: Any) -> None:
         self._socket = socket
-        self._receive = receive
 
     def listeners(self) -> dict[str, Callable[..., Any]]:
         """What the socket is to be listened to for."""
         return {'pause': self._user_paused, 'resume': self._user_resumed}
 
-    def begin(self) -> None:
-        """Read, now that it is listened to."""
-        self._socket._consume(self._receive)
+    def begin(self, receive: Callable[[bytes], None]) -> None:
+        """Read, now that it is listened to: `receive(data)` is called with what comes."""
+        self._socket._consume(receive)
         # As in Node it flows, though nobody hears of 'data': to pause it in 'connection' is of no use.
         self._socket.resume()
 
@@ -84,8 +82,9 @@ class DuplexIntake(Intake):
         """The user may pause it: then it gives nothing."""
         return {}
 
-    def begin(self) -> None:
+    def begin(self, receive: Callable[[bytes], None]) -> None:
         """With a listener for 'data' it flows."""
+        self._receive = receive
         self._socket.on('data', self._data_came)
 
     def end(self) -> None:

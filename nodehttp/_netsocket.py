@@ -134,10 +134,9 @@ class Socket(Output):
     # The handle
 
     def _take_handle(self, handle: sockets.socket) -> None:
-        """Make `handle` the socket's own."""
+        """Make `handle` the socket's own. To be told what it is watched for (`_update_interest`)."""
         self._handle = handle
         self._watch = watch(handle, self._on_readable, self._on_writable, self._strand)
-        self._update_interest()
 
     def _has_handle(self, handle: sockets.socket) -> bool:
         return self._handle is handle
@@ -165,6 +164,8 @@ class Socket(Output):
             self._flowing = False
         else:
             self._take(0)
+        if not self._receiving:
+            self._update_interest()
 
     def _use_handle(self, handle: sockets.socket) -> None:
         self._send, self._receive = handle.send, handle.recv

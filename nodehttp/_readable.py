@@ -385,7 +385,8 @@ class Readable(Lifecycle):
         self._flow()
 
     def _flow(self) -> None:
-        while self._flowing and self._take(None) is not None:
+        # (While the source is being asked, what is empty stays so.)
+        while self._flowing and (self._length or not self._reading) and self._take(None) is not None:
             pass
 
     def _end(self) -> None:

@@ -242,6 +242,13 @@ class EventEmitter:
         for name, function in listeners.items():
             events[name] = (*events.get(name, ()), OwnListener(function))
 
+    def _forget_own_listeners(self) -> None:
+        """Nothing is to come: let go of what `_listen` was given, in silence. Needs the monitor."""
+        events: Any = self._events
+        for name, listeners in list(events.items()):
+            if len(listeners) == 1 and type(listeners[0]) is OwnListener:
+                del events[name]
+
     def _warn_of_leak(self, name: str, count: int) -> None:
         limit = self.getMaxListeners()
         if not 0 < limit < count or name in self._warned:

@@ -274,6 +274,8 @@ class Watch(Handle):
         self._mask = 0
         if self._armed:
             self._arm(0)
+        if self.strand is not None:
+            self.strand.watch = None
         self.deactivate()
 
 

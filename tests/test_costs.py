@@ -7,6 +7,7 @@ sockets in other threads.
 from __future__ import annotations
 
 import contextlib
+import gc
 import resource
 import socket
 import sys
@@ -307,6 +308,40 @@ def test_a_plain_request_takes_a_server_few_calls(strict: None, reads: bool, mos
     request = get('Content-Length: 3', body='abc') if reads else get()
     assert run_server(listener, asking(*[request] * TIMES)).each() <= most
 
+
+def ask_and_close(port: int) -> None:
+    with contextlib.closing(dial(port)) as peer:
+        ask(peer, get('Connection: close'))
+        assert peer.read_to_end() == b''
+
+
+def test_a_connection_of_one_request_takes_a_server_few_calls(strict: None) -> None:
+    def drive(port: int, meter: Meter) -> None:
+        ask_and_close(port)
+        with meter.counting():
+            for _ in range(TIMES):
+                ask_and_close(port)
+    meter = run_server(answer, drive)
+    assert meter.each() <= 430
+    assert meter.system_calls() == {
+        '_accept': 2, 'setblocking': 1, 'setsockopt': 1, 'register': 1, 'poll': 2, 'recv': 1, 'send': 1,
+        'shutdown': 1, 'unregister': 1}
+
+
+def test_a_connection_that_is_over_leaves_nothing_to_the_garbage_collector(strict: None) -> None:
+    def drive(port: int, meter: Meter) -> None:
+        ask_and_close(port)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(TIMES):
+                ask_and_close(port)
+        finally:
+            gc.enable()
+        with meter.counting():  # the loop has gone round since
+            pass
+        assert gc.collect() < TIMES
+    run_server(answer, drive)
 
 
 # Linear in what is sent
