@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from nodehttp import errors
 from nodehttp._stream import Stream
@@ -35,13 +35,23 @@ _SPECIAL = {
     'keep-alive': KEEP_ALIVE,
 }
 
-# Names and whole lines that have been checked. A program uses few of them, again and again; a collection that
-# grows (numbers and ids in values) is thrown away and begins anew.
-Line = tuple[str, int, str]  # a header's line, which special header it is (0: none), its name in lower case
+
+class Header(NamedTuple):
+    """A header as it was set."""
+
+    name: str
+    value: Any
+    line: str | None  # as it is sent; None: the value is a list, or an object, which may change until then
+    kind: int  # which special header it is; 0: none
+    lower: str  # the name in lower case
+
+
+# Names and whole headers that have been checked. A program uses few of them, again and again; a collection
+# that grows (numbers and ids in values) is thrown away and begins anew.
 _CACHE_SIZE = 1024
 _LONGEST_CACHED = 128  # characters of a value
 _names: dict[str, str] = {}
-_lines: dict[tuple[str, str | int], Line] = {}
+_headers: dict[tuple[str, str | int], Header] = {}
 
 
 def checked_name(name: str) -> str:
@@ -55,8 +65,8 @@ def checked_name(name: str) -> str:
     return lower
 
 
-def checked_line(name: str, value: Any) -> Line:
-    """Return the line for a header with one value, after a look into the cache in vain.
+def checked_header(name: str, value: Any) -> Header:
+    """Return a header with one value, after a look into the cache in vain.
 
     Raises TypeError ERR_INVALID_HTTP_TOKEN, ERR_HTTP_INVALID_HEADER_VALUE, ERR_INVALID_CHAR.
     """
@@ -64,13 +74,13 @@ def checked_line(name: str, value: Any) -> Line:
     # What is checked is what is sent: an object of the user's may say something else when asked again.
     text: Any = value if type(value) is str or value is None else to_string(value)
     validateHeaderValue(name, text)
-    entry = f'{name}: {text}\r\n', _SPECIAL.get(lower, 0), lower
+    header = Header(name, value, f'{name}: {text}\r\n', _SPECIAL.get(lower, 0), lower)
     # (No bool: True is equal to 1.)
     if (type(value) is str or type(value) is int) and type(name) is str and len(text) <= _LONGEST_CACHED:
-        if len(_lines) >= _CACHE_SIZE:
-            _lines.clear()
-        _lines[name, value] = entry
-    return entry
+        if len(_headers) >= _CACHE_SIZE:
+            _headers.clear()
+        _headers[name, value] = header
+    return header
 
 
 def header_pairs(headers: Headers) -> Iterable[tuple[str, Any]]:
@@ -112,7 +122,7 @@ class OutgoingHead(Stream):
     maxRequestsOnConnectionReached = False
     agent: Any = None
 
-    _headers: dict[str, tuple[str, Any]] | None = None  # by lower-case name
+    _headers: dict[str, Header] | None = None  # by lower-case name
     _unique_headers: frozenset[str] = frozenset()  # lower case; several values in one line
     _header: str | None = None  # the head once it is rendered, under Node's name: middleware looks at it
     _trailer = ''
@@ -137,14 +147,14 @@ class OutgoingHead(Stream):
         with monitor:
             if self._header is not None:
                 self._refuse_when_sent('set')
-            if type(value) is str and type(name) is str:
-                lower = (_lines.get((name, value)) or checked_line(name, value))[2]
+            if (type(value) is str or type(value) is int) and type(name) is str:
+                header = _headers.get((name, value)) or checked_header(name, value)
             else:
-                lower = checked_name(name)
+                header = Header(name, value, None, 0, checked_name(name))
                 validateHeaderValue(name, value)
             if self._headers is None:
                 self._headers = {}
-            self._headers[lower] = name, value
+            self._headers[header[4]] = header
             return self
 
     def _refuse_when_sent(self, verb: str) -> None:
@@ -162,10 +172,10 @@ class OutgoingHead(Stream):
             validateHeaderValue(name, value)
             if self._headers is None or lower not in self._headers:
                 return self.setHeader(name, value)
-            first_name, present = self._headers[lower]
+            first_name, present, *_ = self._headers[lower]
             values = [*present] if isinstance(present, (list, tuple)) else [present]
             values.extend(value if isinstance(value, (list, tuple)) else (value,))
-            self._headers[lower] = first_name, values
+            self._headers[lower] = Header(first_name, values, None, 0, lower)
             return self
 
     def setHeaders(self, headers: Any) -> Self:
@@ -192,7 +202,8 @@ class OutgoingHead(Stream):
     def getHeader(self, name: str) -> Any:
         """Return the value as it was set, None if there is none. ("outgoingMessage.getHeader(name)")"""
         lower = _name_to_look_up(name)
-        return self._headers[lower][1] if self._headers is not None and lower in self._headers else None
+        header = None if self._headers is None else self._headers.get(lower)
+        return None if header is None else header.value
 
     def hasHeader(self, name: str) -> bool:
         """Whether the header is set. ("outgoingMessage.hasHeader(name)")"""
@@ -220,11 +231,11 @@ class OutgoingHead(Stream):
 
     def getRawHeaderNames(self) -> list[str]:
         """Return the names of the headers in the case they were set in. ("request.getRawHeaderNames()")"""
-        return [name for name, _ in (self._headers or {}).values()]
+        return [header.name for header in (self._headers or {}).values()]
 
     def getHeaders(self) -> Record[Any]:
         """Return a copy of the headers by lower-case name. ("outgoingMessage.getHeaders()")"""
-        return Record((lower, value) for lower, (_, value) in (self._headers or {}).items())
+        return Record((lower, header.value) for lower, header in (self._headers or {}).items())
 
     def addTrailers(self, headers: Headers) -> None:
         """Set the fields that follow the last chunk; a message that is not chunked drops them.
@@ -250,29 +261,19 @@ class OutgoingHead(Stream):
         """Whether the head was rendered. ("outgoingMessage.headersSent")"""
         return self._header is not None
 
-    def _render_head(self, first_line: str, headers: Iterable[tuple[str, Any]]) -> bool:
-        """Render the head. `first_line` ends with CRLF. Returns whether the peer must see it before the body.
+    def _render_head(self, first_line: str, headers: Iterable[tuple[str, Any]] | None = None) -> bool:
+        """Render the head with these headers, or with those that were set. `first_line` ends with CRLF.
+        Returns whether the peer must see it before the body.
 
         Raises TypeError for bad names and values, ERR_HTTP_TRAILER_INVALID.
         """
         parts = [first_line]
-        seen = 0
-        for name, value in headers:
-            if type(value) is str or type(value) is int:
-                try:
-                    line, kind, _ = _lines.get((name, value)) or checked_line(name, value)
-                except TypeError:  # also of a name that has no hash
-                    validateHeaderName(name)
-                    raise
-            elif isinstance(value, (list, tuple)):
-                seen |= self._render_list(parts, name, value)
-                continue
-            else:
-                line, kind, _ = checked_line(name, value)
-            parts.append(line)
-            if kind:
-                seen |= kind
-                self._heed(kind, value)
+        if headers is not None:
+            seen = self._render_pairs(parts, headers)
+        elif self._headers is not None:
+            seen = self._render_set(parts, self._headers)
+        else:
+            seen = 0
         if self.sendDate and not seen & DATE:
             parts.append(f'Date: {http_date()}\r\n')
         if self.chunkedEncoding and self._is_never_chunked():
@@ -287,6 +288,40 @@ class OutgoingHead(Stream):
         self._header = ''.join(parts)
         return seen & EXPECT != 0
 
+    def _render_set(self, parts: list[str], headers: dict[str, Header]) -> int:
+        """The lines of headers that were set; returns which special ones there are."""
+        seen = 0
+        for name, value, line, kind, _ in headers.values():
+            if line is None:
+                seen |= self._render_pairs(parts, ((name, value),))
+                continue
+            parts.append(line)
+            if kind:
+                seen |= kind
+                self._heed(kind, value)
+        return seen
+
+    def _render_pairs(self, parts: list[str], headers: Iterable[tuple[str, Any]]) -> int:
+        """The same of headers that nobody has looked at yet."""
+        seen = 0
+        for name, value in headers:
+            if type(value) is str or type(value) is int:
+                try:
+                    _, _, line, kind, _ = _headers.get((name, value)) or checked_header(name, value)
+                except TypeError:  # also of a name that has no hash
+                    validateHeaderName(name)
+                    raise
+            elif isinstance(value, (list, tuple)):
+                seen |= self._render_list(parts, name, value)
+                continue
+            else:
+                _, _, line, kind, _ = checked_header(name, value)
+            parts.append(line)  # type: ignore[arg-type]
+            if kind:
+                seen |= kind
+                self._heed(kind, value)
+        return seen
+
     def _render_list(self, parts: list[str], name: str, values: Iterable[Any]) -> int:
         """One line for each value; cookies, and what the user wants unique, in one."""
         values = list(values)
@@ -295,8 +330,8 @@ class OutgoingHead(Stream):
             values = ['; '.join(map(to_string, values))]
         seen = 0
         for value in values:
-            line, kind, _ = checked_line(name, 'null' if value is None else value)
-            parts.append(line)
+            _, _, line, kind, _ = checked_header(name, 'null' if value is None else value)
+            parts.append(line)  # type: ignore[arg-type]
             if kind:
                 seen |= kind
                 self._heed(kind, value)

@@ -213,9 +213,9 @@ class ClientRequest(OutgoingMessage):
             self._unique_headers = options['uniqueHeaders']
 
     def _implicit_header(self) -> None:
-        self._render_start((self._headers or {}).values())
+        self._render_start()
 
-    def _render_start(self, headers: Iterable[tuple[str, Any]]) -> None:
+    def _render_start(self, headers: Iterable[tuple[str, Any]] | None = None) -> None:
         if (self.method, self.path) != self._checked_start:
             self._checked_start = checked_method(self.method), checked_path(self.path)
         if self._render_head(f'{self.method} {self.path} HTTP/1.1\r\n', headers):

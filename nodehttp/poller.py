@@ -24,11 +24,9 @@ class EpollPoller:
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
         self.close = self._epoll.close
-
-    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        """Return (file descriptor, mask) of those that are ready; wait at most `timeout` seconds (None: for
-        ever)."""
-        return self._epoll.poll(timeout)
+        # poll(timeout): return [(file descriptor, mask), ...] of those that are ready; wait at most `timeout`
+        # seconds (None: for ever).
+        self.poll = self._epoll.poll
 
 
 class SelectorPoller:

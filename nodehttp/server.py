@@ -100,8 +100,9 @@ class ServerResponse(OutgoingMessage):
         """The same as `writeHead`. (Deprecated: DEP0063)"""
         return self.writeHead(statusCode, statusMessage, headers)
 
-    def _merged_headers(self, headers: Any) -> Iterable[tuple[str, Any]]:
-        """Return the headers that were set, with those of `writeHead` in their places or behind them."""
+    def _merged_headers(self, headers: Any) -> Iterable[tuple[str, Any]] | None:
+        """Return the headers of `writeHead`; or None, if they were put among those that were set, in their
+        places or behind them."""
         if self._headers is None:
             return () if headers is None else headers.items() if type(headers) is dict else _pairs(headers)
         if isinstance(headers, (list, tuple)):
@@ -115,9 +116,9 @@ class ServerResponse(OutgoingMessage):
             for name, value in _pairs(headers):
                 if name:
                     self.setHeader(name, value)
-        return self._headers.values()
+        return None
 
-    def _write_head(self, status: int, headers: Iterable[tuple[str, Any]]) -> None:
+    def _write_head(self, status: int, headers: Iterable[tuple[str, Any]] | None = None) -> None:
         reason = self.statusMessage or ''
         if type(reason) is not str:
             reason = to_string(reason)
@@ -138,7 +139,7 @@ class ServerResponse(OutgoingMessage):
             status = self.statusCode = _to_status(self.statusCode)
             if not self.statusMessage:
                 self.statusMessage = _REASONS.get(status, 'unknown')
-            self._write_head(status, () if self._headers is None else self._headers.values())
+            self._write_head(status)
         else:
             with released():
                 self.writeHead(self.statusCode)
