@@ -94,9 +94,9 @@ class Answering:
 
     # Its end
 
-    def saves_tick(self, response: ServerResponse) -> bool:
+    def saves_tick(self, response: ServerResponse | None) -> bool:
         """Is the next tick at the end of the calling thread's work here, so that what a response leaves to it
-        can be done there?
+        can be done there? (None stands for those that are not the socket's current message yet.)
 
         So it is for a listener of 'request' that has left nothing to the next tick itself, and for a response
         that has waited for the one in that tick. It saves 1 us of 32 for a short answer. Not so over TLS,
@@ -128,10 +128,8 @@ class Answering:
         if self._unanswered and self._unanswered[0] is request:
             del self._unanswered[0]
         response._detach()
-        if request.complete and response._is_unheard() and request._is_unheard():
-            # What follows otherwise, without ticks in which nothing would be heard.
-            response._close_unheard()
-            request._end_unread()
+        if response._is_over_unheard():
+            response._end_unheard()
         else:
             if not request._consumed and not request._resume_scheduled:
                 request._dump()
@@ -140,6 +138,8 @@ class Answering:
             destroy_soon = getattr(socket, 'destroySoon', socket.end)
             destroy_soon()
         elif self._waiting:
+            if len(self._waiting) > 2:
+                self._send_together()
             following = self._waiting.pop(0)
             self._attach(following)
             following._fire('socket', socket)
@@ -147,6 +147,22 @@ class Answering:
         elif server.keepAliveTimeout:
             self._is_idle_timed = True
             self._set_timeout(server.keepAliveTimeout + server.keepAliveTimeoutBuffer)
+
+    def _send_together(self) -> None:
+        """Send those of the waiting responses whose turn it is in one packet, as far as they are complete and
+        nobody hears of what happens in between. The last one that waits is not among them: how fast the
+        client takes it sets the pace."""
+        socket, waiting = self.socket, self._waiting
+        count = 0
+        while count < len(waiting) - 1 and waiting[count].is_short_and_unheard():
+            count += 1
+        if (count < 2 or socket.writableLength or not self.saves_tick(None)
+                or self._unanswered[0] is not waiting[0].req):
+            return
+        data = b''.join([response.send_unheard() for response in waiting[:count]])
+        del waiting[:count], self._unanswered[:count]
+        socket._write_internal(data)
+        self.queue_changed(-len(data))
 
     # Room
 

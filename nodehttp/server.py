@@ -269,23 +269,52 @@ class ServerResponse(OutgoingMessage):
             self._head_sent = True
             head = self._header.encode('latin-1')  # type: ignore[union-attr]
             self.socket._write_internal(head + data if data else head, None)
-        if self.socket.writableCorked or not self._is_unheard():
+        if not self._is_unheard():
             self._leave_to_socket()
         connection.response_sent(self)
 
     def _flush(self) -> None:
-        connection, queue = self._connection, self._queue
-        if (self._phase is not ENDED or connection is None or queue is None or len(queue) > 1
-                or not connection.saves_tick(self)):
+        connection = self._connection
+        if connection is None or not self._is_whole() or not connection.saves_tick(self):
             super()._flush()
             return
-        # All of it is one write: as in `_send_end`.
-        self._queue, self._queue_size = None, 0
-        data = queue[0][0]
+        data = self._take_whole()  # as in `_send_end`
         self.socket._write_internal(data, None)
         connection.queue_changed(-len(data))
         self._finish()
         connection.response_sent(self)
+
+    def _is_whole(self) -> bool:
+        """Is it complete, and waits as one piece?"""
+        return self._phase is ENDED and self._queue is not None and len(self._queue) == 1
+
+    def _take_whole(self) -> bytes:
+        data = self._queue[0][0]  # type: ignore[index]
+        self._queue, self._queue_size = None, 0
+        return data
+
+    def _is_over_unheard(self) -> bool:
+        """If all of the response was sent, is the exchange over, and nobody listens to what comes of that?"""
+        request = self.req
+        return request.complete and self._is_unheard() and request._is_unheard()
+
+    def _end_unheard(self) -> None:
+        """What comes of that, without ticks in which nothing would be heard."""
+        self.destroyed = self._closed = True
+        self.req._end_unread()
+
+    # For the connection, while the response waits for its turn
+
+    def is_short_and_unheard(self) -> bool:
+        """May it be sent as `send_unheard` does?"""
+        return (self._is_whole() and self._queue_size <= JOIN_LIMIT and not self._last
+                and self._is_over_unheard())
+
+    def send_unheard(self) -> bytes:
+        """Return all of it; what follows from its having been sent is over."""
+        self._advance(FINISHED)
+        self._end_unheard()
+        return self._take_whole()
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
         # As in Node also after an error of the socket, when nothing more can be sent.
@@ -294,9 +323,6 @@ class ServerResponse(OutgoingMessage):
             if self._connection is not None:
                 self._connection.response_finished(self)
             self._fire('finish')
-
-    def _close_unheard(self) -> None:
-        self.destroyed = self._closed = True
 
     def _emit_close(self) -> None:
         if not self._closed:

@@ -246,6 +246,48 @@ def test_exception_of_a_pipelined_request(dial: Dial, escaped: list[BaseExceptio
     assert len(escaped) == 1
 
 
+@pytest.mark.parametrize('odd', range(6))
+@pytest.mark.parametrize('kind', ['plain', 'heard', 'big', 'in pieces', 'later', 'last', 'destroyed'])
+def test_pipelined_answers_leave_in_order(dial: Dial, kind: str, odd: int) -> None:
+    """Those that have waited leave together as far as nothing comes in between."""
+    log: list[Any] = []
+
+    def listener(req: Any, res: Any) -> None:
+        index = int(req.url[1:])
+        if index != odd or kind == 'plain':
+            res.end(req.url)
+        elif kind == 'heard':
+            res.on('finish', lambda: log.append(len(made._http_connections)))
+            res.end(req.url)
+        elif kind == 'big':
+            res.end('x' * 20000)
+        elif kind == 'in pieces':
+            res.write('/')
+            res.end(str(index))
+        elif kind == 'later':
+            timers.nextTick(res.end, req.url)
+        elif kind == 'last':
+            res.setHeader('Connection', 'close')
+            res.end(req.url)
+        else:
+            res.on('finish', req.socket.destroy)
+            res.end(req.url)
+    # As in Node the next one is sent before 'finish' is heard.
+    count = {'last': odd + 1, 'destroyed': min(odd + 2, 6)}.get(kind, 6)
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(b''.join(GET.replace(b'/', b'/%d' % index, 1) for index in range(6)))
+        bodies = [read_response(peer)[1] for _ in range(count)]
+        if kind in ('last', 'destroyed'):
+            assert peer.read_to_end() == b''
+        peer.close()
+    if kind == 'big':
+        assert bodies.pop(odd) == b'x' * 20000
+        bodies.insert(odd, b'/%d' % odd)
+    assert bodies == [b'/%d' % index for index in range(count)]
+    assert log == ([1] if kind == 'heard' else [])
+
+
 @pytest.mark.parametrize(('event', 'request_bytes'), [
     ('upgrade', b'GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
     ('connect', b'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'),
