@@ -24,7 +24,7 @@ from typing import Any
 from nodehttp import errors
 from nodehttp.events import internal
 from nodehttp.parser import END, Event, Parser
-from nodehttp.threadpool import next_tick
+from nodehttp.threadpool import next_tick, pool
 
 IDLE, WAITING, RECEIVING, COMPLETE, TUNNEL, CLOSED = (
     'idle', 'waiting', 'receiving', 'complete', 'tunnel', 'closed')
@@ -61,6 +61,7 @@ class ClientConnection:
     _is_out_of_step = False
     _is_read = False  # what arrives comes here, since the first request
     _is_consumed = False  # without detour
+    _is_plain = False  # nor is it enciphered
     _error: BaseException | None = None  # of a connection that failed before the request was there
 
     def __init__(self, socket: Any) -> None:
@@ -104,6 +105,7 @@ class ClientConnection:
     def _begin_to_read(self) -> None:
         self._is_read = True
         self._is_consumed = hasattr(self.socket, '_consume')
+        self._is_plain = self._is_consumed and not hasattr(self.socket, 'encrypted')
         if self._is_consumed:
             self.socket._consume(self._received)
         else:
@@ -120,6 +122,15 @@ class ClientConnection:
         for name in names:
             if events[name][-1].listener is not listeners[name]:
                 self.socket.off(name, listeners[name]).on(name, listeners[name])
+
+    def saves_tick(self) -> bool:
+        """In a tick: is the next one the next thing to be done, so that what a request that is sent now
+        leaves to it can be done at the end of this one?
+
+        Not over TLS, where nothing is written before the check phase.
+        """
+        socket = self.socket
+        return self._is_plain and not pool.ticks and not socket.connecting and bool(socket.writable)
 
     def catch_up(self) -> None:
         """Tell the request what has befallen the connection while it was on its way here."""

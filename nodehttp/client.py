@@ -42,6 +42,7 @@ from nodehttp.strings import to_usv_string
 from nodehttp.threadpool import (
     Strand,
     add_tick,
+    has_baton,
     hold,
     is_busy_elsewhere,
     monitor,
@@ -296,8 +297,21 @@ class ClientRequest(OutgoingMessage):
         connection = connection_of(socket)
         connection.begin(self, self._max_header_size, self._lenient)
         self._fire('socket', socket)
-        self._flush()
-        connection.catch_up()
+        if connection.saves_tick() and self._flush_whole():
+            connection.catch_up()
+            self._flushed_whole(socket)
+        else:
+            self._flush()
+            connection.catch_up()
+
+    def _flushed_whole(self, socket: Any) -> None:
+        """Do what the next tick is for, which comes next."""
+        if socket.writableLength:
+            socket._write_internal(b'', self._on_flushed)  # when what is before it has been sent
+        elif has_baton():
+            self._on_flushed()
+        else:
+            next_tick(self._on_flushed, strand=self._strand)
 
     def _refuse_socket(self, socket: Any, error: BaseException | None) -> None:
         """The request was destroyed before it had a socket, or there is none for it."""
@@ -392,7 +406,7 @@ class ClientRequest(OutgoingMessage):
             self._maybe_release()
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
-        super()._on_flushed(error)
+        OutgoingMessage._on_flushed(self, error)
         self._maybe_release()
 
     def _maybe_release(self) -> None:

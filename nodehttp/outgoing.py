@@ -437,6 +437,26 @@ class OutgoingMessage(OutgoingHead):
             self._need_drain = ()
             self._fire('drain')
 
+    def _is_whole(self) -> bool:
+        """Is it complete, and waits as one piece?"""
+        return self._phase is ENDED and self._queue is not None and len(self._queue) == 1
+
+    def _take_whole(self) -> bytes:
+        data = self._queue[0][0]  # type: ignore[index]
+        self._queue, self._queue_size = None, 0
+        return data
+
+    def _flush_whole(self) -> bool:
+        """As `_flush`, for a whole message whose `_on_flushed` the caller sees to. Returns False if it is no
+        such one."""
+        if not self._is_whole():
+            return False
+        data = self._take_whole()
+        self.socket._write_internal(data, None)
+        self._queue_changed(-len(data))
+        self._finish()
+        return True
+
     def _send_queue(self, socket: Any) -> bool:
         for _ in range(self._corked):
             socket.cork()

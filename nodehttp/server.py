@@ -275,23 +275,10 @@ class ServerResponse(OutgoingMessage):
 
     def _flush(self) -> None:
         connection = self._connection
-        if connection is None or not self._is_whole() or not connection.saves_tick(self):
+        if connection is not None and connection.saves_tick(self) and self._flush_whole():
+            connection.response_sent(self)
+        else:
             super()._flush()
-            return
-        data = self._take_whole()  # as in `_send_end`
-        self.socket._write_internal(data, None)
-        connection.queue_changed(-len(data))
-        self._finish()
-        connection.response_sent(self)
-
-    def _is_whole(self) -> bool:
-        """Is it complete, and waits as one piece?"""
-        return self._phase is ENDED and self._queue is not None and len(self._queue) == 1
-
-    def _take_whole(self) -> bytes:
-        data = self._queue[0][0]  # type: ignore[index]
-        self._queue, self._queue_size = None, 0
-        return data
 
     def _is_over_unheard(self) -> bool:
         """If all of the response was sent, is the exchange over, and nobody listens to what comes of that?"""
