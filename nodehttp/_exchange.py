@@ -50,22 +50,22 @@ def connection_of(socket: Any) -> ClientConnection:
 class ClientConnection:
     """One socket of a client. All methods need the monitor."""
 
-    state = IDLE
-    request: Any = None
-    _parser: Parser | None = None
-    _parser_options: tuple[int, bool] | None = None
-    _informational = False  # the head just parsed was a 1xx: the END behind it ends nothing
-    _stopped = False  # the response is full
-    _holds = False  # something that came meanwhile waits in the parser, and the socket is not read
-    # More has come than was asked for: as in Node that ends no request; but no other one follows.
-    _is_out_of_step = False
-    _is_read = False  # what arrives comes here, since the first request
-    _is_consumed = False  # without detour
-    _is_plain = False  # nor is it enciphered
-    _error: BaseException | None = None  # of a connection that failed before the request was there
-
     def __init__(self, socket: Any) -> None:
         self.socket = socket
+        self.state = IDLE
+        self.request: Any = None
+        self._parser: Parser | None = None
+        self._parser_options: tuple[int, bool] | None = None
+        self._informational = False  # the head just parsed was a 1xx: the END behind it ends nothing
+        self._stopped = False  # the response is full
+        self._holds = False  # something that came meanwhile waits in the parser, and the socket is not read
+        # More has come than was asked for: as in Node that ends no request; but no other one follows.
+        self._is_out_of_step = False
+        self._is_read = False  # what arrives comes here, since the first request
+        self._is_consumed = False  # without detour
+        self._is_plain = False  # nor is it enciphered
+        # Of a connection that failed before the request was there.
+        self._error: BaseException | None = None
         self._listeners = {
             'end': internal(self._ended),
             'close': internal(self._closed),

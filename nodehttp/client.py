@@ -36,7 +36,7 @@ from nodehttp._request_options import checked_method, checked_path, read_argumen
 from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
 from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
-from nodehttp.outgoing import FINISHED, OutgoingMessage
+from nodehttp.outgoing import FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record
 from nodehttp.strings import to_usv_string
 from nodehttp.threadpool import (
@@ -115,6 +115,10 @@ class ClientRequest(OutgoingMessage):
         self, input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
     ) -> None:
         """See `request`."""
+        # These are asked for so often that it pays to have them at hand, and not in the class.
+        self._state, self._phase, self.destroyed, self.socket = QUEUED, OPEN, False, None
+        self._header = self._headers = self._queue = None
+        self._head_sent = False
         with monitor:
             given, callback = read_arguments(input, options, callback, kwargs)
             self._choose_agent(given)
