@@ -217,13 +217,17 @@ class EventEmitter:
         listener = Listener(function, once)
         if 'newListener' in self._events:
             self._fire_or_emit('newListener', name, function)
+        alone = (listener,)
+        events: Any = self._events
+        # One step, before or after those of other threads: it needs no monitor, which would take longer.
+        if events is not _NO_EVENTS and events.setdefault(name, alone) is alone:
+            return self
         with monitor:
-            events: Any = self._events
+            events = self._events
             if events is _NO_EVENTS:
                 events = self._events = {}
-            present = events.get(name)
-            if present is None:
-                events[name] = (listener,)
+            present = events.setdefault(name, alone)
+            if present is alone:
                 return self
             events[name] = (listener, *present) if prepend else (*present, listener)
         if len(present) >= self.getMaxListeners():
@@ -345,15 +349,27 @@ class EventEmitter:
     def _fire(self, name: str, *args: Any) -> bool:
         """Emit from internal code, which holds the monitor: users' listeners run without it, exceptions are
         reported."""
-        if name not in self._events and getattr(self.emit, '__func__', None) is _PLAIN_EMIT:
-            if name != 'error':
-                return False
-            if not self._has_late_listener(name):
-                report_exception(unhandled(args))
-                return False
+        function: Function | None = None
+        if getattr(self.emit, '__func__', None) is _PLAIN_EMIT:
+            listeners = self._events.get(name)
+            if listeners is None:
+                if name != 'error':
+                    return False
+                if not self._has_late_listener(name):
+                    report_exception(unhandled(args))
+                    return False
+            elif len(listeners) == 1 and 'removeListener' not in self._events:
+                # Nearly always: then this is what `emit` comes to.
+                listener = listeners[0]
+                if listener.once:
+                    self._set_listeners(name, ())
+                function = listener.listener if listener.least <= len(args) <= listener.most else listener
         state = release_monitor()
         try:
-            return self.emit(name, *args)
+            if function is None:
+                return self.emit(name, *args)
+            function(*args)
+            return True
         except BaseException as error:
             report_exception(error)
             return True
