@@ -418,16 +418,19 @@ class Readable(Lifecycle):
         ("readable.resume()")
         """
         with monitor:
-            if not self._flowing:
-                # With a 'readable' listener it is that which reads; the tick still makes sure that something
-                # moves.
-                self._flowing = not self._has_readable_listener
-                if not self._resume_scheduled:
-                    self._resume_scheduled = True
-                    self._hold_events()
-                    self._tick(self._resume)
-            self._paused = False
+            self._resume_soon()
         return self
+
+    def _resume_soon(self) -> None:
+        if not self._flowing:
+            # With a 'readable' listener it is that which reads; the tick still makes sure that something
+            # moves.
+            self._flowing = not self._has_readable_listener
+            if not self._resume_scheduled:
+                self._resume_scheduled = True
+                self._hold_events()
+                self._tick(self._resume)
+        self._paused = False
 
     def _resume(self) -> None:
         if not self._reading:
@@ -460,7 +463,7 @@ class Readable(Lifecycle):
                 elif not prepend:
                     self._has_readable_listener = 'readable' in self._events
                     if self._flowing is not False:
-                        self.resume()
+                        self._resume_soon()
         return self
 
     def _listen_for_readable(self) -> None:
