@@ -23,7 +23,7 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp.events import internal
-from nodehttp.parser import END, Event, Parser
+from nodehttp.parser import END, Parser
 from nodehttp.threadpool import next_tick, pool
 
 IDLE, WAITING, RECEIVING, COMPLETE, TUNNEL, CLOSED = (
@@ -36,6 +36,8 @@ _MOVES = {
     TUNNEL: (),
     CLOSED: (),
 }
+
+_HEARD = 'end', 'error', 'close', 'drain'  # the events of the socket that each request hears of
 
 
 def connection_of(socket: Any) -> ClientConnection:
@@ -61,6 +63,7 @@ class ClientConnection:
         self._holds = False  # something that came meanwhile waits in the parser, and the socket is not read
         # More has come than was asked for: as in Node that ends no request; but no other one follows.
         self._is_out_of_step = False
+        self._heard: list[Any] = []  # the listeners for _HEARD when the last request began
         self._is_read = False  # what arrives comes here, since the first request
         self._is_consumed = False  # without detour
         self._is_plain = False  # nor is it enciphered
@@ -98,7 +101,7 @@ class ClientConnection:
         if self.state is IDLE:
             self._enter(WAITING)
         if self._is_read:
-            self._hear_last('end', 'error', 'close', 'drain')
+            self._hear_last()
         else:
             self._begin_to_read()
 
@@ -114,14 +117,21 @@ class ClientConnection:
 
     def hear_timeouts(self) -> None:
         """The request listens from now on."""
-        self._hear_last('timeout')
+        self._listen_last('timeout')
 
-    def _hear_last(self, *names: str) -> None:
-        """The request hears of these after those who listen already, as if it began to listen now."""
-        events, listeners = self.socket._events, self._listeners
-        for name in names:
-            if events[name][-1].listener is not listeners[name]:
-                self.socket.off(name, listeners[name]).on(name, listeners[name])
+    def _hear_last(self) -> None:
+        """The request hears of the socket's events after those who listen already, as if it began to listen
+        now."""
+        heard = [*map(self.socket._events.get, _HEARD)]
+        if heard != self._heard:  # somebody has begun to listen, or has ceased, since the last request
+            for name in _HEARD:
+                self._listen_last(name)
+            self._heard = [*map(self.socket._events.get, _HEARD)]
+
+    def _listen_last(self, name: str) -> None:
+        listener, present = self._listeners[name], self.socket._events.get(name)
+        if present is None or present[-1].listener is not listener:
+            self.socket.off(name, listener).on(name, listener)
 
     def saves_tick(self) -> bool:
         """In a tick: is the next one the next thing to be done, so that what a request that is sent now
@@ -217,33 +227,34 @@ class ClientConnection:
         if self._is_consumed and self.socket._flowing is False:
             self.socket.resume()
 
-    def _advance(self) -> None:
-        """Deliver what the parser has."""
+    def _advance(self, is_at_end: bool = False) -> None:
+        """Deliver what the parser has. `is_at_end`: nothing more comes, and if something is missing, 'close'
+        tells."""
         while self._parser is not None and self.request is not None:
             try:
                 event = self._parser.next_event()
             except errors.NodeError as error:
-                self._parse_failed(error)
+                if is_at_end:
+                    self._parser = None
+                else:
+                    self._parse_failed(error)
                 return
             if event is None:
                 if self.state is COMPLETE and not self._parser.is_between_messages():
                     self._is_out_of_step = True
                 return
-            self._deliver(event)
-
-    def _deliver(self, event: Event) -> None:
-        if self.state is COMPLETE:
-            self.socket.destroy()  # a second response; as Node, look on for what is wrong with it
-            if getattr(event, 'statusCode', None) == 101:  # whatever is behind that is no message
-                self._parser = None
-        elif event is END:
-            self._message_ended()
-        elif type(event) is bytes:
-            response = self.request.res
-            if not response._dumped and not response.push(event):
-                self._stop()
-        else:
-            self._head_arrived(event)
+            if self.state is COMPLETE:
+                self.socket.destroy()  # a second response; as Node, look on for what is wrong with it
+                if getattr(event, 'statusCode', None) == 101:  # whatever is behind that is no message
+                    self._parser = None
+            elif event is END:
+                self._message_ended()
+            elif type(event) is bytes:
+                response = self.request.res
+                if not response._dumped and not response.push(event):
+                    self._stop()
+            else:
+                self._head_arrived(event)
 
     def _stop(self) -> None:
         """The response is full: do not read on until it has room. As in Node the socket takes one more piece,
@@ -295,23 +306,11 @@ class ClientConnection:
                 self.request._hang_up()
             if self._parser is not None and self.state is RECEIVING:
                 self._parser.feed_eof()
-                self._take_end()
+                self._advance(is_at_end=True)  # full or not: nobody will ask for it later
         if is_under_way:
             self.socket.destroy()
         else:
             self.socket.end()
-
-    def _take_end(self) -> None:
-        """Deliver what the parser still has, and the end of a body that only the connection's end marks; if
-        something is missing, 'close' tells."""
-        try:
-            while self.state is RECEIVING and self._parser is not None and self.request is not None:
-                event = self._parser.next_event()
-                if event is None:
-                    return
-                self._deliver(event)
-        except errors.NodeError:
-            self._parser = None
 
     def _failed(self, error: BaseException) -> None:
         self._break()

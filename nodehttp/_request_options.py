@@ -34,8 +34,8 @@ def read_arguments(
     """
     if callable(options):
         options, callback = None, options
-    if isinstance(input, Mapping):
-        given = input
+    if type(input) is dict or isinstance(input, Mapping):
+        given: Mapping[str, Any] = input
     else:
         given = {} if input is None else _options_of_url(input)
     if options is not None:

@@ -217,6 +217,13 @@ class ClientRequest(OutgoingMessage):
         if 'uniqueHeaders' in options:  # as Node: too late for what is rendered already
             self._unique_headers = options['uniqueHeaders']
 
+    def _send_end(self, data: bytes | None) -> None:
+        if self.socket is None and not self.chunkedEncoding:  # the short way: all of it waits for a socket
+            self._corked = 0
+            self._send(data or b'', self._on_flushed)
+        else:
+            super()._send_end(data)
+
     def _implicit_header(self) -> None:
         self._render_start()
 
