@@ -303,6 +303,7 @@ class Loop:
         self._dead_timers = 0
         self._serials = itertools.count(1)
         self._phase = 2
+        self.checks = 0  # check phases so far
         self.now = monotonic() * 1000  # ms; of the last poll, good enough for deadlines
         self.poller = make_poller()
         self.watches: dict[int, Watch] = {}
@@ -451,6 +452,7 @@ class Loop:
         """Nothing is ready: fill `ready` from the next phase, which may wait. It may stay empty."""
         if self._phase == 0:
             self._phase = 1
+            self.checks += 1
             if self._checking or self._immediates:
                 self.ready.extend(self._checking)
                 self.ready.extend(self._immediates)

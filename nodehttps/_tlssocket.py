@@ -23,7 +23,7 @@ from nodehttp._readable import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
-from nodehttp.threadpool import call_checking, call_closing, call_soon, hold
+from nodehttp.threadpool import call_checking, call_closing, call_soon, has_baton, hold, pool
 from nodehttps._errors import disconnected, ssl_error, unavailable
 from nodehttps._handshake import CHECKING, CHOOSING, HELLO, IDLE, OVER, SECURE, SHAKING, Handshake
 
@@ -45,6 +45,10 @@ class TLSSocket(Handshake):
 
     encrypted = True
 
+    # Bytes of short writes that the wire has taken and nobody wants to be told of. As in Node they count as
+    # written from the next check phase on; but nobody comes back for that.
+    _silent = 0
+    _silent_since = 0  # the check phase before them
     _decrypted = b''  # on its way to the reader
     _peer_ended = False  # the peer has said that it sends no more
     _has_begun = False  # had the handshake, when the socket was destroyed?
@@ -205,7 +209,7 @@ class TLSSocket(Handshake):
             self._received(data)
         if self._outgoing.pending:  # what was answered to the data has taken it along
             self._flush_outgoing()
-        if self._state is not SECURE:
+        if (failure is None and not self._peer_ended) or self._state is not SECURE:
             return
         if failure is not None:
             self._destroy_once(ssl_error(failure))
@@ -218,19 +222,15 @@ class TLSSocket(Handshake):
 
     def _decrypt(self) -> ssl.SSLError | None:
         """Bring the data of all complete records to `_decrypted`; return what is wrong with the next one."""
-        tls, incoming = self._tls, self._incoming
-        assert tls is not None
-        parts: list[bytes] = []
-        failure = None
+        tls: Any = self._tls
+        incoming, failure, parts = self._incoming, None, []
         try:
-            while True:
-                data = tls.read(RECORD)
+            while data := tls.read(RECORD):
                 parts.append(data)
-                if not data:
-                    self._peer_ended = True
-                    break
-                if not incoming.pending and not tls.pending():
+                if not incoming.pending:
                     break  # nothing more: an exception that says so would cost more than all of this
+            else:
+                self._peer_ended = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
@@ -275,27 +275,62 @@ class TLSSocket(Handshake):
 
     def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
         """The short path: nothing waits before this chunk, and the wire takes all of it at once."""
-        if (self._state is not SECURE or self._writing or self._queue or self._corked
-                or self._errored is not None or not 0 < len(chunk) <= BATCH):
-            return super()._accept(chunk, encoding, callback)
-        self._encrypt(chunk)
         size = len(chunk)
-        if not self._send_encrypted():
-            self._sent_ahead = size
+        if (self._state is not SECURE or self._writing or self._queue or self._corked
+                or self._errored is not None or size > BATCH):
+            self._count_silent()
             return super()._accept(chunk, encoding, callback)
-        self._dispatched += size
-        if self.timeout:
-            self._touch()
+        if size:
+            self._encrypt(chunk)
+            if not self._send_encrypted():
+                self._sent_ahead = size
+                self._count_silent()
+                return super()._accept(chunk, encoding, callback)
+            self._dispatched += size
+            if self.timeout:
+                self._touch()
+        if callback is None and has_baton():
+            silent = self._silent_length() + size
+            if self._write_length + silent < self._write_mark:
+                self._silent, self._silent_since = silent, pool.checks
+                return True
+        self._count_silent()
         self._write_length += size
         self._pending += 1
         self._tell_later(size, callback)
         return self._has_room()
 
+    def _silent_length(self) -> int:
+        return self._silent if self._silent_since == pool.checks else 0
+
+    def _count_silent(self) -> None:
+        """What was written in silence is to be told of, before anything else."""
+        size, self._silent = self._silent_length(), 0
+        if size:
+            self._write_length += size
+            self._pending += 1
+            self._tell_later(size, None)
+
+    def _begin_to_end(self) -> errors.NodeError | None:
+        self._count_silent()
+        return super()._begin_to_end()
+
+    @property
+    def writableLength(self) -> int:
+        """Bytes that wait to be written. ("writable.writableLength")"""
+        return self._write_length + self._silent_length()
+
+    @property
+    def bufferSize(self) -> int | None:
+        """Deprecated: `writableLength`. ("socket.bufferSize")"""
+        return None if self.destroyed else self.writableLength
+
     def _tell_later(self, size: int, callback: Function | None) -> None:
         """Tell of bytes that the wire has taken, in the check phase; as in Node without ticks between them
         and others of this connection."""
+        if not self._untold:
+            call_checking(self._tell_untold, strand=self._strand)
         self._untold.append((size, callback))
-        call_checking(self._tell_untold, strand=self._strand)
 
     def _tell_untold(self) -> None:
         while self._untold:

@@ -64,11 +64,6 @@ class Wired(net.Socket):
         """The addresses that were tried. ("socket.autoSelectFamilyAttemptedAddresses")"""
         return getattr(self._wire, 'autoSelectFamilyAttemptedAddresses', None)
 
-    @property
-    def bufferSize(self) -> int | None:
-        """Deprecated: `writableLength`. ("socket.bufferSize")"""
-        return None if self.destroyed else self._write_length
-
     def address(self) -> Record[Any]:
         """Return the local end: address, family, port. ("tlsSocket.address()")"""
         return self._wire.address() if self._is_on_socket else Record()

@@ -93,9 +93,9 @@ def strict() -> Iterator[None]:
     http.configure(handoffAfter=5)
 
 
-def run_server(listener: Any, drive: Drive, **options: Any) -> Meter:
+def run_server(listener: Any, drive: Drive, create: Any = http.createServer, **options: Any) -> Meter:
     """Run a server on this thread, and `drive(port, meter)` beside it, at whose end it is closed."""
-    server = http.createServer(options, listener)
+    server = create(options, listener)
     server.keepAliveTimeout = 0
     failures: list[BaseException] = []
     meter = Meter()
@@ -132,10 +132,10 @@ def ask(peer: RawPeer, request: bytes) -> None:
     assert peer.read_until(b'\r\n\r\nok').startswith(b'HTTP/1.1 200 OK\r\n')
 
 
-def asking(*requests: bytes) -> Drive:
+def asking(*requests: bytes, connect: Callable[[int], RawPeer] = dial) -> Drive:
     """Ask for each of these in turn over one connection, and count."""
     def drive(port: int, meter: Meter) -> None:
-        with contextlib.closing(dial(port)) as peer:
+        with contextlib.closing(connect(port)) as peer:
             for _ in range(2):  # the second one finds all of it remembered
                 ask(peer, requests[0])
             with meter.counting():

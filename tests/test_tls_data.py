@@ -50,6 +50,47 @@ def test_writes_of_all_kinds(serve: Any, connect: Any, record: Recorder) -> None
     assert record.wait_count(2) == ['written', 'written']
 
 
+def test_what_was_written_counts_until_the_check_phase(
+    serve: Any, connect: Any, authority: Authority, record: Recorder
+) -> None:
+    # Node 25.2.1.
+    def listener(peer: tls.TLSSocket) -> None:
+        def note(what: Any) -> None:
+            record(what, peer.writableLength)
+
+        def write(size: int, *callback: Any) -> None:
+            note(peer.write(b'x' * size, *callback))
+
+        def write_more() -> None:
+            note('check')
+            for size in (40000, 40000):
+                write(size)
+            write(1, lambda: note('written'))
+            timers.setImmediate(end)
+
+        def end() -> None:
+            write(10)
+            record('bufferSize', peer.bufferSize)
+            peer.end()
+            note('ended')
+            timers.setImmediate(lambda: note('check'))
+
+        peer.on('drain', lambda: note('drain'))
+        peer.on('finish', lambda: note('finish'))
+        write(1000)
+        timers.nextTick(lambda: note('tick'))
+        timers.setImmediate(write_more)
+
+    server = serve(listener)
+    with python_client(authority, server) as client:
+        while client.recv(65536):
+            pass
+    assert record.wait_count(13) == [
+        (True, 1000), ('tick', 1000), ('check', 0), (True, 40000), (False, 80000), (False, 80001),
+        ('drain', 0), ('written', 0), (True, 10), ('bufferSize', 10), ('ended', 10),
+        ('check', 0), ('finish', 0)]
+
+
 def test_size_of_records(serve: Any, authority: Authority) -> None:
     sizes: list[bool] = []
 

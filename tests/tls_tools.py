@@ -252,6 +252,10 @@ class SecureClient:
         """Close the connection without a word."""
         self._socket.close()
 
+    def settimeout(self, seconds: float) -> None:
+        """Give each wait so many seconds."""
+        self._socket.settimeout(seconds)
+
     def _until_done(self, step: Callable[[], Any]) -> Any:
         """Read until a step does not need more."""
         while True:
