@@ -7,10 +7,14 @@ written to them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from nodehttp._intake import SWAMPED, DuplexIntake, Intake
+from nodehttp._netoutput import JOIN_LIMIT
+from nodehttp._stream import BYTES_MARK
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage
 from nodehttp.threadpool import has_baton, next_tick, pool, released
@@ -24,7 +28,9 @@ class Answering:
 
     _queued = 0  # bytes of responses that wait for their turn
     _at_work = 0  # the thread that delivers what has arrived, and then finishes responses
-    _flushed: ServerResponse | None = None  # sent by that thread, and to be finished at the end of its work
+    _due: Callable[[], None] | None = None  # what the next tick would be for, to be done by it
+    _is_in_tick = False  # it is at that
+    _late: Callable[[], None] | None = None  # a tick that uncorks the socket, and may as well come later
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
 
     def __init__(self, server: Server, socket: Any) -> None:
@@ -102,15 +108,19 @@ class Answering:
         that has waited for the one in that tick. It saves 1 us of 32 for a short answer.
         """
         socket = self.socket
-        return (self._at_work == get_ident() and not pool.ticks and not socket.writableCorked
-                and socket._httpMessage is response and bool(socket.writable))
+        return (self._at_work == get_ident() and socket._httpMessage is response
+                and (not pool.ticks or self._comes_next()) and bool(socket.writable))
 
     def response_sent(self, response: ServerResponse) -> None:
         """All of a response, for which `saves_tick`, was given to the socket."""
         if self.socket._write_length or (self._is_secure and self._is_end_awaited(response)):
             self.socket._write_internal(b'', response._on_flushed)  # when what is before it has been sent
+        elif pool.ticks and not self._comes_next():  # behind the callbacks of what was written before
+            next_tick(response._on_flushed, strand=self._strand)
+        elif self._is_secure:
+            self._due = partial(self._sent_over_tls, response)
         else:
-            self._flushed = response
+            self._due = response._on_flushed
 
     def _is_end_awaited(self, response: ServerResponse) -> bool:
         """Over TLS what was sent counts as written from the check phase on, as in Node, and the response ends
@@ -119,16 +129,11 @@ class Answering:
         return (bool(self._waiting) or response._last or not response._is_unheard()
                 or not response.req._is_unheard())
 
-    def _finish_flushed(self) -> None:
-        """What the next tick is for; and those of the answers that have waited for this one."""
-        while (response := self._flushed) is not None:
-            self._flushed = None
-            if not has_baton():
-                next_tick(response._on_flushed, strand=self._strand)
-            elif self._is_secure and self._is_end_awaited(response):  # by now
-                self.socket._write_internal(b'', response._on_flushed)
-            else:
-                response._on_flushed()
+    def _sent_over_tls(self, response: ServerResponse) -> None:
+        if self._is_end_awaited(response):  # by now
+            self.socket._write_internal(b'', response._on_flushed)
+        else:
+            response._on_flushed()
 
     def response_finished(self, response: ServerResponse) -> None:
         """All of a response was handed to the system: on to the next one."""
@@ -171,6 +176,60 @@ class Answering:
         del waiting[:count], self._unanswered[:count]
         socket._write_internal(data)
         self.queue_changed(-len(data))
+
+    def hears_no_close(self, request: IncomingMessage) -> bool:
+        """`request` has ended, and nobody listens to its 'close': can nobody do so before that comes?"""
+        return self._comes_next() and not self._strand.busy and (
+            self._due is None or (self._unanswered[0] is request and self.socket._httpMessage._is_unheard()))
+
+    # Ticks
+
+    def _run_ticks(self, is_last: bool) -> None:
+        """Do what the next tick is for. `is_last`: and then, as the loop would, what is in the next ticks as
+        far as they are of this connection."""
+        self._is_in_tick = True
+        while True:
+            if (due := self._due) is not None:
+                self._due = None
+                if has_baton():
+                    due()
+                else:
+                    next_tick(due, strand=self._strand)
+            elif (not pool.ticks or not is_last or self._comes_next() or not self._is_alone()
+                    or not pool.run_tick(self._strand, self._late)):
+                break
+        self._is_in_tick = False
+
+    def _is_alone(self) -> bool:
+        """Does nobody else wait for the read that is being delivered? Over TLS more of it may be yet to be
+        deciphered."""
+        return not self._is_secure and 'data' not in self.socket._events
+
+    def _comes_next(self) -> bool:
+        """Would what is left to the next tick be next, or behind `_late` only?"""
+        return len(pool.ticks) == (self._late is not None)
+
+    def cork_until_tick(self, size: int) -> None:
+        """What this callback writes, next so many bytes, leaves together when it is over."""
+        socket = self.socket
+        if size > JOIN_LIMIT and self._late is not None:
+            self._uncork()
+        if not socket.writableCorked and has_baton():
+            socket.cork()
+            if self._late is None:
+                uncork = self._uncork
+                # Of no strand: if the callback blocks, the next holder of the baton sends what there is.
+                next_tick(uncork)
+                if self._mark >= BYTES_MARK and not self._is_secure:
+                    self._late = uncork
+
+    def _uncork(self) -> None:
+        self._late = None
+        self.socket.uncork()
+
+    def needs_tick(self) -> None:
+        """Somebody waits for what was written in this callback."""
+        self._late = None
 
     # Room
 

@@ -27,12 +27,13 @@ from typing import TYPE_CHECKING, Any
 from nodehttp import errors
 from nodehttp._answering import Answering
 from nodehttp._intake import CROWDED, READER_IS_SLOW
+from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
 from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.parser import END, End, Head, ParseError, Parser
-from nodehttp.threadpool import call_next, call_user, now, postpone, report_exception
+from nodehttp.threadpool import call_next, call_user, now, pool, postpone, report_exception
 
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
@@ -135,17 +136,31 @@ class ServerConnection(Answering):
             parser.feed(data)
             self._advance()
 
-    def _advance(self) -> None:
-        """Deliver what the parser has, and finish what is answered at once."""
+    def _advance(self, is_last: bool = True) -> None:
+        """Deliver what the parser has, and finish what is answered at once. `is_last`: and go on with this
+        connection as the loop would, while nothing else comes first."""
         outer, self._at_work = self._at_work, get_ident()
         try:
-            self._deliver()
-            if self._flushed is not None:
-                self._finish_flushed()
+            while True:
+                has_more = self._deliver(is_last)
+                if self._due is not None or (is_last and pool.ticks and not self._comes_next()):
+                    self._run_ticks(is_last)
+                if not has_more:
+                    return
+                if not is_last or not self._is_next():
+                    call_next(self._advance, strand=self._strand)
+                    return
         finally:
             self._at_work = outer
 
-    def _deliver(self) -> None:
+    def _is_next(self) -> bool:
+        """Does nothing come before what else was received? What was written so far may leave together with
+        the answer to that, if it is little."""
+        return (self._comes_next() and self._is_alone() and self.socket.writableLength <= JOIN_LIMIT
+                and pool.may_go_on(self._strand))
+
+    def _deliver(self, is_last: bool) -> bool:
+        """Deliver what the parser has; return whether there is more behind the ticks that are next."""
         while (parser := self._parser) is not None and self._postponed is None:
             try:
                 event: Any = parser.next_event()
@@ -164,25 +179,25 @@ class ServerConnection(Answering):
                 if parser.trailers and self._intake.has_ticks:
                     self._after_ticks(event)
                 else:
-                    self._request_ended(parser)
+                    self._request_ended(parser, is_last)
             elif event is None:
                 if self.state is not IDLE or parser.in_message:
                     self._note_what_is_missing()
-                return
+                return False
             elif kind is bytes:
                 self._body_arrived(event)
                 if self._parser is not None and not self._parser.has_more:
                     self._note_what_is_missing()
-                    return
+                    return False
                 if self._intake.has_ticks:
                     # As in Node, ticks come between a piece of the body and what follows it.
-                    call_next(self._advance, strand=self._strand)
-                    return
+                    return True
             elif self._intake.has_ticks and self._is_in_long_block(parser):
                 self._postpone(event)
             else:
                 self._failed(event)
-                return
+                return False
+        return False
 
     def _is_in_long_block(self, parser: Parser) -> bool:
         """Does the parser stop in a head, or in trailers, with so many lines that ticks have come since?"""
@@ -222,7 +237,7 @@ class ServerConnection(Answering):
         or its end, if that was received already. Returns whether it was."""
         parser = self._parser
         if (parser is None or self._request is not request or request.complete
-                or self._at_work != get_ident()):
+                or self._at_work != get_ident() or self._is_in_tick):
             return False
         try:
             event = parser.next_event()
@@ -243,7 +258,7 @@ class ServerConnection(Answering):
 
     def _go_on(self) -> None:
         """A listener waits in the middle of a delivery: deliver what is behind it."""
-        self._advance()
+        self._advance(is_last=self._intake.has_ticks)
         if self._parser is not None:
             self._intake.go_on()
 
@@ -254,12 +269,19 @@ class ServerConnection(Answering):
         if (self.state is HEAD or self.state is BODY) and not self._is_late:
             self.server._receiving.setdefault(self, now())
 
-    def _request_ended(self, parser: Parser) -> None:
+    def _request_ended(self, parser: Parser, is_last: bool = False) -> None:
+        request = self._request
+        assert request is not None
         self._enter(IDLE)
         self._is_late = False
         self.server._receiving.pop(self, None)
-        assert self._request is not None
-        self._request._complete(parser.trailers)
+        if (request._flowing and is_last and self._is_alone() and self._due is None and self._comes_next()
+                and not parser.has_more):
+            # Nothing comes before its 'end'.
+            if request._complete(parser.trailers, ends_next=True):
+                self._due = request._emit_end
+        else:
+            request._complete(parser.trailers)
         self._intake.want()
 
     def _request_arrived(self, head: Head) -> None:
@@ -365,7 +387,7 @@ class ServerConnection(Answering):
         """The client sends no more."""
         if self._parser is not None and self.state is not REFUSED:
             self._parser.feed_eof()
-            self._advance()
+            self._advance(is_last=False)
             if self.state is REFUSED:
                 return
         if self.state is CLOSED:

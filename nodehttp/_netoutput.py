@@ -19,7 +19,7 @@ from nodehttp._stream import OPEN, Function
 from nodehttp.monitor import internal_hook
 
 NOT_TRIED = -1
-# Bytes. Corked writes that are longer together go out as a list (sendmsg): to join them would cost more.
+# Bytes. What is longer together goes out as a list (sendmsg) rather than joined: the copy would cost more.
 JOIN_LIMIT = 16384
 
 

@@ -565,6 +565,36 @@ class Pool(Jobs):
             worker.strand = strand
         return True
 
+    def may_go_on(self, strand: Strand) -> bool:
+        """An item of `strand` is at its end, and what the loop would take next is of `strand` as well: may it
+        begin with that by itself, as a turn of its own?
+
+        Not if it has lost the baton, nor within what is no item of `strand`.
+        """
+        worker = self.holder
+        if (worker is None or worker.strand is not strand or strand.busy
+                or worker is not self._workers.get(threading.get_ident())):
+            return False
+        if worker.started:
+            worker.started.clear()
+        self._turn += 1
+        return True
+
+    def run_tick(self, strand: Strand, late: Function | None = None) -> bool:
+        """Run the next tick at the end of an item of `strand`, if it is of `strand` as well; return whether
+        it is. One that calls `late` may come later."""
+        ticks = self.ticks
+        index = 1 if ticks[0][1] is late else 0
+        if ticks[index][0] is not strand or not self.may_go_on(strand):
+            return False
+        _, function, args = ticks[index]
+        del ticks[index]
+        try:
+            function(*args)
+        except BaseException as error:
+            self.report(error)
+        return True
+
     def is_busy_elsewhere(self, strand: Strand) -> bool:
         """Is another thread in a callback of `strand`, or does it wait for one?"""
         holder = self.holder

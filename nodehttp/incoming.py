@@ -101,8 +101,9 @@ class IncomingMessage(Readable):
         names: frozenset[str] = head.names
         return names
 
-    def _complete(self, raw_trailers: list[str] | None) -> None:
-        """The message is received."""
+    def _complete(self, raw_trailers: list[str] | None, ends_next: bool = False) -> bool:
+        """The message is received. `ends_next`: the source emits 'end' if that comes next, which is
+        returned."""
         self.complete = True
         if raw_trailers:
             self._raw_trailers = raw_trailers
@@ -110,10 +111,17 @@ class IncomingMessage(Readable):
                 self._trailers.update(collect_headers(raw_trailers, bool(self.joinDuplicateHeaders)))
             if self._trailers_distinct is not None:
                 self._trailers_distinct.update(collect_distinct(raw_trailers))
-        if self._flowing or self._decoder is not None or self._input != MORE or not self._is_unheard():
+        if self._decoder is not None or self._input != MORE:
+            self._end_of_input()
+        elif ends_next and not self._length and 'readable' not in self._events and self._has_plain_emit():
+            self._reading = self._need_readable = False
+            self._input = EOF
+            return True
+        elif self._flowing or not self._is_unheard():
             self._end_of_input()
         else:
             self._input = EOF  # what that comes to if nobody waits for anything
+        return False
 
     @internal_hook
     def _read(self, size: int) -> None:
@@ -257,6 +265,10 @@ class IncomingMessage(Readable):
         if (self.complete and self._life == OPEN and self._auto_destroy and 'close' not in self._events
                 and getattr(self._destroy, '__func__', None) is IncomingMessage._destroy):
             # What `_destroy` comes to.
+            hears_no_close = getattr(self._source, 'hears_no_close', None)
+            if hears_no_close is not None and self._has_plain_emit() and hears_no_close(self):
+                self._life = GONE
+                return
             self._enter(DESTROYING)
             self._enter(CLOSED)
             self._tick(self._emit_end_of_life, None)

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from nodehttp import errors
 from nodehttp._head import OutgoingHead
+from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import user_callback
 from nodehttp._writable import Writable
 from nodehttp.encoding import encode
@@ -25,10 +26,6 @@ from nodehttp.events import adapt
 from nodehttp.threadpool import call_user, has_baton, hold, may_deliver, monitor, next_tick
 
 Callback = Callable[..., Any]
-
-# Bytes. Above this size a chunk and what frames it go out as a list (sendmsg) rather than joined: the copy
-# would cost more than the list.
-JOIN_LIMIT = 16384
 
 # The phases of a message. `destroyed` and `closed` are none: they may come upon a message in any phase.
 OPEN, ENDED, FINISHED = 'open', 'ended', 'finished'
@@ -180,6 +177,8 @@ class OutgoingMessage(OutgoingHead):
         done = None if callback is None else user_callback(callback)
         with monitor:
             written = self._write(data, done)
+            if done is not None or not written:
+                self._needs_tick()
             if not written and get_ident() not in self._need_drain:
                 self._need_drain = (*self._need_drain, get_ident())
                 if self._strand is not None:
@@ -200,7 +199,7 @@ class OutgoingMessage(OutgoingHead):
             if done is not None:
                 next_tick(done, None, strand=self._strand)
             return True
-        self._cork_until_tick()
+        self._cork_until_tick(len(data))
         if not self.chunkedEncoding or not data:
             return self._send(data, done)
         if self._corked and self._head_sent:
@@ -211,8 +210,11 @@ class OutgoingMessage(OutgoingHead):
             return self._corked_size < self._mark()
         return self._send_parts(b'%x\r\n' % len(data), data, b'\r\n', done)
 
-    def _cork_until_tick(self) -> None:
-        """What this callback writes leaves together when it is over."""
+    def _needs_tick(self) -> None:
+        """Somebody waits for what was written in this callback."""
+
+    def _cork_until_tick(self, size: int) -> None:
+        """What this callback writes, next so many bytes, leaves together when it is over."""
         socket = self.socket
         if socket is not None and not socket.writableCorked and has_baton():
             socket.cork()

@@ -22,7 +22,8 @@ from nodehttp import errors, net
 from nodehttp._answering import Answering
 from nodehttp._connection import ServerConnection
 from nodehttp._head import flat_pairs, header_pairs
-from nodehttp._stream import merged, user_callback
+from nodehttp._netoutput import JOIN_LIMIT
+from nodehttp._stream import GONE, merged, user_callback
 from nodehttp.common import (
     STATUS_CODES,
     has_chunked,
@@ -32,7 +33,7 @@ from nodehttp.common import (
 )
 from nodehttp.events import adapt, internal
 from nodehttp.incoming import IncomingMessage
-from nodehttp.outgoing import ENDED, FINISHED, JOIN_LIMIT, OPEN, OutgoingMessage
+from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.strings import to_string
 from nodehttp.threadpool import Source, Timer, monitor, next_tick, now, released, start_timer
 
@@ -254,6 +255,16 @@ class ServerResponse(OutgoingMessage):
                 self._hears_close = False
                 socket.off('close', self._socket_closed)
 
+    def _needs_tick(self) -> None:
+        if self._connection is not None:
+            self._connection.needs_tick()
+
+    def _cork_until_tick(self, size: int) -> None:
+        if self._connection is None:
+            super()._cork_until_tick(size)
+        elif self.socket is not None:
+            self._connection.cork_until_tick(size)
+
     def _queue_changed(self, delta: int) -> None:
         if self._connection is not None:
             self._connection.queue_changed(delta)
@@ -269,7 +280,7 @@ class ServerResponse(OutgoingMessage):
             self._head_sent = True
             head = self._header.encode('latin-1')  # type: ignore[union-attr]
             self.socket._write_internal(head + data if data else head, None)
-        if not self._is_unheard():
+        if self.socket.writableCorked or not self._is_unheard():
             self._leave_to_socket()
         connection.response_sent(self)
 
@@ -283,7 +294,7 @@ class ServerResponse(OutgoingMessage):
     def _is_over_unheard(self) -> bool:
         """If all of the response was sent, is the exchange over, and nobody listens to what comes of that?"""
         request = self.req
-        return request.complete and self._is_unheard() and request._is_unheard()
+        return request.complete and self._is_unheard() and (request._life == GONE or request._is_unheard())
 
     def _end_unheard(self) -> None:
         """What comes of that, without ticks in which nothing would be heard."""

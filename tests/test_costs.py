@@ -173,6 +173,23 @@ def test_so_does_one_that_is_answered_otherwise(strict: None, path: str) -> None
     assert meter.system_calls() == {'recv': 1, 'send': 1, 'poll': 1}
 
 
+@pytest.mark.parametrize('answered', ['written back', 'piped back'])
+def test_the_chunks_of_one_read_leave_together(strict: None, answered: str) -> None:
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        if answered == 'piped back':
+            req.pipe(res)
+        else:
+            req.on('data', lambda chunk: res.write(chunk))
+            req.on('end', lambda: res.end())
+
+    def drive(port: int, meter: Meter) -> None:
+        with contextlib.closing(dial(port)) as peer, meter.counting():
+            for _ in range(TIMES):
+                peer.send(body_in(4))
+                assert peer.read_until(b'0\r\n\r\n').count(b'5\r\nhello\r\n') == 4
+    assert run_server(listener, drive).system_calls() == {'recv': 1, 'send': 1, 'poll': 1}
+
+
 def test_pipelined_requests_cost_one_recv_and_one_poll_together(strict: None) -> None:
     def drive(port: int, meter: Meter) -> None:
         with contextlib.closing(dial(port)) as peer:

@@ -18,6 +18,7 @@ from server_parts import (
     REQ,
     RES,
     SOCK,
+    THREE_CHUNKS,
     TWO,
     UPGRADE,
     with_line,
@@ -114,6 +115,51 @@ def orders_of_post(case: Any) -> None:
     case('end and close of an empty chunked body', [['on', 'req', 'data', []],
          ['on', 'req', 'end', [['res.end']]]],
          'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', watch=ALL)
+
+
+def pieces(case: Any) -> None:
+    """A body of which all pieces come in one read, and what is written in answer to each."""
+    told = ['?res.write', 'x', {'callback': 'written'}]
+    end = ['on', 'req', 'end', [['res.end']]]
+    data = {**ALL, 'req': [*REQ, 'data']}
+    for name, actions in {
+        'written': [['?res.write', 'x']],
+        'written with a callback': [told],
+        'a callback for one of two writes': [told, ['?res.write', 'y']],
+        'much is written': [['?res.write', {'repeat': ['x', 20000]}]],
+        'ticks': [['?res.write', 'x'], ['tick', [['note', 'tick']]]],
+        'immediates': [['?res.write', 'x'], ['immediate', [['note', 'immediate']]]],
+        'corked': [['res.cork'], ['?res.write', 'x'], ['res.uncork']],
+    }.items():
+        case(f'at each piece: {name}', [['on', 'req', 'data', actions], end], THREE_CHUNKS, watch=data)
+        case(f'at each piece of two: {name}', [['on', 'req', 'data', actions], end], THREE_CHUNKS * 2,
+             watch={'req': ['data', 'end'], 'res': ['drain', 'finish']})
+    write = ['on', 'req', 'data', [['?res.write', 'x']]]
+    case('a callback at the first piece', [['once', 'req', 'data', [told]], write, end], THREE_CHUNKS,
+         watch=data)
+    case('a callback at the request', [told, write, end], THREE_CHUNKS, watch=data)
+    case('ended at the first piece', [['once', 'req', 'data', [['res.end', 'x']]], ['on', 'req', 'data', []]],
+         THREE_CHUNKS, watch=data)
+    hear = ['on', 'req', 'close', [['note', 'close']]]
+    for name, actions in {
+        "in 'end'": [hear, ['res.end']],
+        "in a tick of 'end'": [['tick', [hear]], ['res.end']],
+        'in a tick behind res.end': [['res.end'], ['tick', [hear]]],
+        'too late': [['immediate', [hear]], ['res.end']],
+        "in 'finish'": [['on', 'res', 'finish', [hear]], ['res.end']],
+        'before a later answer': [['after', 5, [hear, ['res.end']]]],
+    }.items():
+        for body, request in (('chunks', THREE_CHUNKS), ('a length', POST)):
+            case(f'close of a request heard {name}, {body}', [
+                ['req.on', 'data', {'callback': 'data'}], ['on', 'req', 'end', actions]], request, watch={})
+
+
+def drains(case: Any) -> None:
+    """The same with 'drain'. In Node the mark of a server is not that of its sockets over TLS."""
+    for mark in (8, 100):
+        case(f'at each piece: drain, {mark}', [['on', 'req', 'data', [['?res.write', 'xy']]],
+             ['on', 'req', 'end', [['res.end']]]], THREE_CHUNKS, watch={**ALL, 'req': [*REQ, 'data']},
+             options={'highWaterMark': mark})
 
 
 def endings(case: Any) -> None:
@@ -527,6 +573,6 @@ def properties(case: Any) -> None:
 
 
 TABLES = (
-    orders_of_get, orders_of_post, endings, destruction, departures, pipelining, expectations, upgrades,
-    refusals, time_limits, properties,
+    orders_of_get, orders_of_post, pieces, endings, destruction, departures, pipelining, expectations,
+    upgrades, refusals, time_limits, properties,
 )  # and `pauses`

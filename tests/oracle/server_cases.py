@@ -49,7 +49,7 @@ def cases(is_secure: bool = False) -> list[Case]:
     tables = (*response_cases.SENDING, *connection_cases.TABLES)
     if not is_secure:
         # Over TLS it is chance whether the first request comes together with the end of the handshake.
-        tables = (*response_cases.HEADS, *tables, connection_cases.pauses)
+        tables = (*response_cases.HEADS, *tables, connection_cases.pauses, connection_cases.drains)
     for add in tables:
         add(case)
     return made

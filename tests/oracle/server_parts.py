@@ -16,6 +16,7 @@ POST = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello'
 POST_HEAD = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe'
 CHUNKED = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
 POST_CHUNKED = (CHUNKED + '2\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\nt: 2\r\n\r\n')
+THREE_CHUNKS = CHUNKED + '2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n'
 TWO = 'GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n'
 UPGRADE = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n'
 
