@@ -39,8 +39,8 @@ from typing import Any, Protocol
 from nodehttp import errors
 from nodehttp.holds import Holds
 from nodehttp.jobs import Jobs
-from nodehttp.loop import Function, Item, Strand, Watch, monotonic
-from nodehttp.monitor import monitor, owns_monitor, release_monitor, released, retake_monitor
+from nodehttp.loop import Function, Item, Strand, Watch
+from nodehttp.monitor import is_monitor_free, monitor, owns_monitor, release_monitor, released, retake_monitor
 from nodehttp.poller import wait_readable
 from nodehttp.worker import Onlooker, Source, Worker, look_period
 
@@ -294,35 +294,34 @@ class Pool(Jobs):
         waits."""
         onlooker = Onlooker()
         quiet = 0
-        last = monotonic() * 1000
         while (self._watcher is worker and self.handoff_after is not None
                and not (self._may_leave(worker) if worker.is_runner else self._lacks_helper())):
             if quiet > QUIET_LOOKS and not self._busy:
                 self._watcher_asleep = True
                 self._park(worker)
-                quiet, last = 0, monotonic() * 1000
+                quiet = 0
+                onlooker.begin()
                 continue
-            period = look_period(self.handoff_after)
+            before, period = onlooker.turn, look_period(self.handoff_after)
             state = release_monitor()
             try:
-                worker.gate.wait(max(0, last + period - monotonic() * 1000) / 1000)
-                passed = monotonic() * 1000 - last
-                if passed < period:
+                if not onlooker.look_on(worker.gate, period, self._what_runs):
                     continue  # woken up to see whether it is needed elsewhere
-                holder, turn, seen = self.holder, self._turn, onlooker.turn
-                running = holder if self._busy else None
-                onlooker.look(turn, running.clocks if running else None, passed, passed - period)
+                is_settled = onlooker.is_enough and (onlooker.times > 2 or is_monitor_free())
             finally:
                 retake_monitor(state)
-            last += passed
-            quiet = 0 if running or turn != seen else quiet + 1
-            if (onlooker.is_enough and running and running is self.holder
-                    and self._busy and self._turn == turn):
+            running = onlooker.worker
+            quiet = 0 if running or onlooker.turn != before else quiet + 1
+            if is_settled and running and (onlooker.turn, running) == self._what_runs():
                 self._take_baton(worker, running)
                 return
         if self._watcher is worker:  # strict mode now, or a job that nobody else can do
             self._watcher = None
             self._watcher_asleep = False
+
+    def _what_runs(self) -> tuple[int, Worker | None]:
+        """The dispatch, and who is at it, if the baton may be taken from him. Read without the monitor."""
+        return self._turn, self.holder if self._busy and self.handoff_after is not None else None
 
     def _take_baton(self, worker: Worker, holder: Worker) -> None:
         """The watcher becomes the holder; the holder's callback goes on without the baton."""

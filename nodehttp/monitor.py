@@ -22,6 +22,14 @@ retake_monitor = monitor._acquire_restore  # type: ignore[attr-defined]
 owns_monitor = monitor._is_owned  # type: ignore[attr-defined]
 
 
+def is_monitor_free() -> bool:
+    """Does no thread have the monitor at the moment? (Asked by one that has not.)"""
+    is_free = monitor.acquire(blocking=False)
+    if is_free:
+        monitor.release()
+    return is_free
+
+
 class released:
     """Release the monitor around user code; exceptions pass through."""
 

@@ -16,6 +16,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from nodehttp.loop import Strand, monotonic
 from nodehttp.monitor import Gate
@@ -165,38 +166,66 @@ def look_period(handoff_after: float) -> float:
 class Onlooker:
     """What the watcher has seen of the callback that is running.
 
-    It looks without the monitor, but must have it for a moment between two looks: should the other one wait
-    for just that, it wakes up.
+    It looks without the monitor, but must have it for a moment between two looks, or find it free at the
+    last: should the other one wait for just that, it wakes up.
     """
 
     def __init__(self) -> None:
         self.turn = -1  # the dispatch that was seen last
+        self.worker: Worker | None = None  # who ran it
+        self.times = 0  # that it was seen; 0: nothing was running
         self.is_enough = False  # it has had the baton for long enough
-        self._is_resting = True  # nothing was running
+        self.begin()
         self._began = 0.0  # processor time when it was first seen
         self._last: tuple[float, bytes] = (0.0, b'')
         self._still = 0.0  # ms for which it stood still
         self._window: tuple[float, tuple[float, bytes]] | None = None  # where looks in time began
         self._looks = 0
 
-    def look(self, turn: int, clocks: Clocks | None, passed: float, late: float) -> None:
-        """Look at what runs now: dispatch `turn` on the thread of `clocks` (None: nothing), `passed` ms after
-        the last look, which is `late` ms later than was meant."""
-        is_new, self.turn = turn != self.turn or self._is_resting, turn
-        self._is_resting = True
-        self.is_enough = False
-        if clocks is None:
-            return
+    def begin(self) -> None:
+        """The time to the next look counts from now on."""
+        self._looked = monotonic() * 1000
+
+    def look_on(self, gate: Gate, period: float, what_runs: Callable[[], tuple[int, Worker | None]]) -> bool:
+        """Look every `period` ms until a callback runs that was seen before, or none; False if the gate is
+        opened meanwhile. While one callback follows the other this goes on without the monitor: the holder
+        has it most of the time, and each would wait for the other."""
+        while True:
+            gate.wait(self._remaining(period) / 1000)
+            if self._remaining(period):
+                return False
+            self._look(*what_runs(), period)
+            if self.times != 1:
+                return True
+
+    def _remaining(self, period: float) -> float:
+        return max(0, self._looked + period - monotonic() * 1000)
+
+    def _look(self, turn: int, worker: Worker | None, period: float) -> None:
+        before, self._looked = self._looked, monotonic() * 1000
+        self.times = 1 if turn != self.turn else self.times + 1
+        self.turn, self.worker, self.is_enough = turn, worker, False
+        clocks = None if worker is None else worker.clocks
         try:
-            last, self._last = self._last, clocks.sample()
+            if clocks is None:
+                self.times = 0
+            elif self.times == 1:
+                # Nearly all callbacks are over at the next look. To read more of them than a clock would let
+                # go of the interpreter's lock, and want it back from a busy thread.
+                self._began, self._still, self._window = clocks.processor_time(), 0.0, None
+                self._last = self._began, b''
+            else:
+                self._compare(clocks, self._looked - before, self._looked - before - period)
         except OSError:  # the thread has just left the pool
-            return
-        self._is_resting = False
-        if is_new:
-            self._began, self._still, self._window = self._last[0], 0.0, None
-        elif self._last[0] - self._began >= COMPUTE_LIMIT:
+            self.times = 0
+
+    def _compare(self, clocks: Clocks, passed: float, late: float) -> None:
+        """Has the callback been seen for long enough? The last look was `passed` ms ago, `late` ms more than
+        was meant."""
+        last, self._last = self._last, clocks.sample()
+        if self._last[0] - self._began >= COMPUTE_LIMIT:
             self.is_enough = True
-        elif self._last == last:
+        elif self._last[0] == last[0] and last[1] in (b'', self._last[1]):
             self._still += passed
             patience = (2.5 if late > LATE else 1.1) * sys.getswitchinterval() * 1000
             self.is_enough = self._still > patience and not clocks.is_runnable()

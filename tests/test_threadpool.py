@@ -1402,3 +1402,23 @@ def test_immediates_wake_the_poll_of_another_thread(record: Recorder) -> None:
             set_immediate(record, number)
         record.wait_count(number + 1)
     assert record.events == list(range(50))
+
+
+def test_the_watcher_looks_on_without_the_monitor_while_callbacks_follow_each_other() -> None:
+    thread, seen = worker.Worker(), []
+    thread.begin()
+
+    def what_runs() -> tuple[int, worker.Worker]:
+        seen.append(len(seen))
+        return min(len(seen), 4), thread
+    onlooker = worker.Onlooker()
+    try:
+        with monitor:  # which somebody else has all the while
+            looking = threading.Thread(target=onlooker.look_on, args=(thread.gate, 2, what_runs))
+            looking.start()
+            looking.join(MUST_NOT_EXPIRE)
+        assert (len(seen), onlooker.turn, onlooker.times) == (5, 4, 2)
+        thread.gate.open()
+        assert not onlooker.look_on(thread.gate, MUST_NOT_EXPIRE * 1000, what_runs)
+    finally:
+        thread.finish()
