@@ -88,9 +88,9 @@ def _is_ticket_key(name: str, value: Any) -> None:
     if not isinstance(value, (bytes, bytearray, memoryview)):
         expected = 'an instance of Buffer, TypedArray, or DataView'
         raise errors.invalid_arg_type(f'options.{name}', expected, value)
-    if len(bytes(value)) != 48:
-        raise errors.node_error(
-            'ERR_INVALID_ARG_VALUE', f'options.{name}', len(bytes(value)), 'must be exactly 48 bytes')
+    size = memoryview(value).nbytes
+    if size != 48:
+        raise errors.node_error('ERR_INVALID_ARG_VALUE', f'options.{name}', size, 'must be exactly 48 bytes')
 
 
 def _is_nothing(name: str, value: Any) -> bool:

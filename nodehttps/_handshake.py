@@ -101,6 +101,15 @@ class Handshake(Information):
         if options.get('servername'):
             self.servername = options['servername']
 
+    def _take_options_of(self, server: Any) -> None:
+        self._tls_server, self._is_server = server, True
+        self._secure_context = server._secure_context
+        self._rejects, self._requests_certificate = server.rejectUnauthorized, server.requestCert
+        if server.ALPNProtocols is not None:
+            self._protocols = tuple(server.ALPNProtocols)
+        self._alpn_callback = server._alpn_callback
+        self._sni_callback = server._sni_callback or (server._context_of if server._contexts else None)
+
     def _go_to(self, state: str) -> None:
         """The one place where the state changes."""
         assert state in _MOVES[self._state], f'{self._state} -> {state}'
@@ -268,8 +277,8 @@ class Handshake(Information):
             failure = verification_error(self.authorizationError, error)
         except ssl.SSLError as error:
             failure = ssl_error(error)
-        if self._is_server or not complete:
-            self._flush_outgoing()  # a client's last message has to wait for the check
+        if not complete:
+            self._flush_outgoing()
         if complete:
             self._go_to(CHECKING)
             self._is_shaken = True
@@ -431,7 +440,8 @@ class Handshake(Information):
 
     def _go_secure(self) -> None:
         self._go_to(SECURE)
-        # As in Node the listeners come first: if one destroys the socket, nothing of this is sent.
+        # As in Node the listeners come first: if one destroys the socket, nothing of this is sent. A server
+        # sends it together with its answer to what has arrived behind the handshake.
         call_soon(self._begin_to_send, strand=self._strand)
         if self._consumer is None and not self.isPaused():
             self._receiving = True

@@ -8,6 +8,7 @@ demands.
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 # A fatal no_application_protocol alert (120), as it stands on the wire before anything is encrypted.
@@ -18,6 +19,8 @@ _SERVER_NAME, _ALPN = 0, 16
 _LONGEST = 0x10000  # bytes; a hello is a few hundred, with keys of post-quantum algorithms a few thousand
 _LONGEST_RECORD = 0x4000
 _MOST_RECORDS = 256  # all are looked at again whenever a byte arrives
+
+_two_numbers = struct.Struct('>HH').unpack_from
 
 
 class Hello(NamedTuple):
@@ -62,14 +65,16 @@ def _read(body: bytes) -> Hello:
         at += 2 + (body[at] << 8 | body[at + 1])  # cipher suites
         at += 1 + body[at]  # compression methods
         at += 2
-        while at + 4 <= len(body):
-            kind = body[at] << 8 | body[at + 1]
-            end = at + 4 + (body[at + 2] << 8 | body[at + 3])
+        last = len(body) - 4
+        while at <= last:
+            kind, length = _two_numbers(body, at)
             if kind == _SERVER_NAME and body[at + 6] == 0:
-                servername = body[at + 9:end][:body[at + 7] << 8 | body[at + 8]].decode('ascii', 'replace')
+                name = body[at + 9:at + 4 + length]
+                servername = name[:body[at + 7] << 8 | body[at + 8]].decode('ascii', 'replace')
             elif kind == _ALPN:
-                protocols = [protocol.decode('latin-1') for protocol in split_protocols(body[at + 6:end])]
-            at = end
+                offered = split_protocols(body[at + 6:at + 4 + length])
+                protocols = [protocol.decode('latin-1') for protocol in offered]
+            at += 4 + length
     except IndexError:  # cut off
         pass
     return Hello(servername, protocols)

@@ -40,11 +40,14 @@ class KeyLog:
             return []
 
 
-_keylogs: WeakKeyDictionary[ssl.SSLContext, KeyLog] = WeakKeyDictionary()
+_keylogs: WeakKeyDictionary[ssl.SSLContext, KeyLog] | None = None  # until somebody wants one
 
 
 def start_keylog(context: ssl.SSLContext) -> None:
     """Have the lines of a context kept from now on."""
+    global _keylogs
+    if _keylogs is None:
+        _keylogs = WeakKeyDictionary()
     if context not in _keylogs:
         _keylogs[context] = KeyLog(context)
 
@@ -52,5 +55,5 @@ def start_keylog(context: ssl.SSLContext) -> None:
 def new_lines(context: ssl.SSLContext) -> list[bytes]:
     """Return what a context has logged since the last call. To be called after each step, lest the pipe gets
     full."""
-    keylog = _keylogs.get(context) if _keylogs else None
+    keylog = None if _keylogs is None else _keylogs.get(context)
     return [] if keylog is None else keylog.lines()

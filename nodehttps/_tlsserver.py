@@ -85,12 +85,7 @@ class Server(net.Server):
 
     def _secure(self, socket: net.Socket) -> None:
         """Begin the handshake on an accepted connection."""
-        secure = TLSSocket(socket, {
-            'isServer': True, 'server': self, 'secureContext': self._secure_context,
-            'requestCert': self.requestCert, 'rejectUnauthorized': self.rejectUnauthorized,
-            'ALPNProtocols': self.ALPNProtocols, 'ALPNCallback': self._alpn_callback,
-            'SNICallback': self._sni_callback or (self._context_of if self._contexts else None),
-        })
+        secure = TLSSocket._accepted(socket, self)
         if self.highWaterMark != secure._read_mark:
             secure._read_mark = secure._write_mark = self.highWaterMark
         secure.server = self

@@ -53,6 +53,7 @@ class TLSSocket(Handshake):
     _peer_ended = False  # the peer has said that it sends no more
     _has_begun = False  # had the handshake, when the socket was destroyed?
     _wire_is_closed = False
+    _is_end_told = False
 
     def __init__(self, socket: Any = None, options: Options = None, **kwargs: Any) -> None:
         given = merged(options, kwargs)
@@ -62,12 +63,8 @@ class TLSSocket(Handshake):
         if socket is not None and not isinstance(socket, Duplex):
             raise errors.invalid_arg_type('socket', 'an instance of stream.Duplex', socket)
         self._take_tls_options(given)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._untold: deque[tuple[int, Function | None]] = deque()
         with monitor:
-            self._take_wire(socket, given)
-            self._wire.on('error', internal(self._wire_failed))
-            self._wire.on('close', internal(self._wire_closed))
+            self._put_on(socket, given)
             check_signal(given.get('signal'), 'signal')
             for_stream: dict[str, Any] = {
                 name: given[name] for name in ('highWaterMark', 'signal') if name in given}
@@ -76,6 +73,21 @@ class TLSSocket(Handshake):
                 Duplex.__init__(self, for_stream)
             if socket is not None:
                 self._begin_with_wire()
+
+    @classmethod
+    def _accepted(cls, wire: Any, server: Any) -> Self:
+        """For a server, which has looked at its options: put TLS on a connection that it has accepted."""
+        self = cls.__new__(cls)
+        self._take_options_of(server)
+        self._put_on(wire, {})
+        self._begin_with_wire()
+        return self
+
+    def _put_on(self, socket: Any, options: dict[str, Any]) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._untold: deque[tuple[int, Function | None]] = deque()
+        self._take_wire(socket, options)
+        self._wire._listen({'error': self._wire_failed, 'close': self._wire_closed})
 
     def __repr__(self) -> str:
         return f'<TLSSocket {self._state} {self.readyState}{self._describe()}>'
@@ -138,6 +150,7 @@ class TLSSocket(Handshake):
             if self._state is SHAKING:
                 self._shake(is_first=True)
 
+    @internal
     def _wire_failed(self, error: Any) -> None:
         if self._state is OVER:
             return
@@ -164,6 +177,7 @@ class TLSSocket(Handshake):
         if self._state is not OVER:
             self._destroy_once(disconnected(self._connect_options))
 
+    @internal
     def _wire_closed(self, *_: Any) -> None:
         self._wire_is_closed = True
         if self._state is OVER:
@@ -224,6 +238,8 @@ class TLSSocket(Handshake):
         """Bring the data of all complete records to `_decrypted`; return what is wrong with the next one."""
         tls: Any = self._tls
         incoming, failure, parts = self._incoming, None, []
+        if not incoming.pending:  # OpenSSL reads no further than to the end of a record
+            return None
         try:
             while data := tls.read(RECORD):
                 parts.append(data)
@@ -278,13 +294,15 @@ class TLSSocket(Handshake):
         size = len(chunk)
         if (self._state is not SECURE or self._writing or self._queue or self._corked
                 or self._errored is not None or size > BATCH):
-            self._count_silent()
+            if self._silent:
+                self._count_silent()
             return super()._accept(chunk, encoding, callback)
         if size:
             self._encrypt(chunk)
             if not self._send_encrypted():
                 self._sent_ahead = size
-                self._count_silent()
+                if self._silent:
+                    self._count_silent()
                 return super()._accept(chunk, encoding, callback)
             self._dispatched += size
             if self.timeout:
@@ -294,7 +312,8 @@ class TLSSocket(Handshake):
             if self._write_length + silent < self._write_mark:
                 self._silent, self._silent_since = silent, pool.checks
                 return True
-        self._count_silent()
+        if self._silent:
+            self._count_silent()
         self._write_length += size
         self._pending += 1
         self._tell_later(size, callback)
@@ -312,7 +331,8 @@ class TLSSocket(Handshake):
             self._tell_later(size, None)
 
     def _begin_to_end(self) -> errors.NodeError | None:
-        self._count_silent()
+        if self._silent:
+            self._count_silent()
         return super()._begin_to_end()
 
     @property
@@ -474,12 +494,16 @@ class TLSSocket(Handshake):
         callback(error)
         self._wire.destroy()
         if self._is_on_socket and not self._wire_is_closed:
-            self._wire.once('close', internal(self._tell_of_end))  # behind its user's listeners, as in Node
+            self._wire._listen({'close': self._tell_of_end})  # behind its user's listeners, as in Node
         else:
             call_closing(self._tell_of_end, strand=self._strand)
 
+    @internal
     def _tell_of_end(self, *_: Any) -> None:
         """What was on its way fails, and 'close'; a server's user who knows of no failure hears of one."""
+        if self._is_end_told:  # and its wire was connected anew
+            return
+        self._is_end_told = True
         callback, self._write_callback, self._unsent = self._write_callback, None, None
         why = 'write ECANCELED'
         if self._first_write is not None:

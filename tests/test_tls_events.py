@@ -82,6 +82,21 @@ def test_the_accepted_connection_can_be_destroyed(serve: Any, dial: Dial, record
     assert sorted(map(str, record.wait_count(2))) == sorted(map(str, ['raw close', HANG_UP]))
 
 
+@pytest.mark.parametrize(('version', 'told'), [
+    ('TLSv1.2', ['end', ('error', 'ECONNRESET'), 'close']),
+    ('TLSv1.3', ['secureConnect', 'end', 'close']),
+])
+def test_a_listener_that_destroys_the_connection_comes_before_the_end_of_the_handshake(
+        serve: Any, connect: Any, record: Recorder, version: str, told: list[Any]) -> None:
+    # Node 25.2.1. In TLS 1.3 what the server sends at the end are sessions.
+    server = serve(lambda peer: peer.destroy(), maxVersion=version)
+    client = connect(server)
+    record.on(client, 'secureConnect', 'session', 'end', 'close')
+    client.on('error', lambda error: record('error', error.code))
+    client.resume()
+    assert record.wait_for('close') == told
+
+
 def ends(peer: tls.TLSSocket) -> None:
     peer.end('bye')
 
