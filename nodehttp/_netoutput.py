@@ -99,7 +99,6 @@ class Output(Ends):
 
     def _transmit(self, chunks: list[Any], callback: Function) -> None:
         """Send all chunks, then call back; copies nothing."""
-        ahead, self._sent_ahead = self._sent_ahead, NOT_TRIED
         if self.connecting:
             self._first_write = chunks, callback
         elif self._send is None:
@@ -107,9 +106,10 @@ class Output(Ends):
         else:
             self._dispatched += sum(map(len, chunks))
             self._unsent, self._write_callback = deque(chunks), callback
-            if ahead == NOT_TRIED:
+            if self._sent_ahead == NOT_TRIED:
                 self._send_unsent()
             else:
+                ahead, self._sent_ahead = self._sent_ahead, NOT_TRIED
                 self._sent(ahead)
 
     def _send_unsent(self) -> None:

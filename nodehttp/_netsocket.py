@@ -111,7 +111,8 @@ class Socket(Output):
             if options.get(name):
                 raise errors.node_error(
                     'ERR_INVALID_ARG_VALUE', f'options.{name}', options[name], 'is not supported')
-        self.allowHalfOpen = bool(options.get('allowHalfOpen'))
+        if options.get('allowHalfOpen'):
+            self.allowHalfOpen = True
         self._no_delay = bool(options.get('noDelay'))
         self._keep_alive = bool(options.get('keepAlive'))
         self._keep_alive_delay = seconds_of(options.get('keepAliveInitialDelay'))
@@ -238,7 +239,8 @@ class Socket(Output):
         assert handle is not None
         self._connecting = None
         self.connecting = self._wants_write = False
-        self._own_name = None
+        if self._own_name is not None:
+            self._own_name = None
         self._use_handle(handle)
         if self.timeout:
             self._touch()
