@@ -36,6 +36,7 @@ class Answering:
     def __init__(self, server: Server, socket: Any) -> None:
         self.server = server
         self.socket = socket
+        self._due = self._late = None
         self._unanswered: list[IncomingMessage] = []
         self._waiting: list[ServerResponse] = []
         self._mark: int = socket.writableHighWaterMark

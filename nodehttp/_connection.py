@@ -67,6 +67,7 @@ class ServerConnection(Answering):
 
     def __init__(self, server: Server, socket: Any) -> None:
         super().__init__(server, socket)
+        self._postponed = None
         lenient = server.insecureHTTPParser
         self._parser: Parser | None = Parser(
             'request', max_header_size=server.maxHeaderSize or 0,

@@ -266,7 +266,8 @@ class Server(EventEmitter):
         if self.highWaterMark != socket._read_mark:
             socket._read_mark = socket._write_mark = self.highWaterMark
         socket._no_delay = self.noDelay
-        socket._keep_alive, socket._keep_alive_delay = self.keepAlive, self.keepAliveInitialDelay
+        if self.keepAlive:
+            socket._keep_alive, socket._keep_alive_delay = True, self.keepAliveInitialDelay
         socket.server = socket._server = self
         socket._open(handle, peer, paused=self.pauseOnConnect)
         return socket

@@ -102,6 +102,7 @@ class Socket(Output):
     def __init__(self, options: Options | int = None, **kwargs: Any) -> None:
         self._strand = Strand()
         self._strand.resume = self._flow_on
+        self._have_at_hand()
         if options is not None or kwargs:
             given = {'fd': options} if isinstance(options, int) else options
             self._take_socket_options(merged(given, kwargs))

@@ -127,8 +127,8 @@ class Readable(Lifecycle):
             if chunk is None:
                 self._end_of_input()
                 return False
-            if not self._read_objects and (
-                    type(chunk) is not bytes or self._decoder is not None or not chunk):
+            if (type(chunk) is not bytes or self._decoder is not None or not chunk) and (
+                    not self._read_objects):
                 if self._input == MORE and self._life < DOOMED:
                     chunk = self._converted(chunk, encoding)
                 if not chunk:

@@ -546,7 +546,7 @@ class Writable(Lifecycle):
     @property
     def writable(self) -> bool:
         """Is it safe to call write(): not destroyed, failed or ended? ("writable.writable")"""
-        return self._is_writable and self._life < DOOMED and self._errored is None and self._output == WRITING
+        return self._output == WRITING and self._life < DOOMED and self._errored is None
 
     @property
     def writableAborted(self) -> bool:

@@ -148,7 +148,7 @@ class OnceWrapper:
         return None
 
 
-_NO_EVENTS: Mapping[str, tuple[Listener, ...]] = MappingProxyType({})
+NO_EVENTS: Mapping[str, tuple[Listener, ...]] = MappingProxyType({})
 
 
 class EventEmitter:
@@ -160,7 +160,7 @@ class EventEmitter:
 
     defaultMaxListeners: float = 10
     # Becomes a dict of the instance with the first listener.
-    _events: Mapping[str, tuple[Listener, ...]] = _NO_EVENTS
+    _events: Mapping[str, tuple[Listener, ...]] = NO_EVENTS
     _max_listeners: float | None = None
     _warned: frozenset[str] = frozenset()
     _strand: threadpool.Strand | None = None
@@ -220,11 +220,11 @@ class EventEmitter:
         alone = (listener,)
         events: Any = self._events
         # One step, before or after those of other threads: it needs no monitor, which would take longer.
-        if events is not _NO_EVENTS and events.setdefault(name, alone) is alone:
+        if events is not NO_EVENTS and events.setdefault(name, alone) is alone:
             return self
         with monitor:
             events = self._events
-            if events is _NO_EVENTS:
+            if events is NO_EVENTS:
                 events = self._events = {}
             present = events.setdefault(name, alone)
             if present is alone:
@@ -241,7 +241,7 @@ class EventEmitter:
                 self.on(name, function)
             return
         events: Any = self._events
-        if events is _NO_EVENTS:
+        if events is NO_EVENTS:
             events = self._events = {}
         for name, function in listeners.items():
             events[name] = (*events.get(name, ()), OwnListener(function))

@@ -17,6 +17,7 @@ from nodehttp._finished import finished, is_premature_close
 from nodehttp._readable import ENDED, EOF, MORE, Readable
 from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
+from nodehttp.events import NO_EVENTS
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, monitor
 
@@ -78,6 +79,8 @@ class IncomingMessage(Readable):
             # These are asked for so often that it pays to have them at hand, and not in the class.
             self._read_mark = socket._read_mark
             self._input, self._life = MORE, OPEN
+            self._events, self._flowing, self._need_readable = NO_EVENTS, None, False
+            self._errored = self._decoder = None
 
     # For the source
 

@@ -31,7 +31,7 @@ from nodehttp.common import (
     validateHeaderName,
     validateHeaderValue,
 )
-from nodehttp.events import adapt, internal
+from nodehttp.events import NO_EVENTS, adapt, internal
 from nodehttp.incoming import IncomingMessage
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.strings import to_string
@@ -64,8 +64,8 @@ class ServerResponse(OutgoingMessage):
         if options or kwargs:
             super().__init__(options, **kwargs)
         self.req = req
-        if req.method == 'HEAD':
-            self._has_body = False
+        # (See `IncomingMessage`: they are asked for often.)
+        self._events, self._phase, self._has_body = NO_EVENTS, OPEN, req.method != 'HEAD'
         if req.httpVersionMinor == 0 or req.httpVersionMajor == 0:
             # No chunks for HTTP/1.0, unless it says that it knows them; 0.9 and 2.0 count as such.
             self.useChunkedEncodingByDefault = has_chunked(req.headers['te'] or '') is not None

@@ -48,6 +48,7 @@ class Wired(net.Socket):
             socket.allowHalfOpen = True  # when to end is decided here
         self._strand = socket._strand or socket._own_strand()
         self._strand.resume = self._flow_on
+        self._have_at_hand()
 
     @property
     def connecting(self) -> bool:  # type: ignore[override]
