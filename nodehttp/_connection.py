@@ -254,7 +254,11 @@ class ServerConnection(Answering):
     def _body_arrived(self, data: bytes) -> None:
         request = self._request
         assert request is not None
-        if not request._dumped and not request.push(data):
+        if request._dumped:
+            return
+        if request._resume_scheduled and self._intake.has_ticks and request._begins_unheard():
+            pool.run_only_tick(request._resume)  # before there is something: that need not be buffered then
+        if not request.push(data):
             self._intake.hold(READER_IS_SLOW)
 
     def _go_on(self) -> None:

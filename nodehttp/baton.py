@@ -579,6 +579,13 @@ class Pool(Jobs):
         self._turn += 1
         return True
 
+    def run_only_tick(self, function: Function) -> None:
+        """If there is one tick, and it is to call `function`, call that now."""
+        ticks = self.ticks
+        if len(ticks) == 1 and ticks[0][1] == function:
+            ticks.clear()
+            function()
+
     def run_tick(self, strand: Strand, late: Function | None = None) -> bool:
         """Run the next tick at the end of an item of `strand`, if it is of `strand` as well; return whether
         it is. One that calls `late` may come later."""

@@ -133,6 +133,11 @@ class IncomingMessage(Readable):
         if self._source is not None:
             self._source.want_data()
 
+    def _begins_unheard(self) -> bool:
+        """Is it about to flow, and would nobody notice if it began to at once?"""
+        return (self._flowing is True and 'resume' not in self._events and self._has_plain_emit()
+                and getattr(self._read, '__func__', None) is IncomingMessage._read)
+
     def _move(self, input_state: int) -> None:
         super()._move(input_state)
         if input_state == ENDED and self.req is not None:
