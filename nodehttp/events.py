@@ -236,22 +236,16 @@ class EventEmitter:
 
     def _listen(self, listeners: Mapping[str, Function]) -> None:
         """`on` for several functions of the library. Needs the monitor."""
-        if 'newListener' in self._events:
+        if self._events is NO_EVENTS:
+            self._events = {name: (OwnListener(function),) for name, function in listeners.items()}
+        else:
             for name, function in listeners.items():
                 self.on(name, function)
-            return
-        events: Any = self._events
-        if events is NO_EVENTS:
-            events = self._events = {}
-        for name, function in listeners.items():
-            events[name] = (*events.get(name, ()), OwnListener(function))
 
     def _forget_own_listeners(self) -> None:
         """Nothing is to come: let go of what `_listen` was given, in silence. Needs the monitor."""
-        events: Any = self._events
-        for name, listeners in list(events.items()):
-            if len(listeners) == 1 and type(listeners[0]) is OwnListener:
-                del events[name]
+        self._events = {name: listeners for name, listeners in self._events.items()
+                        if type(listeners[0]) is not OwnListener or len(listeners) > 1}
 
     def _warn_of_leak(self, name: str, count: int) -> None:
         limit = self.getMaxListeners()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import os
 import time
 from collections import deque
@@ -450,6 +451,11 @@ class Loop:
 
     def advance(self) -> None:
         """Nothing is ready: fill `ready` from the next phase, which may wait. It may stay empty."""
+        if not (self._phase or self._checking or self._immediates or self._closing or self._pending):
+            timers = self._timers
+            if not timers or timers[0][0] > monotonic() * 1000:
+                self._poll()  # what all the phases come to in most turns
+                return
         if self._phase == 0:
             self._phase = 1
             self.checks += 1
@@ -493,13 +499,15 @@ class Loop:
         else:
             if self.on_idle and self.references <= 0:
                 self.tell_if_idle()
-            self._polling_until = float('inf')
+            self._polling_until = math.inf
             timers = self._timers
             while timers and not timers[0][2].is_due(timers[0][1]):
                 heapq.heappop(timers)  # cancelled: not worth a wake-up
             if timers:
                 self._polling_until = timers[0][0]
-                timeout = max(0, self._polling_until / 1000 - monotonic())
+                timeout = self._polling_until / 1000 - monotonic()
+                if timeout < 0:
+                    timeout = 0
         poller, holder = self.poller, self.holder
         state = release_monitor()
         try:
