@@ -46,6 +46,9 @@ class Handle(socket.socket):
     """A socket of the library's own. One that is collected is closed in silence: it was paused, as an open
     one is held by the poller, and the user has let go of it."""
 
+    # Nobody makes files of it, for which Python's own `close` would wait.
+    close = socket.SocketType.close
+
     def __del__(self, close: Callable[[Handle], None] = socket.SocketType.close) -> None:
         # Not the `close` of Python's socket: one whose constructor has failed lacks what that looks at. And
         # an argument, because at the end of the interpreter there are no globals any more.

@@ -34,7 +34,7 @@ from nodehttp._netoptions import (
 )
 from nodehttp._netoutput import Output
 from nodehttp._readable import ENDED, MORE
-from nodehttp._stream import CLOSED, DOOMED, Function, Options, merged
+from nodehttp._stream import CLOSED, DOOMED, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
@@ -164,8 +164,8 @@ class Socket(Output):
         self._use_handle(handle)
         if paused:
             self._flowing = False
-        else:
-            self._take(0)
+        elif self._input == MORE and self._life == OPEN:
+            self._ask()  # what `read(0)` comes to
         if not self._receiving:
             self._update_interest()
 
@@ -181,11 +181,8 @@ class Socket(Output):
         process alive."""
         if self._watch is not None:
             readable = self._receiving and not self.connecting
-            self._watch.want(readable, self._wants_write)
-            if self._referenced and (readable or self._wants_write):
-                self._watch.ref()
-            else:
-                self._watch.unref()
+            self._watch.want(
+                readable, self._wants_write, self._referenced and (readable or self._wants_write))
 
     # Connecting
 

@@ -59,8 +59,8 @@ Item = tuple[Strand | None, Function, tuple[Any, ...]]
 
 
 class Handle:
-    """Something open that keeps the process alive while it is referenced and active. In the child after a
-    fork, what the parent has opened counts no more."""
+    """Something open that keeps the process alive while it is referenced and active, as it is from the
+    beginning. In the child after a fork, what the parent has opened counts no more."""
 
     __slots__ = ('_generation', '_loop', '_referenced', 'active')
 
@@ -68,10 +68,12 @@ class Handle:
         self._loop = loop
         self._generation = loop.generation
         self._referenced = referenced
-        self.active = False
+        self.active = True
+        if referenced:
+            loop.add_ref()
 
     def activate(self) -> None:
-        """Begin to count."""
+        """Count again."""
         if not self.active or self._generation != self._loop.generation:
             self.active = True
             self._generation = self._loop.generation
@@ -118,7 +120,6 @@ class Timer(Handle):
         super().__init__(loop, referenced)
         self.delay, self._function, self._args, self._strand = delay, function, args, strand
         self.repeat = repeat
-        self.activate()
         self._serial = loop.push_timer(self, delay)
 
     def refresh(self) -> None:
@@ -165,7 +166,6 @@ class Immediate(Handle):
     def __init__(self, loop: Loop, function: Function, args: tuple[Any, ...]) -> None:
         super().__init__(loop)
         self._function, self._args = function, args
-        self.activate()
 
     def run(self) -> None:
         """Run it, once, unless it was cancelled."""
@@ -194,10 +194,12 @@ class Watch(Handle):
         self._row = 0
         if strand is not None:
             strand.watch = self
-        self.activate()
 
-    def want(self, readable: bool, writable: bool) -> None:
-        """Say which readiness is of interest from now on."""
+    def want(self, readable: bool, writable: bool, referenced: bool | None = None) -> None:
+        """Say which readiness is of interest from now on; and, if that is to change, whether it keeps the
+        process alive."""
+        if referenced is not None and referenced is not self._referenced:
+            self.ref() if referenced else self.unref()
         self._mask = (READ if readable else 0) | (WRITE if writable else 0)
         if self._mask != self._armed and not (self._queued and not self._armed):
             self._arm(self._mask)
