@@ -215,7 +215,7 @@ class Answering:
         socket = self.socket
         if size > JOIN_LIMIT and self._late is not None:
             self._uncork()
-        if not socket.writableCorked and has_baton():
+        if not socket._corked and has_baton():
             socket.cork()
             if self._late is None:
                 uncork = self._uncork

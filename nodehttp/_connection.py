@@ -144,7 +144,7 @@ class ServerConnection(Answering):
         try:
             while True:
                 has_more = self._deliver(is_last)
-                if self._due is not None or (is_last and pool.ticks and not self._comes_next()):
+                if self._due is not None or (is_last and len(pool.ticks) > (self._late is not None)):
                     self._run_ticks(is_last)
                 if not has_more:
                     return
@@ -157,8 +157,8 @@ class ServerConnection(Answering):
     def _is_next(self) -> bool:
         """Does nothing come before what else was received? What was written so far may leave together with
         the answer to that, if it is little."""
-        return (self._comes_next() and self._is_alone() and self.socket.writableLength <= JOIN_LIMIT
-                and pool.may_go_on(self._strand))
+        return (len(pool.ticks) == (self._late is not None) and self._due is None and self._is_alone()
+                and self.socket._write_length <= JOIN_LIMIT and pool.may_go_on(self._strand))
 
     def _deliver(self, is_last: bool) -> bool:
         """Deliver what the parser has; return whether there is more behind the ticks that are next."""
@@ -187,11 +187,12 @@ class ServerConnection(Answering):
                 return False
             elif kind is bytes:
                 self._body_arrived(event)
-                if self._parser is not None and not self._parser.has_more:
-                    self._note_what_is_missing()
+                if not parser.has_more:
+                    if self._parser is not None:
+                        self._note_what_is_missing()
                     return False
-                if self._intake.has_ticks:
-                    # As in Node, ticks come between a piece of the body and what follows it.
+                # As in Node, ticks come between a piece of the body and what follows it.
+                if self._intake.has_ticks and not (is_last and self._is_next()):
                     return True
             elif self._intake.has_ticks and self._is_in_long_block(parser):
                 self._postpone(event)

@@ -79,7 +79,7 @@ class Output(Ends):
                 or self._errored is not None or self._life != OPEN or size > JOIN_LIMIT):
             super()._flush_queue()
             return
-        data = queue[0].chunk if len(queue) == 1 else b''.join([item.chunk for item in queue])
+        data = queue[0][0] if len(queue) == 1 else b''.join([item[0] for item in queue])
         try:
             sent = send(data, SEND_FLAGS)
         except BlockingIOError:
@@ -101,7 +101,7 @@ class Output(Ends):
 
     @internal_hook
     def _writev(self, items: list[Any], callback: Function) -> None:
-        self._transmit([item.chunk for item in items], callback)
+        self._transmit([item[0] for item in items], callback)
 
     def _transmit(self, chunks: list[Any], callback: Function) -> None:
         """Send all chunks, then call back; copies nothing."""

@@ -590,7 +590,7 @@ class Socket(Output):
     def bytesWritten(self) -> int:
         """Bytes sent, including those that wait to be. ("socket.bytesWritten")"""
         waiting = self._first_write[0] if self._first_write is not None else ()
-        return self._dispatched + sum(map(len, waiting)) + sum(len(item.chunk) for item in self._queue)
+        return self._dispatched + sum(map(len, waiting)) + sum(len(item[0]) for item in self._queue)
 
     @property
     def bufferSize(self) -> int | None:

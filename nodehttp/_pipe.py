@@ -152,7 +152,7 @@ class FileSink(Writable):
 
     @internal_hook
     def _writev(self, chunks: list[Any], callback: Callable[..., None]) -> None:
-        self._do(lambda: write_all(self.file, b''.join(item.chunk for item in chunks)), callback)
+        self._do(lambda: write_all(self.file, b''.join(item[0] for item in chunks)), callback)
 
     @internal_hook
     def _final(self, callback: Callable[..., None]) -> None:

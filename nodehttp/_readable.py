@@ -33,6 +33,7 @@ from nodehttp._stream import (
     CONSTRUCTING,
     DOOMED,
     GONE,
+    NOTHING,
     OPEN,
     Function,
     Lifecycle,
@@ -63,7 +64,7 @@ class Readable(Lifecycle):
     _paused: bool | None = None  # the last word of pause() and resume()
     _read_mark = BYTES_MARK
     _read_objects = False
-    _buffer: Any = ()  # a deque of chunks from the first one on
+    _buffer: Any = NOTHING  # a deque of chunks from the first one on
     _offset = 0
     _length = 0  # bytes, characters or objects in the buffer
 
@@ -152,7 +153,8 @@ class Readable(Lifecycle):
                     self._awaited.clear()
                 self._did_read = True
                 self._fire('data', chunk)
-                self._read_more()
+                if not self._reading_more:
+                    self._read_more()
                 return
             self._need_readable = True  # another thread pushed: the listeners have their turn
         self._append(chunk)
@@ -210,7 +212,7 @@ class Readable(Lifecycle):
             return self._wants_more()
 
     def _put_back(self, chunk: Any) -> None:
-        if self._buffer == ():
+        if self._buffer is NOTHING:
             self._buffer = deque()
         size = 1 if self._read_objects else len(chunk)
         self._length += size
@@ -240,7 +242,7 @@ class Readable(Lifecycle):
             self._announce_now()
 
     def _append(self, chunk: Any) -> None:
-        if self._buffer == ():
+        if self._buffer is NOTHING:
             self._buffer = deque()
         self._buffer.append(chunk)
         self._length += 1 if self._read_objects else len(chunk)

@@ -39,6 +39,8 @@ BYTES_MARK = 65536  # bytes; Node's default highWaterMark since v22
 OBJECT_MARK = 16  # objects
 CHUNK_TYPES = 'of type string or an instance of Buffer, TypedArray, or DataView'
 
+NOTHING: Any = ()  # stands for a queue until there is one
+
 CONSTRUCTING, OPEN, DOOMED, DESTROYING, CLOSED, GONE = range(6)
 
 _MOVES = {

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import deque
 from threading import get_ident
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from nodehttp import encoding as encodings
 from nodehttp import errors
@@ -29,6 +29,7 @@ from nodehttp._stream import (
     BYTES_MARK,
     CHUNK_TYPES,
     DOOMED,
+    NOTHING,
     OPEN,
     Function,
     Lifecycle,
@@ -52,12 +53,9 @@ _MOVES = {
 }
 
 
-class Queued(NamedTuple):
-    """A write that waits. An internal `_writev` is given a list of these, a user's a list of Records."""
-
-    chunk: Any
-    encoding: str | None
-    callback: Function | None
+# A write that waits: chunk, encoding, callback. An internal `_writev` is given a list of these, a user's a
+# list of Records.
+Queued = tuple[Any, str | None, Function | None]
 
 
 class Writable(Lifecycle):
@@ -76,7 +74,7 @@ class Writable(Lifecycle):
     _decode_strings = True
     _write_encoding = 'utf8'
 
-    _queue: Any = ()  # a deque of Queued from the first one on
+    _queue: Any = NOTHING  # a deque of Queued from the first one on
     _write_length = 0  # bytes or objects with the hook and in the queue
     _corked = 0
     _writing = False  # the hook has not called back
@@ -122,12 +120,14 @@ class Writable(Lifecycle):
         """
         if self._writev is None:
             raise errors.node_error('ERR_METHOD_NOT_IMPLEMENTED', '_write()')
-        self._call_writev([Queued(chunk, encoding, None)], callback)
+        self._call_writev([(chunk, encoding, None)], callback)
 
     def _call_writev(self, items: list[Queued], callback: Function) -> None:
         hook = self._writev
         if not getattr(hook, 'is_internal_hook', False):
-            items = [Record(chunk=item.chunk, encoding=item.encoding) for item in items]  # type: ignore[misc]
+            records = [Record(chunk=chunk, encoding=encoding) for chunk, encoding, _ in items]
+            call_hook(hook, records, callback)
+            return
         call_hook(hook, items, callback)
 
     def _on_constructed(self) -> None:
@@ -212,9 +212,9 @@ class Writable(Lifecycle):
         # (1. A thread calls the hook, 2. which calls back, 3. another one writes before the hook is over.)
         if (self._corked or self._writing or self._life != OPEN or self._errored is not None
                 or ((self._queue or self._calling) and self._calling != get_ident())):
-            if self._queue == ():
+            if self._queue is NOTHING:
                 self._queue = deque()
-            self._queue.append(Queued(chunk, encoding, callback))
+            self._queue.append((chunk, encoding, callback))
             if self._errored is not None:
                 self._tick(self._fail_queue)  # nobody will write it any more
         else:
@@ -331,14 +331,14 @@ class Writable(Lifecycle):
         """All of the queue in one `_writev`."""
         items = list(self._queue)
         self._callback = self._take_queue()
-        self._size = len(items) if self._write_objects else sum(len(item.chunk) for item in items)
+        self._size = len(items) if self._write_objects else sum(len(item[0]) for item in items)
         self._call(self._call_writev, items)
 
     def _take_queue(self) -> Function | None:
         """What is queued becomes one write; return its callback."""
         queue = self._queue
         self._pending -= len(queue) - 1
-        callbacks = [item.callback for item in queue if item.callback is not None]
+        callbacks = [callback for _, _, callback in queue if callback is not None]
         queue.clear()
         return (lambda error: [callback(error) for callback in callbacks]) if callbacks else None
 

@@ -553,8 +553,10 @@ class Pool(Jobs):
         Only in a callback that has the baton, and not beside one of that strand. A callback without a strand
         belongs to this one from then on. Who may not makes it an item of the strand.
         """
-        worker = self.current()
-        if worker is None or strand.holds:  # (another thread may have begun it in the middle)
+        worker = self._workers.get(threading.get_ident())  # as `current`, which would be a call more
+        if worker is None or not (self.holder is worker or worker.detached):
+            return False
+        if strand.holds:  # another thread may have begun it in the middle
             return False
         if worker.strand is strand:
             return True

@@ -255,7 +255,7 @@ class WriteStream(_FileStream, Writable):
 
     @internal_hook
     def _writev(self, chunks: list[Any], callback: Function) -> None:
-        self._write_file([item.chunk for item in chunks], callback)
+        self._write_file([item[0] for item in chunks], callback)
 
     def _write_file(self, chunks: list[bytes], callback: Function) -> None:
         fd, pos = self.fd, self.pos

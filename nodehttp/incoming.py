@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from nodehttp import errors
 from nodehttp._finished import finished, is_premature_close
 from nodehttp._readable import ENDED, EOF, MORE, Readable
-from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, OPEN
+from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
 from nodehttp.record import Record
@@ -155,7 +155,7 @@ class IncomingMessage(Readable):
         end here; and so do those whose body is known to be empty."""
         if not self._consumed and self._life < DOOMED:
             self._dumped = True
-            self._buffer, self._length, self._offset = (), 0, 0
+            self._buffer, self._length, self._offset = NOTHING, 0, 0
             self._input, self._life = ENDED, GONE
 
     # Headers

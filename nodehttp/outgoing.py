@@ -171,7 +171,7 @@ class OutgoingMessage(OutgoingHead):
         ERR_STREAM_NULL_VALUES, ERR_INVALID_ARG_TYPE; ERR_HTTP_CONTENT_LENGTH_MISMATCH and
         ERR_HTTP_BODY_NOT_ALLOWED. ("outgoingMessage.write(chunk[, encoding[, callback]])")
         """
-        if callable(encoding):
+        if encoding is not None and callable(encoding):
             encoding, callback = None, encoding
         data = _body_bytes(chunk, encoding)
         done = None if callback is None else user_callback(callback)
@@ -199,7 +199,9 @@ class OutgoingMessage(OutgoingHead):
             if done is not None:
                 next_tick(done, None, strand=self._strand)
             return True
-        self._cork_until_tick(len(data))
+        socket = self.socket
+        if socket is not None and (not socket._corked or len(data) > JOIN_LIMIT):
+            self._cork_until_tick(socket, len(data))
         if not self.chunkedEncoding or not data:
             return self._send(data, done)
         if self._corked and self._head_sent:
@@ -208,15 +210,16 @@ class OutgoingMessage(OutgoingHead):
             self._corked_chunks.append((data, done))
             self._corked_size += len(data)
             return self._corked_size < self._mark()
+        if len(data) <= JOIN_LIMIT and self._head_sent:
+            return self._write_out(b'%x\r\n%b\r\n' % (len(data), data), done)
         return self._send_parts(b'%x\r\n' % len(data), data, b'\r\n', done)
 
     def _needs_tick(self) -> None:
         """Somebody waits for what was written in this callback."""
 
-    def _cork_until_tick(self, size: int) -> None:
+    def _cork_until_tick(self, socket: Any, size: int) -> None:
         """What this callback writes, next so many bytes, leaves together when it is over."""
-        socket = self.socket
-        if socket is not None and not socket.writableCorked and has_baton():
+        if not socket._corked and has_baton():
             socket.cork()
             # Of no strand: if the callback blocks, the next holder of the baton sends what there is so far.
             next_tick(socket.uncork)
@@ -413,7 +416,7 @@ class OutgoingMessage(OutgoingHead):
             if socket._httpMessage is self and socket.writable:
                 if self._queue:
                     self._send_queue(socket)
-                written: bool = socket._write_internal(data, callback)
+                written: bool = socket._accept(data, 'buffer', callback)
                 return written
             if socket.destroyed:  # as in Node nobody is told: 'close' is on its way
                 return False

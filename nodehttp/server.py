@@ -259,10 +259,10 @@ class ServerResponse(OutgoingMessage):
         if self._connection is not None:
             self._connection.needs_tick()
 
-    def _cork_until_tick(self, size: int) -> None:
+    def _cork_until_tick(self, socket: Any, size: int) -> None:
         if self._connection is None:
-            super()._cork_until_tick(size)
-        elif self.socket is not None:
+            super()._cork_until_tick(socket, size)
+        else:
             self._connection.cork_until_tick(size)
 
     def _queue_changed(self, delta: int) -> None:
