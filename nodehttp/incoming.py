@@ -276,12 +276,27 @@ class IncomingMessage(Readable):
             hears_no_close = getattr(self._source, 'hears_no_close', None)
             if hears_no_close is not None and self._has_plain_emit() and hears_no_close(self):
                 self._life = GONE
+                self._forget_listeners()
                 return
             self._enter(DESTROYING)
             self._enter(CLOSED)
             self._tick(self._emit_end_of_life, None)
         else:
             super()._after_end()
+
+    def _emit_end_of_life(self, error: Any) -> None:
+        super()._emit_end_of_life(error)
+        if self.req is None:
+            self._forget_listeners()
+
+    def _forget_listeners(self) -> None:
+        """Of a request: none of these events can come again. What listens to them often refers to the
+        response, which refers to the request: a cycle, which would keep all that, and the body, until the
+        garbage collector comes."""
+        if self._events is not NO_EVENTS:
+            events: Any = self._events
+            for name in ('data', 'end', 'readable', 'close'):
+                events.pop(name, None)
 
     @internal_hook
     def _destroy(self, error: Any, callback: Callback) -> None:

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import tracemalloc
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -359,6 +360,45 @@ def test_a_connection_that_is_over_leaves_nothing_to_the_garbage_collector(stric
             pass
         assert gc.collect() < TIMES
     run_server(answer, drive)
+
+
+class Body(list[bytes]):
+    """The pieces of a body; may be referred to weakly."""
+
+
+@pytest.mark.parametrize('event', ['end', 'close', 'later'])
+def test_a_request_that_is_over_leaves_nothing_to_the_garbage_collector(strict: None, event: str) -> None:
+    """Neither with listeners that refer to the response, which refers to the request."""
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        def ended() -> None:
+            assert b''.join(body) == b'abc'
+            if event == 'later':
+                timers.setImmediate(answer, req, res)
+            else:
+                answer(req, res)
+        body = Body()
+        req.on('data', body.append)
+        req.on('end', ended)
+        if event == 'close':
+            req.on('close', lambda: closed.append(res.statusCode))
+        made.extend(map(weakref.ref, (req, res, body)))
+
+    def drive(port: int, meter: Meter) -> None:
+        with contextlib.closing(dial(port)) as peer:
+            gc.disable()
+            try:
+                for _ in range(TIMES):
+                    ask(peer, get('Content-Length: 3', body='abc'))
+                with meter.counting():  # the loop has gone round since
+                    pass
+                assert not any(reference() for reference in made[:-3])  # the connection has the last one
+            finally:
+                gc.enable()
+    closed: list[int] = []
+    made: list[weakref.ref[Any]] = []
+    run_server(listener, drive)
+    assert len(made) == 3 * TIMES
+    assert closed == [200] * TIMES * (event == 'close')
 
 
 # Linear in what is sent
