@@ -34,6 +34,7 @@ from nodehttps._hello import NO_APPLICATION_PROTOCOL, Hello, read_hello
 from nodehttps._identity import checkServerIdentity
 from nodehttps._keylog import new_lines, start_keylog
 from nodehttps._protocols import protocol_list
+from nodehttps._records import Records
 from nodehttps._session import Session, checked_session
 from nodehttps._tlsinfo import Information
 from nodehttps._verify import judge, refined, sent_chain, watch_certificates
@@ -258,8 +259,8 @@ class Handshake(Information):
         if 'keylog' in self._events or (server is not None and 'keylog' in server._events):
             start_keylog(context)
 
-    def _shake(self, is_first: bool = False) -> None:
-        """Go on with the handshake as far as the input goes."""
+    def _shake(self, data: bytes = b'', is_first: bool = False) -> None:
+        """Go on with the handshake as far as the input goes; `data` is the last of it."""
         tls = self._tls
         if self._state is not SHAKING or tls is None:
             return
@@ -282,6 +283,9 @@ class Handshake(Information):
         if complete:
             self._go_to(CHECKING)
             self._is_shaken = True
+            if not self._is_server and tls.version() == 'TLSv1.3':
+                self._records = Records()
+                self._records.received(data[len(data) - self._incoming.pending:])
             if self._handshake_timer is not None:
                 self._handshake_timer.cancel()
                 self._handshake_timer = None
@@ -402,7 +406,10 @@ class Handshake(Information):
         """Client: look at the server's identity; destroy the socket if it is not the one that is meant."""
         if tls.session_reused and self._session is not None:
             self._chain, self._verdict = self._session.chain, self._session.verdict
-            self._told_session = tls.session.id if tls.session is not None else None
+            if self._records is not None:  # there is no other one yet
+                self._last_session = self._session.inner
+            resumed = self._current_session()
+            self._told_session = resumed.id if resumed is not None else None
         elif not self._peer_chain():  # a cipher without certificates
             self._verdict = 'UNSPECIFIED'
         elif not self._rejects:

@@ -19,6 +19,7 @@ from nodehttps._certificate import certificate_object, chain_object, is_self_iss
 from nodehttps._context import SecureContext
 from nodehttps._errors import unavailable
 from nodehttps._protocols import standard_name
+from nodehttps._records import Records
 from nodehttps._session import Session
 from nodehttps._verify import sent_chain, verified_chain
 from nodehttps._wired import Wired
@@ -32,10 +33,9 @@ class Facts(NamedTuple):
     cipher: tuple[str, str, int] | None
     version: str | None
     is_resumed: bool
-    session: ssl.SSLSession | None
 
 
-_NOTHING = Facts(None, None, False, None)
+_NOTHING = Facts(None, None, False)
 
 
 class Information(Wired):
@@ -48,23 +48,36 @@ class Information(Wired):
     _verdict: str | None = None  # why the peer is not trusted
     _fragment = FRAGMENT_MAX
     _is_shaken = False  # is, or was, the handshake complete?
+    _records: Records | None = None  # of a client in TLS 1.3
+    _last_session: ssl.SSLSession | None = None  # of a client, when it was looked at last
     _remembered = _NOTHING  # from when it was destroyed
 
     def _facts(self) -> Facts:
         tls = self._tls
         if tls is None or not self._is_shaken:
             return self._remembered
-        return Facts(tls.cipher(), tls.version(), bool(tls.session_reused), tls.session)
+        return Facts(tls.cipher(), tls.version(), bool(tls.session_reused))
 
     def _forget_tls(self) -> None:
         """The connection is over: keep what can be asked, and nothing else."""
         if self._is_shaken and self._tls is not None:
             self._peer_chain()
             tls = self._tls
-            # The session of a server is of no use; OpenSSL would copy it.
-            session = None if self._is_server else tls.session
-            self._remembered = Facts(tls.cipher(), tls.version(), bool(tls.session_reused), session)
+            self._remembered = Facts(tls.cipher(), tls.version(), bool(tls.session_reused))
         self._tls = None
+
+    def _current_session(self) -> ssl.SSLSession | None:
+        """The session, or for a client the last one. It is copied whenever Python's ssl is asked for it."""
+        tls = self._tls
+        if self._is_server:
+            return tls.session if tls is not None and self._is_shaken else None
+        records = self._records
+        is_old = records is not None and records.surplus
+        if (self._last_session is None or is_old) and tls is not None and self._is_shaken:
+            self._last_session = tls.session
+            if records is not None:
+                records.surplus = 0
+        return self._last_session
 
     def _peer_chain(self) -> list[bytes]:
         """The peer's certificates, its own first."""
@@ -127,9 +140,10 @@ class Information(Wired):
 
     def getSession(self) -> Session | None:
         """Return the session, for the option `session` of another connection of this process; None if there
-        is none (yet). ("tlsSocket.getSession()")"""
+        is none (yet). A destroyed socket has only what was asked for before, or told by 'session'.
+        ("tlsSocket.getSession()")"""
         with monitor:
-            inner = self._facts().session
+            inner = self._current_session()
             return None if inner is None else Session.of(inner, self._peer_chain(), self._verdict)
 
     def isSessionReused(self) -> bool:

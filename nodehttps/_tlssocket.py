@@ -194,12 +194,14 @@ class TLSSocket(Handshake):
         state = self._state
         if self.timeout:
             self._touch()
+        if self._records is not None:
+            self._records.received(data)
         if state is SECURE:
             self._incoming.write(data)
             self._deliver_input()
         elif state is SHAKING:
             self._incoming.write(data)
-            self._shake()
+            self._shake(data)
         elif state is HELLO:
             self._hello += data
             self._look_at_hello()
@@ -215,7 +217,8 @@ class TLSSocket(Handshake):
         if self._state is not SECURE:
             return
         failure = self._decrypt()
-        if 'session' in self._events and not self._is_server and self._has_new_ticket():
+        records = self._records
+        if records is not None and records.surplus and 'session' in self._events and self._has_new_ticket():
             self._tell_session()
         data, self._decrypted = self._decrypted, b''
         if data and self._state is SECURE:
@@ -246,28 +249,32 @@ class TLSSocket(Handshake):
                 if not incoming.pending:
                     break  # nothing more: an exception that says so would cost more than all of this
             else:
-                self._peer_ended = True
+                self._note_end()
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self._peer_ended = True
+            self._note_end()
         except ssl.SSLError as error:
             failure = error
         if parts:
             data = parts[0] if len(parts) == 1 else b''.join(parts)
             self._decrypted = self._decrypted + data if self._decrypted else data
+            if self._records is not None:
+                self._records.decrypted(len(data))
         return failure
+
+    def _note_end(self) -> None:
+        self._peer_ended = True
+        if self._records is not None:
+            self._records.ended()
 
     def _is_stale(self) -> bool:
         return self._peer_ended or super()._is_stale()
 
     def _has_new_ticket(self) -> bool:
         """TLS 1.3: has a session come after the handshake?"""
-        tls = self._tls
-        assert tls is not None
-        inner = tls.session
-        return (inner is not None and inner.has_ticket and tls.version() == 'TLSv1.3'
-                and inner.id != self._told_session)
+        inner = self._current_session()
+        return inner is not None and inner.has_ticket and inner.id != self._told_session
 
     def _update_interest(self) -> None:
         wire = self._wire

@@ -279,11 +279,11 @@ def test_a_keep_alive_request_of_a_client_costs_one_send_one_poll_and_two_recv(
     assert meter.system_calls() == {'recv': 2, 'send': 1, 'poll': 1}
 
 
-def run_client(port: int, times: int, event: str = 'close') -> Meter:
+def run_client(port: int, times: int, event: str = 'close', module: Any = http, **options: Any) -> Meter:
     """Ask one after the other over one connection, in callbacks, three times more than is counted. The next
     request waits for the connection at the 'end' of a response, and finds it idle at its 'close'."""
     meter = Meter()
-    agent = http.Agent(keepAlive=True, maxSockets=1)
+    agent = module.Agent(keepAlive=True, maxSockets=1, **options)
 
     def next_request(left: int) -> None:
         if left == times:
@@ -296,7 +296,7 @@ def run_client(port: int, times: int, event: str = 'close') -> Meter:
         def on_response(res: http.IncomingMessage) -> None:
             res.on('data', lambda chunk: None)
             res.on(event, lambda: next_request(left - 1))
-        http.get({'host': '127.0.0.1', 'port': port, 'agent': agent}, on_response)
+        module.get({'host': '127.0.0.1', 'port': port, 'agent': agent}, on_response)
     http.run(next_request, times + 3)
     return meter
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import RawPeer
-from test_costs import TIMES, Meter, answer, ask, asking, get, run_server
+from test_costs import TIMES, Meter, answer, ask, asking, get, run_client, run_server
 from test_costs import strict as strict  # a fixture
 from tls_tools import Authority, SecureClient
 
@@ -44,6 +44,21 @@ def test_nothing_comes_back_to_a_connection_for_a_response_whose_end_nobody_awai
     for listener, times in ((answer, 0), (awaiting, TIMES)):
         meter = run_server(listener, drive, https.createServer, **credentials)
         assert meter.calls['TLSSocket._tell_untold'] == times
+
+
+def test_a_client_looks_for_a_session_only_when_one_may_have_come(
+        strict: None, scripted: Any, authority: Authority) -> None:
+    # To look for it takes longer than all the rest of a request.
+    def serve(peer: RawPeer) -> None:
+        with authority.server_context().wrap_socket(peer.socket, server_side=True) as secure:
+            peer = RawPeer(secure)
+            for _ in range(TIMES + 3):
+                peer.read_until(b'\r\n\r\n')
+                peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+            peer.read_to_end()
+    meter = run_client(scripted(serve), TIMES, 'end', https, ca=authority.pem)
+    assert meter.calls['SSLObject.session'] == 0
+    assert meter.each() <= 500
 
 
 def test_a_new_connection_over_tls_takes_few_calls(strict: None, peers: Any, credentials: Any) -> None:

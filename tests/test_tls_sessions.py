@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from conftest import RawPeer, Recorder
+from test_costs import Meter
 from tls_tools import (
     Authority,
     failed,
@@ -15,6 +19,8 @@ from tls_tools import (
     wait_closed,
 )
 
+import nodehttp as http
+from nodehttp import stream, timers
 from nodehttps import tls
 from nodehttps._session import Session
 
@@ -53,6 +59,57 @@ def test_sessions(serve: Any, connect: Any, authority: Authority, version: str, 
         third = connect(server, session=session, **options)
         wait(third, 'secureConnect')
         assert not third.isSessionReused()
+
+
+@pytest.mark.parametrize(('size', 'sessions'), [(100_000, 1), (100, 2), (3, 2), (1, 2)])
+def test_sessions_that_come_among_data_in_pieces_of_any_size(
+        authority: Authority, size: int, sessions: int) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = authority.server_context().wrap_bio(incoming, outgoing, server_side=True)
+    pieces: deque[bytes] = deque()
+    told: list[Any] = []
+    total = 0
+
+    def written(chunk: bytes, encoding: str, callback: Any) -> None:
+        incoming.write(chunk)
+        callback()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            server.do_handshake()
+            for length in (1, 300, 20):  # behind two sessions
+                server.write(bytes(length))
+        data = outgoing.read()
+        pieces.extend(data[at:at + size] for at in range(0, len(data), size))
+
+    def push_next() -> None:
+        if pieces:
+            wire.push(pieces.popleft())
+        if total == 321:
+            client.destroy()
+        else:
+            timers.setImmediate(push_next)
+
+    wire = stream.Duplex(read=lambda size: None, write=written)
+    options = {'socket': wire, 'ca': authority.pem, 'servername': 'localhost'}
+
+    def on_data(data: bytes) -> None:
+        nonlocal total
+        total += len(data)
+        told.append('data')
+
+    def main() -> None:
+        nonlocal client
+        meter.start()
+        client = tls.connect(options)
+        client.on('session', lambda session: told.append('session'))
+        client.on('data', on_data)
+        push_next()
+    client: Any = None
+    meter = Meter()
+    http.run(main)
+    meter.stop()
+    assert told[:sessions + 1] == ['session'] * sessions + ['data']
+    assert 'session' not in told[sessions:]
+    assert meter.calls['SSLObject.session'] == sessions  # each is a copy
 
 
 def test_sessions_of_untrusted_servers_stay_untrusted(serve: Any, connect: Any) -> None:

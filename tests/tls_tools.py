@@ -66,6 +66,12 @@ class Authority:
         """Return an authority below this one."""
         return Authority(self)
 
+    def server_context(self) -> ssl.SSLContext:
+        """Return a context of Python's own for a server."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._ca.issue_cert(*LOCAL).configure_cert(context)
+        return context
+
     def client_context(self, **options: Any) -> ssl.SSLContext:
         """Return a context of Python's own for a client that trusts the authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
