@@ -178,8 +178,8 @@ class Answering:
         socket._write_internal(data)
         self.queue_changed(-len(data))
 
-    def hears_no_close(self, request: IncomingMessage) -> bool:
-        """`request` has ended, and nobody listens to its 'close': can nobody do so before that comes?"""
+    def closes_unheard(self, request: IncomingMessage) -> bool:
+        """See `Source`."""
         return self._comes_next() and not self._strand.busy and (
             self._due is None or (self._unanswered[0] is request and self.socket._httpMessage._is_unheard()))
 

@@ -19,12 +19,15 @@ It works over any Duplex. A `net.Socket` hands its bytes over directly (`_consum
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nodehttp import errors
 from nodehttp.events import internal
 from nodehttp.parser import END, Parser
 from nodehttp.threadpool import next_tick, pool
+
+if TYPE_CHECKING:
+    from nodehttp.incoming import IncomingMessage
 
 IDLE, WAITING, RECEIVING, COMPLETE, TUNNEL, CLOSED = (
     'idle', 'waiting', 'receiving', 'complete', 'tunnel', 'closed')
@@ -188,6 +191,11 @@ class ClientConnection:
                 self._holds = False
                 self.socket._start_reading()
                 next_tick(self._advance, strand=self.socket._strand)
+
+    def closes_unheard(self, response: IncomingMessage) -> bool:
+        """See `Source`."""
+        request = self.request
+        return request is not None and request.res is response and request._release_in_place()
 
     # From the socket
 

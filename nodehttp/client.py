@@ -48,6 +48,7 @@ from nodehttp.threadpool import (
     monitor,
     next_tick,
     occupy,
+    pool,
     release_strand,
     released,
 )
@@ -438,6 +439,20 @@ class ClientRequest(OutgoingMessage):
             self._close()
             socket._httpConnection.release()
             self._give_back(socket)
+
+    def _release_in_place(self) -> bool:
+        """If the tick of `_release` comes next, and nobody hears of it, do now what it comes to. Returns
+        whether it was so."""
+        ticks = pool.ticks
+        if len(ticks) != 1 or ticks[0][1] != self._release or not self._releases_unheard():
+            return False
+        ticks.clear()
+        self._enter(CLOSED)
+        self._closed = True
+        self._forget_signal()
+        self.socket._httpConnection.release()
+        self.agent._on_free(self.socket)
+        return True
 
     def _releases_unheard(self) -> bool:
         """May `_release` come before its tick, since nobody would see that?"""

@@ -34,6 +34,10 @@ class Source(Protocol):
     def want_data(self) -> None:
         """The message has room for more of its body: read on."""
 
+    def closes_unheard(self, message: IncomingMessage) -> bool:
+        """`message` has emitted 'end', and nobody listens to its 'close'. Return whether nobody can do so
+        before that would come, having done what comes first."""
+
 
 class IncomingMessage(Readable):
     """The start line, headers and body of a received message. ("Class: http.IncomingMessage")
@@ -273,8 +277,7 @@ class IncomingMessage(Readable):
         if (self.complete and self._life == OPEN and self._auto_destroy and 'close' not in self._events
                 and getattr(self._destroy, '__func__', None) is IncomingMessage._destroy):
             # What `_destroy` comes to.
-            hears_no_close = getattr(self._source, 'hears_no_close', None)
-            if hears_no_close is not None and self._has_plain_emit() and hears_no_close(self):
+            if self._source is not None and self._has_plain_emit() and self._source.closes_unheard(self):
                 self._life = GONE
                 self._forget_listeners()
                 return
