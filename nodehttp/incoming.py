@@ -19,7 +19,7 @@ from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
 from nodehttp.record import Record
-from nodehttp.threadpool import internal_hook, monitor
+from nodehttp.threadpool import internal_hook, monitor, pool
 
 Callback = Callable[..., Any]
 
@@ -141,6 +141,22 @@ class IncomingMessage(Readable):
         """Is it about to flow, and would nobody notice if it began to at once?"""
         return (self._flowing is True and 'resume' not in self._events and self._has_plain_emit()
                 and getattr(self._read, '__func__', None) is IncomingMessage._read)
+
+    def _announce(self) -> None:
+        ticks = pool.ticks
+        if self._resume_scheduled and not self._emitted_readable and ticks and ticks[-1][1] == self._resume:
+            # A short message, all of which is here: one tick does what two would, one behind the other.
+            self._need_readable, self._emitted_readable = False, True
+            ticks[-1] = self._strand, self._resume_and_announce, ()
+        else:
+            super()._announce()
+
+    def _resume_and_announce(self) -> None:
+        self._resume()
+        if self._length or 'readable' in self._events or not self._has_plain_emit():
+            self._announce_now()
+        else:
+            self._emitted_readable = False
 
     def _move(self, input_state: int) -> None:
         super()._move(input_state)
