@@ -157,8 +157,10 @@ class ServerConnection(Answering):
     def _is_next(self) -> bool:
         """Does nothing come before what else was received? What was written so far may leave together with
         the answer to that, if it is little."""
-        return (len(pool.ticks) == (self._late is not None) and self._due is None and self._is_alone()
-                and self.socket._write_length <= JOIN_LIMIT and pool.may_go_on(self._strand))
+        socket = self.socket
+        return (len(pool.ticks) == (self._late is not None) and self._due is None
+                and not self._is_secure and 'data' not in socket._events  # as `_is_alone`
+                and socket._write_length <= JOIN_LIMIT and pool.may_go_on(self._strand))
 
     def _deliver(self, is_last: bool) -> bool:
         """Deliver what the parser has; return whether there is more behind the ticks that are next."""
@@ -257,8 +259,11 @@ class ServerConnection(Answering):
         assert request is not None
         if request._dumped:
             return
-        if request._resume_scheduled and self._intake.has_ticks and request._begins_unheard():
-            pool.run_only_tick(request._resume)  # before there is something: that need not be buffered then
+        if (request._resume_scheduled and self._intake.has_ticks and request._begins_unheard()
+                and pool.drop_only_tick(request._resume)):
+            # Before there is something: that need not be buffered then.
+            request._begin_unheard()
+            self._intake.want()
         if not request.push(data):
             self._intake.hold(READER_IS_SLOW)
 

@@ -568,32 +568,30 @@ class Pool(Jobs):
 
     def may_go_on(self, strand: Strand) -> bool:
         """An item of `strand` is at its end, and what the loop would take next is of `strand` as well: may it
-        begin with that by itself, as a turn of its own?
-
-        Not if it has lost the baton, nor within what is no item of `strand`.
-        """
+        begin with that by itself, as a turn of its own? Not if it has lost the baton."""
         worker = self.holder
-        if (worker is None or worker.strand is not strand or strand.busy
-                or worker is not self._workers.get(threading.get_ident())):
+        if worker is None or worker.strand is not strand or strand.busy:
             return False
         if worker.started:
             worker.started.clear()
         self._turn += 1
         return True
 
-    def run_only_tick(self, function: Function) -> None:
-        """If there is one tick, and it is to call `function`, call that now."""
+    def drop_only_tick(self, function: Function) -> bool:
+        """If there is one tick, and it is to call `function`, forget it and return True: the caller does at
+        once what it is for."""
         ticks = self.ticks
-        if len(ticks) == 1 and ticks[0][1] == function:
-            ticks.clear()
-            function()
+        if len(ticks) != 1 or ticks[0][1] != function:
+            return False
+        ticks.clear()
+        return True
 
     def run_tick(self, strand: Strand, late: Function | None = None) -> bool:
         """Run the next tick at the end of an item of `strand`, if it is of `strand` as well; return whether
         it is. One that calls `late` may come later."""
         ticks = self.ticks
         index = 1 if ticks[0][1] is late else 0
-        if ticks[index][0] is not strand or not self.may_go_on(strand):
+        if ticks[index][0] is not strand or not self.has_baton() or not self.may_go_on(strand):
             return False
         _, function, args = ticks[index]
         del ticks[index]

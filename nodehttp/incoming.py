@@ -23,6 +23,9 @@ from nodehttp.threadpool import internal_hook, monitor, pool
 
 Callback = Callable[..., Any]
 
+# What cannot come any more once 'close' was emitted.
+_OVER = frozenset(('data', 'end', 'readable', 'close'))
+
 
 class Source(Protocol):
     """Who reads the connection for a message. Called with the monitor held.
@@ -138,9 +141,14 @@ class IncomingMessage(Readable):
             self._source.want_data()
 
     def _begins_unheard(self) -> bool:
-        """Is it about to flow, and would nobody notice if it began to at once?"""
-        return (self._flowing is True and 'resume' not in self._events and self._has_plain_emit()
-                and getattr(self._read, '__func__', None) is IncomingMessage._read)
+        """Is it about to flow, with nothing buffered, and would nobody notice if it began to at once?"""
+        return (self._flowing is True and not self._length and 'resume' not in self._events
+                and self._has_plain_emit() and getattr(self._read, '__func__', None) is IncomingMessage._read)
+
+    def _begin_unheard(self) -> None:
+        """What `_resume` comes to then, but for asking the source."""
+        self._consumed = self._need_readable = True
+        self._resume_scheduled = self._asking = False
 
     def _announce(self) -> None:
         ticks = pool.ticks
@@ -309,12 +317,14 @@ class IncomingMessage(Readable):
             self._forget_listeners()
 
     def _forget_listeners(self) -> None:
-        """Of a request: none of these events can come again. What listens to them often refers to the
+        """Of a request: forget who listens to what is over. What listens to them often refers to the
         response, which refers to the request: a cycle, which would keep all that, and the body, until the
         garbage collector comes."""
-        if self._events is not NO_EVENTS:
-            events: Any = self._events
-            for name in ('data', 'end', 'readable', 'close'):
+        events: Any = self._events
+        if events.keys() <= _OVER:
+            self._events = NO_EVENTS
+        else:
+            for name in _OVER:
                 events.pop(name, None)
 
     @internal_hook
