@@ -71,13 +71,12 @@ def test_ten_thousand_timers(record: Recorder) -> None:
             setTimeout(fired.append, number * 7919 % 20, number)
 
     fired: list[int] = []
-    began = time.process_time()
     run(program)
     assert sorted(fired) == list(range(10_000))
-    delays = [max(1, number * 7919 % 20) for number in fired]
-    # Not strictly by delay: adding them takes longer than the shortest delays.
-    assert delays[-1] == 19
-    assert time.process_time() - began < 3
+    # Not by delay alone: adding them takes longer than the shortest delays.
+    for delay in range(20):
+        same = [number for number in fired if number * 7919 % 20 == delay]
+        assert same == sorted(same)
 
 
 def test_the_phases_of_a_turn(record: Recorder) -> None:
