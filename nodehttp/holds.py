@@ -49,12 +49,11 @@ class Hold:
     listener."""
 
     __slots__ = ('_began', '_calls', '_clocks', '_computed', '_last', '_limit', '_looks', '_until', '_used',
-                 'has_waited', 'timer')
+                 'has_waited')
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
         self._last: tuple[float, bytes] | None = None
-        self.timer: Timer | None = None  # looks whether it is over
         self.prolong()
 
     def is_of(self, clocks: Clocks) -> bool:
@@ -124,6 +123,10 @@ class Holds:
         self._loop = loop
         self._release_strand = release_strand
         self._guests: dict[int, _Guest] = {}  # by the kernel's number of the thread: its clocks go by that
+        self._awaited: dict[Hold, Strand] = {}  # those that an event waits for
+        self._is_used = False  # has any begun to wait since these were last looked at?
+        self._timer: Timer | None = None  # of the next look,
+        self._due = 0.0  # and when that is
 
     def begin(self, strand: Strand, clocks: Clocks | None = None) -> None:
         """The calling thread, or the one with these clocks, has started something."""
@@ -154,20 +157,38 @@ class Holds:
 
     def check_later(self, strand: Strand) -> None:
         """An event of the strand is ready: see to it that it comes, when its holds are over."""
+        self._is_used = True
         for hold in strand.holds:
-            if hold.timer is None:
-                self._check_after(hold.remaining(), strand, hold)
+            if hold not in self._awaited:
+                self._awaited[hold] = strand
+                self._look_after(hold.remaining())
 
-    def _check_after(self, delay: float, strand: Strand, hold: Hold) -> None:
-        hold.timer = self._loop.start_timer(delay, self._check, strand, hold, ref=False)
+    def _look_after(self, delay: float) -> None:
+        due = monotonic() * 1000 + delay
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.start_timer(delay, self._look, ref=False)
 
-    def _check(self, strand: Strand, hold: Hold) -> None:
+    def _look(self) -> None:
+        """End what is over.
+
+        A thread that asks one thing after the other ends its holds itself, by waiting, but begins the next at
+        once. So there is one look more than needed: each time that the first timer is started the holder has
+        to wake up.
+        """
+        self._timer = None
         with released():  # a thread that waits for just the monitor is not idle: now it can be seen to run
             pass
-        if hold in strand.holds:
+        if self._is_used:
+            self._is_used = False
+            self._look_after(HOLD)
+        for hold, strand in list(self._awaited.items()):
             remaining = hold.remaining()
             if remaining > 0:
-                self._check_after(remaining, strand, hold)
+                self._look_after(remaining)
             else:
                 self._end(strand, hold)
 
@@ -181,8 +202,7 @@ class Holds:
                 self._end(strand, hold)
 
     def _end(self, strand: Strand, hold: Hold) -> None:
-        if hold.timer is not None:
-            hold.timer.cancel()
+        self._awaited.pop(hold, None)
         if hold in strand.holds:
             strand.holds = tuple(other for other in strand.holds if other is not hold)
             self._release_strand(strand)
