@@ -67,6 +67,8 @@ class ClientConnection:
         # More has come than was asked for: as in Node that ends no request; but no other one follows.
         self._is_out_of_step = False
         self._heard: list[Any] = []  # the listeners for _HEARD when the last request began
+        # All listeners of the socket, when none of them was the user's.
+        self._private_listeners: list[tuple[Any, ...]] | None = None
         self._is_read = False  # what arrives comes here, since the first request
         self._is_consumed = False  # without detour
         self._is_plain = False  # nor is it enciphered
@@ -82,6 +84,7 @@ class ClientConnection:
         for name, listener in self._listeners.items():
             socket.on(name, listener)
         self._resume_before, socket._strand.resume = socket._strand.resume, self._advance
+        socket._strand.owner = self
 
     def __repr__(self) -> str:
         return f'<ClientConnection {self.state}>'
@@ -154,6 +157,16 @@ class ClientConnection:
             self.request = None
             request._connection_closed()
 
+    def is_private(self) -> bool:
+        """Do the events of the socket call nothing of the user's?"""
+        socket = self.socket
+        listeners = list(socket._events.values())
+        if listeners != self._private_listeners:
+            if not socket._is_private():
+                return False
+            self._private_listeners = listeners
+        return bool(socket._has_plain_emit())
+
     def release(self) -> None:
         """The exchange is over and the connection may be used for another."""
         self.request = None
@@ -174,6 +187,7 @@ class ClientConnection:
         for name, listener in self._listeners.items():
             self.socket.off(name, listener)
         self.socket._strand.resume = self._resume_before
+        self.socket._strand.owner = None
         if self._is_consumed:
             self.socket._unconsume()
         else:

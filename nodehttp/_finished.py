@@ -11,6 +11,7 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp._stream import Lifecycle, Stream, merged, user_callback
+from nodehttp.events import adapt, internal
 from nodehttp.threadpool import monitor, next_tick
 
 Callback = Callable[..., Any]
@@ -71,11 +72,11 @@ class Finish:
     """The listeners of one `finished`: they call `callback(error)` once, without the monitor, when they know.
 
     `readable`, `writable`: does this side matter? None: if there is one. `error` False: 'error' does not
-    count.
+    count. `is_internal`: the callback is a function of the library that is to be called with the monitor.
     """
 
     def __init__(self, stream: Any, callback: Callback, *, readable: bool | None = None,
-                 writable: bool | None = None, error: bool = True) -> None:
+                 writable: bool | None = None, error: bool = True, is_internal: bool = False) -> None:
         is_readable, is_writable = is_readable_stream(stream), is_writable_stream(stream)
         self.stream, self._callback = stream, callback
         self.readable = is_readable if readable is None else readable
@@ -86,6 +87,8 @@ class Finish:
         self._close_follows = (
             will_emit_close(stream) and is_readable == self.readable and is_writable == self.writable)
         self._listeners = self._choose_listeners(error)
+        if is_internal:
+            self._listeners = [(name, internal(adapt(listener))) for name, listener in self._listeners]
         for name, listener in self._listeners:
             stream.on(name, listener)
         self._look_at_the_past()

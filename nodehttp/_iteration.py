@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp._finished import Finish
 from nodehttp._stream import DOOMED
-from nodehttp.threadpool import Waiter, monitor
+from nodehttp.events import internal
+from nodehttp.threadpool import Waiter, is_in_callback, monitor, unhurried
 
 if TYPE_CHECKING:
     from nodehttp._readable import Readable
@@ -19,25 +20,27 @@ if TYPE_CHECKING:
 
 def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
     """Yield the chunks of `stream`; raise what it fails with. See Readable.__iter__."""
-    turn = _Turn(stream)
-    is_complete = False
+    turn: _Turn | None = None
     try:
         while True:
-            with monitor:
+            with monitor if is_in_callback() else unhurried():
+                if turn is None:
+                    turn = _Turn(stream)
                 chunk = turn.take()
                 waiter = turn.begin_to_wait() if chunk is None else None
+                if chunk is None and waiter is None:
+                    turn.end(True, destroy_on_return)
+                    break
             if chunk is not None:
                 yield chunk
             elif waiter is not None:
-                waiter.wait()
-            else:
-                is_complete = True
-                break
-        if turn.error is not None:
-            raise turn.error
+                waiter.wait(None, stream)
     finally:
-        with monitor:
-            turn.end(is_complete, destroy_on_return)
+        if turn is not None and not turn.has_ended:
+            with monitor:
+                turn.end(False, destroy_on_return)
+    if turn.error is not None:
+        raise turn.error
 
 
 class _Turn:
@@ -46,10 +49,14 @@ class _Turn:
     def __init__(self, stream: Readable) -> None:
         self.error: Any = None
         self._stream = stream
+        self.has_ended = False
         self._is_over = False
         self._waiter: Waiter | None = None
         self._finish: Finish | None = None  # listens from the first wait on
-        stream.on('error', self._on_error)  # from the beginning: the loop raises it, so it is handled
+        # From the beginning: the loop raises it, so it is handled.
+        self._readable_listener = internal(self._on_readable)
+        self._error_listener = internal(self._on_error)
+        stream.on('error', self._error_listener)
 
     def take(self) -> Any:
         """Return the next chunk, or None if there is none now."""
@@ -73,25 +80,24 @@ class _Turn:
         return self._waiter
 
     def _listen(self) -> None:
-        self._stream.on('readable', self._on_readable)
-        self._finish = Finish(self._stream, self._on_finish, writable=False)
+        self._stream.on('readable', self._readable_listener)
+        self._finish = Finish(self._stream, self._on_finish, writable=False, is_internal=True)
 
-    def _on_error(self, error: Any = None) -> None:
+    def _on_error(self, *_: Any) -> None:
         """See `_on_finish`."""
 
-    def _on_readable(self) -> None:
-        with monitor:
-            if self._waiter is not None:
-                self._waiter.set()
+    def _on_readable(self, *_: Any) -> None:
+        if self._waiter is not None:
+            self._waiter.set()
 
     def _on_finish(self, error: Any = None) -> None:
-        with monitor:
-            self._is_over, self.error = True, error
-            if self._waiter is not None:
-                self._waiter.set()
+        self._is_over, self.error = True, error
+        if self._waiter is not None:
+            self._waiter.set()
 
     def end(self, is_complete: bool, destroy_on_return: bool) -> None:
         """The loop is over."""
+        self.has_ended = True
         stream = self._stream
         has_ended_alone = is_complete and (stream._life >= DOOMED or not stream._auto_destroy)
         if has_ended_alone or not destroy_on_return:
@@ -103,7 +109,7 @@ class _Turn:
             stream._iteration_left()
 
     def _leave(self) -> None:
-        self._stream.off('error', self._on_error)
+        self._stream.off('error', self._error_listener)
         if self._finish is not None:
-            self._stream.off('readable', self._on_readable)
+            self._stream.off('readable', self._readable_listener)
             self._finish.leave()

@@ -95,7 +95,9 @@ def _call_back(callback: Function, *args: Any) -> None:
     """Success is told by no argument rather than by None: `lambda name=name: ...` is how Python binds a
     loop's variable.
     """
-    call_user(callback, *(args if args != (None,) else ()))
+    args = args if args != (None,) else ()
+    if not threadpool.leave_to_pool(call_user, callback, *args):
+        call_user(callback, *args)
 
 
 class Stream(EventEmitter):

@@ -37,10 +37,9 @@ from contextlib import nullcontext
 from typing import Any, Protocol
 
 from nodehttp import errors
-from nodehttp.holds import Holds
-from nodehttp.jobs import Jobs
 from nodehttp.loop import Function, Item, Strand, Watch
 from nodehttp.monitor import is_monitor_free, monitor, owns_monitor, release_monitor, released, retake_monitor
+from nodehttp.outsiders import Outsiders
 from nodehttp.poller import wait_readable
 from nodehttp.worker import Onlooker, Source, Worker, look_period
 
@@ -62,7 +61,7 @@ class Awaited(Protocol):
     worker: Worker | None  # whom to call back
 
 
-class Pool(Jobs):
+class Pool(Outsiders):
     """The threads and the baton. All methods need the monitor unless they say otherwise."""
 
     def __init__(self) -> None:
@@ -87,7 +86,7 @@ class Pool(Jobs):
         self.reset_jobs()
         self._nested = 0  # callbacks that wait with the loop on top of them
         self._postponed: list[Item] = []
-        self.holds = Holds(self, self.release_strand)
+        self.reset_outsiders()
         self.on_exit: Callable[[BaseException], None] | None = None  # told of a SystemExit outside of `run`
         self.on_stuck_exit: Callable[[BaseException], Any] | None = None  # the same, if `run` cannot see it
         self.let_go = False  # `run` was left by SystemExit: nothing is waited for at the end of the process
@@ -276,6 +275,10 @@ class Pool(Jobs):
         worker = self._workers.get(threading.get_ident())
         return worker if worker is not None and (worker.detached or self.holder is worker) else None
 
+    def is_in_callback(self) -> bool:
+        """Is the calling thread in a callback?"""
+        return self.current() is not None
+
     def has_baton(self) -> bool:
         """Is the calling thread in a callback that has the baton, so that what it leaves to the next tick is
         done when the callback is over?"""
@@ -360,15 +363,10 @@ class Pool(Jobs):
             self.holds.end()
             function: Function
             args: tuple[Any, ...]
-            if strand.backlog:
-                ticks = (index for index, (is_tick, _) in enumerate(strand.backlog) if is_tick)
-                first = next(ticks, 0)
-                _, (_, function, args) = strand.backlog[first]
-                if function == self._resume:  # only the holder can give the baton away
-                    break
-                del strand.backlog[first]
-                self._deferred -= 1
-            elif watch is None or not self._waits_for_input(watch):
+            item = self.take_deferred(strand)
+            if item is not None:
+                _, function, args = item
+            elif strand.backlog or watch is None or not self._waits_for_input(watch):
                 break
             elif strand.backlog:  # from other threads meanwhile, and earlier than the input
                 continue
@@ -420,8 +418,24 @@ class Pool(Jobs):
         """An item has to wait for its strand."""
         assert owns_monitor()
         super().defer(strand, item, is_tick)
+        if strand.visit is not None:
+            strand.visit.disturb()
         if strand.holds:
             self.holds.check_later(strand)
+
+    def take_deferred(self, strand: Strand) -> Item | None:
+        """Return what waits longest for a strand, to the one thread that keeps it busy; None if there is
+        nothing, or what only the holder can do."""
+        backlog = strand.backlog
+        if not backlog:
+            return None
+        first = 0 if backlog[0][0] else next((at for at, (is_tick, _) in enumerate(backlog) if is_tick), 0)
+        item = backlog[first][1]
+        if item[1] == self._resume:  # which gives the baton away
+            return None
+        del backlog[first]
+        self._deferred -= 1
+        return item
 
     def pass_on(self) -> bool:
         """The calling thread, in a callback, gives the baton away and keeps its strand; False if nobody can
@@ -555,7 +569,7 @@ class Pool(Jobs):
         """
         worker = self._workers.get(threading.get_ident())  # as `current`, which would be a call more
         if worker is None or not (self.holder is worker or worker.detached):
-            return False
+            return self.is_visited_by_caller(strand) and not strand.holds
         if strand.holds:  # another thread may have begun it in the middle
             return False
         if worker.strand is strand:
@@ -603,28 +617,11 @@ class Pool(Jobs):
 
     def is_busy_elsewhere(self, strand: Strand) -> bool:
         """Is another thread in a callback of `strand`, or does it wait for one?"""
+        if strand.busy == 1 and self.is_visited_by_caller(strand):
+            return False
         holder = self.holder
         return bool(strand.busy or (self._busy and holder is not None and holder.strand is strand
                                     and holder is not self._workers.get(threading.get_ident())))
-
-    # Foreign threads
-
-    def hold(self, strand: Strand) -> None:
-        """What the calling thread has just started keeps its first events for a while, if that thread has not
-        the baton, or loses it before its callback is over."""
-        worker = self._workers.get(threading.get_ident())
-        if worker is None:
-            self.holds.begin(strand)
-        elif worker is self.holder:
-            worker.started.append(strand)
-        elif worker.detached and strand is not worker.strand:
-            self.holds.begin(strand)
-
-    def end_holds_of_caller(self) -> None:
-        """For what waits by other means than ours: let go what the calling thread has started. Takes the
-        monitor itself."""
-        with monitor:
-            self.holds.end()
 
     # The calling thread as a member
 

@@ -44,6 +44,7 @@ from nodehttp.threadpool import (
     add_tick,
     has_baton,
     hold,
+    hold_instead,
     is_busy_elsewhere,
     monitor,
     next_tick,
@@ -283,14 +284,27 @@ class ClientRequest(OutgoingMessage):
                     socket._strand = self._strand
                 connection_of(socket)  # now, so that whatever befalls the socket meanwhile is heard
                 strand = socket._strand
-                if self._strand.busy and strand is not self._strand:
+                own = self._strand
+                if own.busy and strand is not own and not hold_instead(own, strand):
                     # Held back: the events of the socket come behind 'socket', whatever is held for longer.
                     occupy(strand)
                     add_tick(strand, self._take_socket, (socket, err))
-                    add_tick(self._strand, self._join, (strand,))
+                    add_tick(own, self._join, (strand,))
                     return
                 self._move_to(strand)
             add_tick(self._strand, self._take_socket, (socket, err))
+
+    def _visitable_strand(self) -> Strand | None:
+        connection, agent, response = self._strand.owner, self.agent, self.res
+        if connection is None:
+            return None
+        on_it = connection.request
+        is_private = (
+            (on_it is self or (on_it is None and self._state is ASSIGNED))
+            and self._is_private() and connection.is_private()
+            and (response is None or response._is_private())
+            and type(self) is ClientRequest and isinstance(agent, agents.Agent) and agent._is_private())
+        return self._strand if is_private else None
 
     def _join(self, strand: Strand) -> None:
         """The events of this request need no longer be held back."""
@@ -410,20 +424,21 @@ class ClientRequest(OutgoingMessage):
         self._close()
         return True
 
-    def _response_ended(self) -> None:
-        """The response was read to its end, and is about to emit 'end'."""
+    def _response_ended(self, unheard: bool = False) -> None:
+        """The response was read to its end, and is about to emit 'end'. `unheard`: nobody sees what comes
+        of it, now or in the next tick."""
         self._response_over = True
         if not self.shouldKeepAlive:
             if self.socket.writable:
                 destroy_soon(self.socket)
         else:
-            self._maybe_release()
+            self._maybe_release(unheard)
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
         OutgoingMessage._on_flushed(self, error)
         self._maybe_release()
 
-    def _maybe_release(self) -> None:
+    def _maybe_release(self, at_once: bool = False) -> None:
         """When request and response are over the connection may serve another."""
         if (self._response_over and self._phase is FINISHED and self.shouldKeepAlive
                 and self._state is ANSWERED and not self.res.aborted):  # type: ignore[union-attr]
@@ -431,7 +446,10 @@ class ClientRequest(OutgoingMessage):
             self.destroyed = True
             if self._timeout_is_own:
                 self.socket.setTimeout(0)
-            add_tick(self._strand, self._release, ())
+            if at_once:
+                self._release()
+            else:
+                add_tick(self._strand, self._release, ())
 
     def _release(self) -> None:
         if self._state is RELEASED:
@@ -541,6 +559,8 @@ class ClientRequest(OutgoingMessage):
         if self._state is CLOSED:
             return
         self._enter(CLOSED)
+        if self._strand.visit is not None:  # what follows on this connection may be another request's
+            self._strand.visit.stop()
         self._closed = self.destroyed = True
         self._forget_signal()
         self._fire('close')
@@ -647,6 +667,7 @@ def get(
     input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
 ) -> ClientRequest:
     """As `request`, and `end()` is called. ("http.get(url[, options][, callback])")"""
-    req = ClientRequest(input, options, callback, **kwargs)
-    req.end()
-    return req
+    with monitor:
+        req = ClientRequest(input, options, callback, **kwargs)
+        req.end()
+        return req

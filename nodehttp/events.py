@@ -117,6 +117,10 @@ class Listener:
         self.once = once
         self.least, self.most = parameters(function)
 
+    def is_internal(self) -> bool:
+        """Is it a function of the library, of `internal`?"""
+        return getattr(self.listener, '__code__', None) is _INTERNAL
+
     def __call__(self, *args: Any) -> Any:
         if not self.least <= len(args) <= self.most:
             args = fit(args, self.least, self.most)
@@ -215,6 +219,9 @@ class EventEmitter:
         if not callable(function):
             raise errors.invalid_arg_type('listener', 'of type function', function)
         listener = Listener(function, once)
+        visit = None if self._strand is None else self._strand.visit
+        if visit is not None and not listener.is_internal():
+            visit.stop()
         if 'newListener' in self._events:
             self._fire_or_emit('newListener', name, function)
         alone = (listener,)
@@ -382,6 +389,16 @@ class EventEmitter:
         """
         return getattr(self.emit, '__func__', None) is _PLAIN_EMIT
 
+    def _is_private(self) -> bool:
+        """Do its events call nothing of the user's?"""
+        return self._has_plain_emit() and all(
+            listener.is_internal() for listeners in list(self._events.values()) for listener in listeners)
+
+    def _visitable_strand(self) -> threadpool.Strand | None:
+        """Return the strand of a connection on which everything that comes is for this emitter and what
+        belongs to it, and calls nothing of the user's; None if it is not like that. See visit.py."""
+        return None
+
     def _has_late_listener(self, name: str) -> bool:
         """Has the thread that started this, and was about to add a listener, done so by now?"""
         strand = self._strand
@@ -438,6 +455,7 @@ class EventEmitter:
 
 
 _PLAIN_EMIT = EventEmitter.emit
+_INTERNAL = internal(parameters).__code__
 
 
 def unhandled(args: tuple[Any, ...]) -> BaseException:
@@ -457,19 +475,22 @@ def once(emitter: EventEmitter, name: str, timeout: float | None = None) -> list
     """
     waiter = threadpool.Waiter()
 
+    @internal
     def arrived(*args: Any) -> None:
         waiter.set(list(args))
 
-    def failed(error: Any = None) -> None:
+    @internal
+    def failed(error: Any = None, *_: Any) -> None:
         waiter.fail(unhandled((error,)))
 
     emitter.once(name, arrived)
     if name != 'error':
         emitter.once('error', failed)
     try:
-        result: list[Any] = waiter.wait(timeout)
+        result: list[Any] = waiter.wait(timeout, emitter)
         return result
     finally:
-        emitter.off(name, arrived)
+        if name in emitter._events:
+            emitter.off(name, arrived)
         if name != 'error':
             emitter.off('error', failed)

@@ -23,6 +23,7 @@ from nodehttp.monitor import released
 from nodehttp.worker import Clocks
 
 HOLD = 5  # ms that the first event of what a foreign thread started is held back
+AT_ONCE = 0.2  # ms; what is started so soon after the last thing does not prolong a hold
 ENOUGH = 4  # ms of processor time: on an idle machine a thread that computes has them in HOLD ms
 IN_ONE_GO = 3  # ms that count of what it used between two looks: the rest may be a garbage collection
 PATIENCE = 100  # ms that an 'error' waits for a listener
@@ -54,6 +55,9 @@ class Hold:
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
         self._last: tuple[float, bytes] | None = None
+        self._until = 0.0
+        self._looks = 0
+        self.has_waited = False
         self.prolong()
 
     def is_of(self, clocks: Clocks) -> bool:
@@ -63,6 +67,8 @@ class Hold:
     def prolong(self) -> None:
         """The thread has started the next thing with this strand."""
         now = monotonic() * 1000
+        if self._until - now > HOLD - AT_ONCE and not self._looks and not self.has_waited:
+            return
         self._until = now + HOLD
         self._limit = now + PATIENCE
         self._looks = 0
@@ -146,6 +152,15 @@ class Holds:
         if strand.backlog:  # of a callback that runs detached, at whose end nobody would ask about the hold
             self.check_later(strand)
 
+    def begin_instead(self, strand: Strand, other: Strand) -> bool:
+        """See Pool.hold_instead."""
+        guest = self._guests.get(threading.get_native_id())
+        if guest is None or strand.busy != 1 or strand.backlog or not any(
+                hold.is_of(guest.clocks) for hold in strand.holds):
+            return False
+        self.begin(other)
+        return True
+
     def _welcome(self, clocks: Clocks) -> _Guest:
         if len(self._guests) > 64:  # some of them will have ended
             for number, guest in list(self._guests.items()):
@@ -162,6 +177,15 @@ class Holds:
             if hold not in self._awaited:
                 self._awaited[hold] = strand
                 self._look_after(hold.remaining())
+
+    def looks_soon(self) -> bool:
+        """Will the holder wake up within HOLD ms, or so?"""
+        self._is_used = True
+        return self._timer is not None
+
+    def look_soon(self) -> None:
+        """Let it do so."""
+        self._look_after(HOLD)
 
     def _look_after(self, delay: float) -> None:
         due = monotonic() * 1000 + delay

@@ -19,12 +19,14 @@ from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
 from nodehttp.record import Record
-from nodehttp.threadpool import internal_hook, monitor, pool
+from nodehttp.threadpool import Strand, internal_hook, monitor, pool
 
 Callback = Callable[..., Any]
 
 # What cannot come any more once 'close' was emitted.
 _OVER = frozenset(('data', 'end', 'readable', 'close'))
+# What an iteration listens to that has not waited.
+_ITERATED = frozenset(('error',))
 
 
 class Source(Protocol):
@@ -265,6 +267,9 @@ class IncomingMessage(Readable):
         self.socket.setTimeout(msecs)
         return self
 
+    def _visitable_strand(self) -> Strand | None:
+        return None if self.req is None else self.req._visitable_strand()
+
     def __iter__(self) -> Iterator[Any]:
         return super().__iter__() if self.statusCode is not None else self._iterate_request()
 
@@ -276,10 +281,22 @@ class IncomingMessage(Readable):
         if self.req is None:
             return super()._end_at_once(alone_with)
         # Who has read a response to its end may ask again: as in Node the connection is free by then.
-        is_over = self.req._releases_unheard() and super()._end_at_once(alone_with)
+        if not self.req._releases_unheard():
+            return False
+        if self._is_read_unheard():  # then this is what the rest comes to
+            self._input, self._life = ENDED, GONE
+            self.req._response_ended(unheard=True)
+            return True
+        is_over = super()._end_at_once(alone_with)
         if is_over:
             self.req._release()
         return is_over
+
+    def _is_read_unheard(self) -> bool:
+        """Was all of it read, and would nobody hear of its end?"""
+        return (self._input == EOF and not self._length and self.complete and self._life == OPEN
+                and self._errored is None and self._auto_destroy and self._events.keys() <= _ITERATED
+                and self._has_plain_emit())
 
     def _iteration_left(self) -> None:
         if self.req is None:

@@ -261,10 +261,10 @@ def is_script_over(frame: FrameType | None) -> bool:
 
 def is_in_the_middle(frame: FrameType | None) -> bool:
     """Was the main thread interrupted where an exception would leave things in disorder? That is while it has
-    the monitor, and in `state = release_monitor()` before `state` is set."""
+    the monitor, in a Visit but for its poll, and in `state = release_monitor()` before `state` is set."""
     while frame is not None and frame.f_globals is globals():  # the last signal is being looked at
         frame = frame.f_back
-    if owns_monitor() or frame is None:
+    if owns_monitor() or frame is None or threading.get_ident() in pool.visitors:
         return True
     code = frame.f_code
     return 'release_monitor' in code.co_names and (code not in _CALL_USERS or 'state' not in frame.f_locals)

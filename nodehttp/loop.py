@@ -14,17 +14,17 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nodehttp.monitor import release_monitor, retake_monitor
-from nodehttp.poller import READ, WRITE, make_poller
+from nodehttp.poller import READ, WRITE, Bell, make_poller
 
 if TYPE_CHECKING:
     from nodehttp.holds import Hold
+    from nodehttp.visit import Visit
 
 Function = Callable[..., Any]
 
@@ -40,7 +40,7 @@ class Strand:
     when a callback of the strand begins to wait in the middle of a delivery: go on reading or parsing.
     """
 
-    __slots__ = ('backlog', 'busy', 'holds', 'patience', 'resume', 'watch')
+    __slots__ = ('backlog', 'busy', 'holds', 'owner', 'patience', 'resume', 'visit', 'watch')
 
     def __init__(self) -> None:
         self.busy = 0
@@ -49,6 +49,8 @@ class Strand:
         self.patience: Hold | None = None  # the last one: how long an 'error' waits for its listener
         self.resume: Callable[[], Any] | None = None
         self.watch: Watch | None = None  # of the connection's descriptor
+        self.owner: Any = None  # of a client's connection: the ClientConnection
+        self.visit: Visit | None = None  # by a thread outside the pool, which keeps it busy
 
     def __repr__(self) -> str:
         return f'<Strand busy={self.busy} waiting={len(self.backlog)}>'
@@ -311,7 +313,7 @@ class Loop:
         self.poller = make_poller()
         self.watches: dict[int, Watch] = {}
         self._polling_until: float | None = None  # ms; set while the holder is in poll
-        self._wake_fds: tuple[int, int] | None = None
+        self._bell: Bell | None = None
         self._deferred = 0  # items that wait for their strand
         self.references = 0
         self.on_first_use: Callable[[], None] | None = None
@@ -524,8 +526,8 @@ class Loop:
             watch = watches.get(fd)
             if watch is not None:
                 watch.polled(mask)
-            elif self._wake_fds is not None and fd == self._wake_fds[0]:
-                self._clear_wake()
+            elif self._bell is not None and fd == self._bell.fd:
+                self._bell.silence()  # two threads may have been woken up, of which one has lost the baton
         if self.holder is not holder:
             self.notify()  # somebody else polls by now, and knows nothing of these events
 
@@ -539,32 +541,16 @@ class Loop:
 
     def wake(self) -> None:
         """Let the poll of the holder end, or the next one."""
-        if self._wake_fds is None:
-            self._wake_fds = self._open_wake_fds()
-        os.write(self._wake_fds[1], b'\1\0\0\0\0\0\0\0')
+        if self._bell is None:
+            self._bell = Bell()
+            self.poller.register(self._bell.fd, READ)
+        self._bell.ring()
 
     def man(self) -> None:
         """Nobody runs the loop and somebody should: overridden by the pool."""
 
-    def _clear_wake(self) -> None:
-        assert self._wake_fds is not None
-        try:
-            os.read(self._wake_fds[0], 64)
-        except BlockingIOError:  # two threads were woken up, of which one has lost the baton meanwhile
-            pass
-
-    def _open_wake_fds(self) -> tuple[int, int]:
-        if hasattr(os, 'eventfd'):
-            fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            fds = fd, fd
-        else:
-            fds = os.pipe()
-            os.set_blocking(fds[0], False)
-        self.poller.register(fds[0], READ)
-        return fds
-
     def close_descriptors(self) -> None:
         """In the child after a fork: let go of the parent's poller without touching what it looks at."""
         self.poller.close()
-        for fd in set(self._wake_fds or ()):
-            os.close(fd)
+        if self._bell is not None:
+            self._bell.close()

@@ -6,6 +6,7 @@ server on a keep-alive connection polls once a request. Both speak the masks REA
 
 from __future__ import annotations
 
+import os
 import select
 import selectors
 
@@ -75,3 +76,30 @@ def wait_readable(fd: int, milliseconds: float) -> bool:
 def make_poller() -> EpollPoller | SelectorPoller:
     """Return the best poller of this machine."""
     return EpollPoller() if hasattr(select, 'epoll') else SelectorPoller()
+
+
+class Bell:
+    """What ends the poll of a thread from outside: a descriptor that is readable from `ring` to `silence`."""
+
+    def __init__(self) -> None:
+        if hasattr(os, 'eventfd'):
+            self.fd = self._rope = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        else:
+            self.fd, self._rope = os.pipe()
+            os.set_blocking(self.fd, False)
+
+    def ring(self) -> None:
+        """Let the poll end, or the next one."""
+        os.write(self._rope, b'\1\0\0\0\0\0\0\0')
+
+    def silence(self) -> None:
+        """What it rang for is known."""
+        try:
+            os.read(self.fd, 64)
+        except BlockingIOError:  # somebody else was faster
+            pass
+
+    def close(self) -> None:
+        """Give back the descriptors."""
+        for fd in {self.fd, self._rope}:
+            os.close(fd)

@@ -20,7 +20,7 @@ from nodehttp.monitor import (
     released,
     retake_monitor,
 )
-from nodehttp.waiting import Waiter, await_listener, blocking
+from nodehttp.waiting import Waiter, await_listener, blocking, unhurried
 from nodehttp.worker import Source
 
 __all__ = [
@@ -48,8 +48,11 @@ __all__ = [
     'end_callback',
     'has_baton',
     'hold',
+    'hold_instead',
     'internal_hook',
     'is_busy_elsewhere',
+    'is_in_callback',
+    'leave_to_pool',
     'may_deliver',
     'monitor',
     'monitored',
@@ -68,6 +71,7 @@ __all__ = [
     'set_immediate',
     'start_timer',
     'submit',
+    'unhurried',
     'watch',
 ]
 
@@ -84,12 +88,15 @@ start_timer = pool.start_timer
 submit = pool.submit
 postpone = pool.postpone
 hold = pool.hold
+hold_instead = pool.hold_instead
 occupy = pool.occupy
 release_strand = pool.release_strand
 begin_callback = pool.begin_callback
 end_callback = pool.end_callback
 may_deliver = pool.may_deliver
 is_busy_elsewhere = pool.is_busy_elsewhere
+is_in_callback = pool.is_in_callback
+leave_to_pool = pool.leave_to_pool
 has_baton = pool.has_baton
 report_exception = pool.report
 add_ref = pool.add_ref

@@ -12,6 +12,7 @@ from typing import Any
 from nodehttp.baton import pool
 from nodehttp.loop import Handle, Strand, monotonic
 from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor
+from nodehttp.visit import Visit, begin_visit
 from nodehttp.worker import Worker
 
 # s; a signal wakes the main thread up, but not if it comes in the last instant before the wait.
@@ -26,7 +27,7 @@ class Waiter:
     without the monitor, once.
     """
 
-    __slots__ = ('_error', '_gate', '_strand', '_value', 'done', 'worker')
+    __slots__ = ('_error', '_gate', '_strand', '_value', '_visit', 'done', 'worker')
 
     def __init__(self) -> None:
         self.done = False
@@ -34,7 +35,8 @@ class Waiter:
         self._strand: Strand | None = None  # of which its return is an item
         self._value: Any = None
         self._error: BaseException | None = None
-        self._gate: Gate | None = None  # of a foreign thread that waits
+        self._gate: Gate | None = None  # of a foreign thread that waits,
+        self._visit: Visit | None = None  # or what it does meanwhile
 
     def set(self, value: Any = None) -> None:
         """Let `wait` return `value`."""
@@ -49,7 +51,9 @@ class Waiter:
             if self.done:
                 return
             self.done, self._value, self._error = True, value, error
-            if self._gate is not None:
+            if self._visit is not None:
+                self._visit.disturb()
+            elif self._gate is not None:
                 self._gate.open()
             elif self.worker is not None:
                 pool.come_back(self.worker, self._strand)
@@ -59,13 +63,14 @@ class Waiter:
     def _expire(self) -> None:
         self.fail(TimeoutError('timed out'))
 
-    def wait(self, timeout: float | None = None) -> Any:
-        """Wait for `set` or `fail`, at most `timeout` seconds; TimeoutError after that."""
+    def wait(self, timeout: float | None = None, emitter: Any = None) -> Any:
+        """Wait for `set` or `fail`, at most `timeout` seconds; TimeoutError after that. `emitter`: by whose
+        event either is called, if that is so."""
         with monitor:
             if not self.done:
                 worker = pool.current()
                 if worker is None:
-                    self._wait_foreign(timeout)
+                    self._wait_foreign(timeout, emitter)
                 else:
                     self._wait_in_callback(worker, timeout)
             error, self._error = self._error, None
@@ -76,12 +81,22 @@ class Waiter:
                 del error  # no cycle through the traceback
         return self._value
 
-    def _wait_foreign(self, timeout: float | None) -> None:
-        pool.holds.end()
-        self._gate = gate = Gate()
+    def _wait_foreign(self, timeout: float | None, emitter: Any) -> None:
         deadline = math.inf if timeout is None else monotonic() + timeout
         is_main = threading.current_thread() is threading.main_thread()
         longest = SIGNALS_AFTER if is_main else threading.TIMEOUT_MAX
+        self._visit = begin_visit(emitter)
+        pool.holds.end()
+        if pool.ticks or pool.ready:  # now somebody waits for what was not urgent
+            pool.notify()
+        if self._visit is not None:
+            try:
+                self._visit.go_on_until(self, deadline, longest)
+            finally:
+                self._visit.end()
+                self._visit = None
+        gate = Gate()
+        self._gate = gate
         while not self.done:
             remaining = deadline - monotonic()
             if remaining <= 0:
@@ -125,6 +140,21 @@ def blocking() -> Iterator[None]:
                 alive.deactivate()
                 pool.come_back(worker, strand)
                 pool.park_until_holder(worker)
+
+
+class unhurried:
+    """Takes the monitor, for a thread outside the pool and what it leaves behind that nobody waits for: the
+    holder of the baton does that when it next wakes up, which is soon, but need not do so for each."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        monitor.acquire()
+        pool.unhurried.add(threading.get_ident())
+
+    def __exit__(self, *exception: object) -> None:
+        pool.unhurried.discard(threading.get_ident())
+        monitor.release()
 
 
 def await_listener(strand: Strand, is_there: Callable[[], bool], is_error: bool) -> bool:

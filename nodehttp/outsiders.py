@@ -1,0 +1,77 @@
+"""What the pool has to do with threads that are not its own: what they start is held back for a moment
+(holds.py), who waits may go on with its connection by itself (visit.py), and what it leaves behind is not
+urgent."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from nodehttp.holds import Holds
+from nodehttp.jobs import Jobs
+from nodehttp.loop import Function, Strand
+from nodehttp.monitor import monitor
+
+
+class Outsiders(Jobs):
+    """The part of the pool (baton.py) that knows of threads outside. All methods need the monitor unless they
+    say otherwise."""
+
+    def reset_outsiders(self) -> None:
+        """Begin without any."""
+        self.holds = Holds(self, self.release_strand)
+        self.visits = 0
+        # By thread identity:
+        self.visitors: dict[int, Strand] = {}  # who is doing something in a Visit, and for whom
+        self.unhurried: set[int] = set()  # who is in an `unhurried` (waiting.py)
+
+    def release_strand(self, strand: Strand) -> None:
+        """One reason less for the strand to be busy."""
+        raise NotImplementedError
+
+    def hold(self, strand: Strand) -> None:
+        """What the calling thread has just started keeps its first events for a while, if that thread has not
+        the baton, or loses it before its callback is over."""
+        worker = self._workers.get(threading.get_ident())
+        if worker is None:
+            if threading.get_ident() not in self.visitors:  # who waits already will not add listeners
+                self.holds.begin(strand)
+        elif worker is self.holder:
+            worker.started.append(strand)
+        elif worker.detached and strand is not worker.strand:
+            self.holds.begin(strand)
+
+    def hold_instead(self, strand: Strand, other: Strand) -> bool:
+        """Hold back `other` in place of `strand`, if the calling thread alone holds that back and nothing
+        waits for it yet; else return False."""
+        return self.holds.begin_instead(strand, other)
+
+    def end_holds_of_caller(self) -> None:
+        """For what waits by other means than ours: let go what the calling thread has started. Takes the
+        monitor itself."""
+        with monitor:
+            self.holds.end()
+
+    def is_visited_by_caller(self, strand: Strand) -> bool:
+        """Does the calling thread do something for this strand in a Visit?"""
+        return strand.visit is not None and self.visitors.get(threading.get_ident()) is strand
+
+    def leave_to_pool(self, function: Function, *args: Any) -> bool:
+        """In a Visit: have the holder call what is the user's, in place of the visitor. False if the calling
+        thread is in none."""
+        strand = self.visitors.get(threading.get_ident())
+        if strand is None or strand.visit is None:
+            return False
+        strand.visit.stop()
+        self.add_tick(strand, function, args)
+        return True
+
+    def notify(self) -> None:
+        """Something is to be done: see to it that somebody notices, at once or (`unhurried`) soon."""
+        identity = threading.get_ident()
+        if self.holder is None or identity not in self.unhurried:
+            super().notify()
+        elif not self.holds.looks_soon():
+            self.unhurried.discard(identity)  # the timer means it
+            self.holds.look_soon()
+            self.unhurried.add(identity)

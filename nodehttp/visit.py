@@ -1,0 +1,166 @@
+"""A thread outside the pool that waits for its own connection, and goes on with that by itself.
+
+`[res] = once(req, 'response')` in a script's main thread costs a dozen switches of threads where the pool
+does all: its holder wakes up to send the request, and again for the answer, and then the main thread for what
+it has waited for, and each wants the monitor and the interpreter's lock. So the thread that waits *visits*
+the connection: it keeps its strand busy, as a detached callback does, looks at the descriptor in place of the
+poller, and does what comes up, until what it waits for is there. It needs no baton for that, because nothing
+of it is a callback:
+
+- It visits only a connection where everything that comes is for what it waits for, and calls no function of
+  the user's (`EventEmitter._visitable_strand`). With the first that might, the visit is over (`stop`). So
+  callbacks do not overlap, and the thread waits for nothing but the kernel.
+- It is over, too, when anything comes up for the strand elsewhere, in other threads or by a timer
+  (`disturb`): the pool goes on, and the thread waits as any other.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import threading
+from typing import Any, Protocol
+
+from nodehttp.baton import pool
+from nodehttp.loop import Strand, Watch, monotonic
+from nodehttp.monitor import release_monitor, retake_monitor
+from nodehttp.poller import Bell
+
+# Threads that visit at the same time. Several would get into each other's way, at the monitor and at the
+# interpreter's lock, more than they get into the pool's.
+MOST_VISITS = 1
+LONGEST = 1e6  # s that one poll may take: it is given them in ms, in 32 bits
+_CAN_POLL = hasattr(select, 'poll')
+
+
+class Awaited(Protocol):
+    """What the thread waits for (waiting.Waiter)."""
+
+    done: bool
+
+
+class _Own(threading.local):
+    """What each thread has."""
+
+    visit: Visit | None = None
+
+
+_own = _Own()
+
+
+def begin_visit(emitter: Any) -> Visit | None:
+    """The calling thread, which is not in a callback, is about to wait for an event of `emitter`. Returns its
+    visit to the connection of that; None if the pool has to do it."""
+    visit = _own.visit
+    if visit is not None:
+        visit.end()  # what waits here is a signal handler, perhaps for just that connection
+    if emitter is None or pool.visits >= MOST_VISITS or not _CAN_POLL:
+        return None
+    strand: Strand | None = emitter._visitable_strand()
+    if strand is None or strand.watch is None or strand.visit is not None:
+        return None
+    if visit is None or not visit.is_free():
+        visit = _own.visit = Visit()
+    visit.begin(strand, strand.watch)
+    return visit
+
+
+class Visit:
+    """The visits of one thread, one after the other. All but `_poll` needs the monitor."""
+
+    __slots__ = ('_bell', '_generation', '_identity', '_is_over', '_is_polling', '_polled', '_poller',
+                 '_strand', '_watch')
+
+    def __init__(self) -> None:
+        self._identity = threading.get_ident()
+        self._generation = pool.generation
+        self._strand: Strand | None = None  # set while there is a visit
+        self._is_polling = self._is_over = False
+        self._bell = Bell()
+        self._poller = select.poll()
+        self._poller.register(self._bell.fd, select.POLLIN)
+        self._polled = -1  # the other descriptor that it looks at
+
+    def __del__(self) -> None:
+        self._bell.close()
+
+    def is_free(self) -> bool:
+        """May it be used once more? Not in a signal handler that runs while it polls, nor after a fork."""
+        return not self._is_polling and self._generation == pool.generation
+
+    def begin(self, strand: Strand, watch: Watch) -> None:
+        """Keep the connection for the calling thread."""
+        self._strand, self._watch = strand, watch
+        self._is_over = False
+        strand.visit = self
+        pool.visits += 1
+        pool.occupy(strand)
+        watch.borrow()  # before anything is sent: else the holder might wake up for the answer
+
+    def end(self) -> None:
+        """Let the pool go on with the connection."""
+        strand, self._strand = self._strand, None
+        if strand is not None:
+            self._is_over, strand.visit = True, None
+            pool.visits -= self._generation == pool.generation
+            self._watch.want_back()
+            pool.release_strand(strand)
+
+    def disturb(self) -> None:
+        """Something has come up for the connection from elsewhere, or what the thread waits for is there: its
+        poll is over."""
+        if self._is_polling:
+            self.stop()
+
+    def stop(self) -> None:
+        """The connection may concern others from now on: the visitor does nothing more. Needs no monitor."""
+        if not self._is_over:
+            self._is_over = True
+            if self._is_polling:
+                self._bell.ring()
+
+    def go_on_until(self, awaited: Awaited, deadline: float, longest: float) -> None:
+        """Do what there is to do until `awaited` is done, or the deadline has passed, or it is the pool's
+        turn. `longest`: the most that a wait may take, in s."""
+        strand, watch = self._strand, self._watch
+        assert strand is not None
+        if pool.ready and any(item[0] is strand for item in pool.ready):  # comes first, and is the holder's
+            return
+        while not awaited.done and not self._is_over and strand.busy == 1:
+            item = pool.take_deferred(strand)
+            if item is not None:
+                self._run(strand, item[1], *item[2])
+            elif strand.backlog or not watch.borrow() or deadline <= monotonic():
+                return
+            elif self._wait_for_input(watch, min(deadline - monotonic(), longest)) and strand.busy == 1:
+                self._run(strand, watch.read)
+
+    def _run(self, strand: Strand, function: Any, *args: Any) -> None:
+        pool.visitors[self._identity] = strand
+        try:
+            function(*args)
+        finally:
+            del pool.visitors[self._identity]
+
+    def _wait_for_input(self, watch: Watch, timeout: float) -> bool:
+        if self._polled != watch.fd:
+            if self._polled >= 0:
+                self._poller.unregister(self._polled)
+            self._poller.register(watch.fd, select.POLLIN)
+            self._polled = watch.fd
+        self._is_polling = True
+        state = release_monitor()
+        try:
+            ready = self._poll(timeout)
+        finally:
+            retake_monitor(state)
+            self._is_polling = False
+            if self._is_over:
+                self._bell.silence()
+        if self._bell.fd in ready:  # it may have rung for the last visit, which was just over
+            self._bell.silence()
+            ready.discard(self._bell.fd)
+        return bool(ready) and not self._is_over and watch.active
+
+    def _poll(self, timeout: float) -> set[int]:
+        return {fd for fd, _ in self._poller.poll(math.ceil(min(timeout, LONGEST) * 1000))}

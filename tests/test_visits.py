@@ -1,0 +1,347 @@
+"""A thread outside the pool that waits for its own exchange, and goes on with that by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from conftest import MUST_NOT_EXPIRE, RawPeer
+
+import nodehttp as http
+from nodehttp.errors import Error
+from nodehttp.threadpool import pool
+from nodehttp.visit import Visit
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+END = b'\r\n\r\n'
+
+
+@pytest.fixture
+def agent() -> Iterator[http.Agent]:
+    """Keeps connections, until the end of the test."""
+    agent = http.Agent(keepAlive=True)
+    yield agent
+    agent.destroy()
+
+
+@pytest.fixture
+def visits(monkeypatch: pytest.MonkeyPatch) -> list[Visit]:
+    """All visits that begin."""
+    begun: list[Visit] = []
+    begin = Visit.begin
+
+    def noted(self: Visit, *args: Any) -> None:
+        begun.append(self)
+        begin(self, *args)
+    monkeypatch.setattr(Visit, 'begin', noted)
+    return begun
+
+
+def ask(port: int, agent: http.Agent, **options: Any) -> http.ClientRequest:
+    """Begin a request."""
+    return http.get({'host': '127.0.0.1', 'port': port, 'agent': agent, **options})
+
+
+def fetch(port: int, agent: http.Agent) -> bytes:
+    """Ask, and wait for the whole answer."""
+    [res] = http.once(ask(port, agent), 'response', MUST_NOT_EXPIRE)
+    return b''.join(res)
+
+
+def answers(times: int) -> Callable[[RawPeer], None]:
+    """A script that answers so many requests on one connection."""
+    def script(peer: RawPeer) -> None:
+        for _ in range(times):
+            peer.read_until(END)
+            peer.send(ANSWER)
+        peer.read_to_end()
+    return script
+
+
+def answers_on_and_on(peer: RawPeer) -> None:
+    """A script that answers until the peer closes."""
+    while data := peer.socket.recv(65536):
+        peer.received += data
+        while END in peer.received:
+            peer.read_until(END)
+            peer.send(ANSWER)
+
+
+def answers_when(go: threading.Event, *more: bytes) -> Callable[[RawPeer], None]:
+    """A script that answers one request, the second one when it may, and then as `more` says."""
+    def script(peer: RawPeer) -> None:
+        peer.read_until(END)
+        peer.send(ANSWER)
+        peer.read_until(END)
+        assert go.wait(MUST_NOT_EXPIRE)
+        peer.send(ANSWER)
+        for answer in more:
+            peer.read_until(END)
+            peer.send(answer)
+        peer.read_to_end()
+    return script
+
+
+class Caller:
+    """A callback that notes which thread has called it."""
+
+    def __init__(self) -> None:
+        self._name = ''
+        self._was_called = threading.Event()
+
+    def __call__(self, *args: Any) -> None:
+        self._name = threading.current_thread().name
+        self._was_called.set()
+
+    def name(self) -> str:
+        """The thread's name, as soon as there is one."""
+        assert self._was_called.wait(MUST_NOT_EXPIRE)
+        return self._name
+
+
+def in_thread(function: Callable[[], Any]) -> threading.Thread:
+    """Start a thread that does this."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    return thread
+
+
+def while_polling(visits: list[Visit], function: Callable[[], Any]) -> threading.Thread:
+    """Do something in another thread as soon as the last visit waits for input."""
+    def look() -> None:
+        while not (visits and visits[-1]._is_polling):
+            time.sleep(0.001)
+        function()
+    return in_thread(look)
+
+
+def test_one_after_the_other_wakes_nobody_up(scripted: Any, agent: http.Agent, visits: list[Visit],
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    times = 200
+    port = scripted(answers(times + 1))
+    assert fetch(port, agent) == b'ok'
+    wakes: list[int] = []
+    wake = pool.wake
+    monkeypatch.setattr(pool, 'wake', lambda: (wakes.append(1), wake()))
+    for _ in range(times):
+        assert fetch(port, agent) == b'ok'
+    assert len(visits) == times
+    # It is told once of the first hold, and seldom of another, if it was late itself.
+    assert len(wakes) < times / 4
+
+
+def test_a_listener_of_the_users_runs_in_the_pool(
+        scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    port = scripted(answers(2))
+    fetch(port, agent)
+    req, caller = ask(port, agent), Caller()
+    req.on('response', caller)
+    [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+    assert b''.join(res) == b'ok'
+    assert caller.name() == 'nodehttp' and visits == []
+
+
+def test_so_does_one_that_comes_in_the_middle(scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    go = threading.Event()
+    port = scripted(answers_when(go))
+    fetch(port, agent)
+    req, caller = ask(port, agent), Caller()
+
+    def listen() -> None:
+        req.on('response', caller)
+        go.set()
+    thread = while_polling(visits, listen)
+    [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+    thread.join()
+    assert b''.join(res) == b'ok'
+    assert caller.name() == 'nodehttp' and visits
+
+
+def test_so_does_a_callback_of_a_write(scripted: Any, agent: http.Agent) -> None:
+    port = scripted(answers(2))
+    fetch(port, agent)
+    req = http.request({'host': '127.0.0.1', 'port': port, 'agent': agent, 'method': 'POST'})
+    caller = Caller()
+    req.setHeader('Content-Length', 0)
+    req.write(b'', caller)
+    req.end()
+    [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+    assert b''.join(res) == b'ok'
+    assert caller.name() == 'nodehttp'
+
+
+def test_a_deadline_ends_it(scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    go = threading.Event()
+    port = scripted(answers_when(go))
+    fetch(port, agent)
+    req = ask(port, agent)
+    with pytest.raises(TimeoutError):
+        http.once(req, 'response', 0.02)
+    go.set()
+    [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+    assert b''.join(res) == b'ok' and visits
+
+
+def test_what_another_thread_does_to_the_request_ends_it(
+        scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    go = threading.Event()
+    port = scripted(lambda peer: (peer.read_until(END), peer.send(ANSWER), peer.read_to_end()))
+    fetch(port, agent)
+    req = ask(port, agent)
+    thread = while_polling(visits, req.destroy)
+    with pytest.raises(Error, match='socket hang up'):
+        http.once(req, 'response', MUST_NOT_EXPIRE)
+    thread.join()
+    go.set()
+    assert len(visits) == 1
+
+
+def test_an_end_that_comes_too_early_is_an_error(
+        scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    port = scripted(lambda peer: (peer.read_until(END), peer.send(ANSWER), peer.read_until(END)))
+    fetch(port, agent)
+    with pytest.raises(Error, match='socket hang up'):
+        http.once(ask(port, agent), 'response', MUST_NOT_EXPIRE)
+    assert len(visits) == 1
+
+
+def test_a_body_is_read_piece_by_piece(scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    pieces = [bytes([65 + at]) * 100_000 for at in range(20)]
+
+    def script(peer: RawPeer) -> None:
+        peer.read_until(END)
+        peer.send(ANSWER)
+        peer.read_until(END)
+        peer.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+        for piece in pieces:
+            peer.send(b'%x\r\n%s\r\n' % (len(piece), piece))
+        peer.send(b'0\r\n\r\n')
+        peer.read_until(END)
+        peer.send(ANSWER)
+        peer.read_to_end()
+    port = scripted(script)
+    fetch(port, agent)
+    assert fetch(port, agent) == b''.join(pieces)
+    assert fetch(port, agent) == b'ok'
+    assert visits
+
+
+def test_breaking_out_of_the_loop_ends_the_connection(scripted: Any, agent: http.Agent) -> None:
+    port = scripted(answers(2), answers(1))
+    fetch(port, agent)
+    [res] = http.once(ask(port, agent), 'response', MUST_NOT_EXPIRE)
+    for _ in res:
+        break
+    assert res.req.destroyed
+    assert fetch(port, agent) == b'ok'
+
+
+def test_a_thread_that_waits_for_long_keeps_nobody_from_waiting(scripted: Any, agent: http.Agent) -> None:
+    go = threading.Event()
+    port = scripted(answers_when(go), answers(30))
+    fetch(port, agent)
+    req, got = ask(port, agent), []
+    slow = in_thread(lambda: got.append(http.once(req, 'response', MUST_NOT_EXPIRE)))
+    other = http.Agent(keepAlive=True)
+    for _ in range(30):
+        assert fetch(port, other) == b'ok'
+    go.set()
+    slow.join(MUST_NOT_EXPIRE)
+    [[res]] = got
+    assert b''.join(res) == b'ok'
+    other.destroy()
+
+
+def test_many_threads_share_the_connections(scripted: Any, agent: http.Agent) -> None:
+    threads, times = 8, 40
+    port = scripted(*[answers_on_and_on] * threads)
+    bodies: list[bytes] = []
+    workers = [in_thread(lambda: bodies.extend(fetch(port, agent) for _ in range(times)))
+               for _ in range(threads)]
+    for worker in workers:
+        worker.join(MUST_NOT_EXPIRE)
+    assert bodies == [b'ok'] * threads * times
+
+
+@contextlib.contextmanager
+def handling(handler: Callable[[], Any]) -> Iterator[None]:
+    """Call `handler` in the main thread on SIGUSR1."""
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: handler())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def interrupt() -> None:
+    """Send the signal."""
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def test_a_signal_handler_may_wait_for_the_same(
+        scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    go = threading.Event()
+    port = scripted(answers_when(go))
+    fetch(port, agent)
+    req, got = ask(port, agent), []
+
+    def handler() -> None:
+        go.set()
+        got.extend(http.once(req, 'response', MUST_NOT_EXPIRE))
+    with handling(handler):
+        thread = while_polling(visits, interrupt)
+        [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+        thread.join()
+    assert got == [res] and b''.join(res) == b'ok' and visits
+
+
+def test_a_signal_handler_may_ask_for_something_else(
+        scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    go = threading.Event()
+    port = scripted(answers_when(go), answers(3))
+    fetch(port, agent)
+    req, got = ask(port, agent), []
+
+    def handler() -> None:
+        got.extend(fetch(port, agent) for _ in range(3))
+        go.set()
+    with handling(handler):
+        thread = while_polling(visits, interrupt)
+        [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+        thread.join()
+    assert got == [b'ok'] * 3 and b''.join(res) == b'ok'
+
+
+def test_ctrl_c_ends_the_wait(scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    go = threading.Event()
+    port = scripted(answers_when(go, ANSWER))
+    fetch(port, agent)
+    req = ask(port, agent)
+    thread = while_polling(visits, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        http.once(req, 'response', MUST_NOT_EXPIRE)
+    thread.join()
+    go.set()
+    [res] = http.once(req, 'response', MUST_NOT_EXPIRE)  # the pool has gone on with it, or this thread does
+    assert b''.join(res) == b'ok'
+    assert fetch(port, agent) == b'ok'
+
+
+def test_a_server_in_the_same_process_is_not_the_visitors_business(
+        agent: http.Agent, visits: list[Visit]) -> None:
+    names: set[str] = set()
+
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        names.add(threading.current_thread().name)
+        res.end('ok')
+    with http.createServer(listener).listen(0) as server:
+        port = server.address().port
+        assert [fetch(port, agent) for _ in range(50)] == [b'ok'] * 50
+        agent.destroy()
+    assert names == {'nodehttp'} and len(visits) == 49
