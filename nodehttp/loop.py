@@ -458,6 +458,7 @@ class Loop:
         if not (self._phase or self._checking or self._immediates or self._closing or self._pending):
             timers = self._timers
             if not timers or timers[0][0] > monotonic() * 1000:
+                self.checks += 1
                 self._poll()  # what all the phases come to in most turns
                 return
         if self._phase == 0:

@@ -271,3 +271,20 @@ def test_an_error_that_is_kept_keeps_no_connection(serve: Any, authority: Author
         error = broken.next()
     assert error.code == 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'
     assert error.__cause__.__traceback__ is None
+
+
+def test_what_was_written_in_a_turn_counts_in_that_turn_only(
+    serve: Any, authority: Authority, record: Recorder
+) -> None:
+    def listener(peer: tls.TLSSocket) -> None:
+        def answer(data: bytes) -> None:
+            before = peer.writableLength
+            peer.write(data)
+            record(before, peer.writableLength)
+        peer.on('data', answer)
+
+    with python_client(authority, serve(listener)) as client:
+        for _ in range(3):
+            client.sendall(b'hello')
+            assert client.recv(100) == b'hello'
+        assert record.wait_count(3) == [(0, 5)] * 3
