@@ -191,15 +191,12 @@ class Onlooker:
         opened meanwhile. While one callback follows the other this goes on without the monitor: the holder
         has it most of the time, and each would wait for the other."""
         while True:
-            gate.wait(self._remaining(period) / 1000)
-            if self._remaining(period):
+            remaining = max(0, self._looked + period - monotonic() * 1000)
+            if gate.wait(remaining / 1000):
                 return False
             self._look(*what_runs(), period)
             if self.times != 1:
                 return True
-
-    def _remaining(self, period: float) -> float:
-        return max(0, self._looked + period - monotonic() * 1000)
 
     def _look(self, turn: int, worker: Worker | None, period: float) -> None:
         before, self._looked = self._looked, monotonic() * 1000
