@@ -540,7 +540,7 @@ def _timeout_hint(socket: Any) -> float | None:
         return None
     raw = message.res.rawHeaders
     names = [*map(str.lower, raw[::2])]
-    found = _is_timeout(raw[2 * names.index('keep-alive') + 1])
+    found = _is_timeout(raw[2 * names.index('keep-alive') + 1]) if 'keep-alive' in names else None
     return int(found[1]) * 1000 if found else None
 
 

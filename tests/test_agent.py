@@ -582,6 +582,18 @@ def test_the_hint_of_the_server_counts_without_a_timeout_of_the_agent(scripted: 
     assert fetch(hasty, scripted(answering(answer))).socket.timeout == 3000
 
 
+def test_a_socket_is_kept_whatever_has_become_of_the_raw_headers(scripted: Any, agents: Any) -> None:
+    agent = agents(keepAlive=True)
+    req = get(
+        host='127.0.0.1',
+        port=scripted(answering(OK.replace(b'\r\n\r\n', b'\r\nKeep-Alive: timeout=5\r\n\r\n'))),
+        agent=agent,
+    )
+    req.on('response', lambda res: res.rawHeaders.clear())
+    finish(req)
+    assert len(agent.freeSockets) == 1
+
+
 def test_a_request_has_no_timeout_but_its_own(scripted: Any, agents: Any, record: Recorder) -> None:
     answer = OK.replace(b'\r\n\r\n', b'\r\nKeep-Alive: timeout=5\r\n\r\n')
     agent = agents(keepAlive=True)
