@@ -446,6 +446,10 @@ class OutgoingMessage(OutgoingHead):
         """Is it complete, and waits as one piece?"""
         return self._phase is ENDED and self._queue is not None and len(self._queue) == 1
 
+    def _hears_prefinish(self) -> bool:
+        """May a listener of 'prefinish' wait for 'finish', which must not depend on its return then?"""
+        return 'prefinish' in self._events
+
     def _take_whole(self) -> bytes:
         data = self._queue[0][0]  # type: ignore[index]
         self._queue, self._queue_size = None, 0
@@ -454,7 +458,7 @@ class OutgoingMessage(OutgoingHead):
     def _flush_whole(self) -> bool:
         """As `_flush`, for a whole message whose `_on_flushed` the caller sees to. Returns False if it is no
         such one."""
-        if not self._is_whole():
+        if not self._is_whole() or self._hears_prefinish():
             return False
         data = self._take_whole()
         self.socket._write_internal(data, None)

@@ -271,7 +271,7 @@ class ServerResponse(OutgoingMessage):
 
     def _send_end(self, data: bytes | None) -> None:
         connection = self._connection
-        if connection is None or not connection.saves_tick(self):
+        if connection is None or self._hears_prefinish() or not connection.saves_tick(self):
             super()._send_end(data)
             return
         if self._head_sent or self.chunkedEncoding or (data and len(data) > JOIN_LIMIT):

@@ -385,3 +385,26 @@ def test_the_events_of_a_socket_come_behind_the_one_that_brings_it(record):
             with threadpool.monitor:
                 threadpool.hold(req._strand)
         assert record.wait_count(3) == ['socket', 'connect', 'close']
+
+
+def test_a_listener_of_prefinish_waits_for_finish():
+    waited = queue.SimpleQueue()
+
+    def wait_for_finish(message):
+        @message.on('prefinish')
+        def wait():
+            waited.put(http.once(message, 'finish', MUST_NOT_EXPIRE))
+
+    def handler(req, res):
+        wait_for_finish(res)
+        res.end('ok')
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        agent = http.Agent(keepAlive=True)
+        for _ in range(2):  # on a new connection, and on a used one
+            req = http.request(port=server.address().port, host='127.0.0.1', agent=agent)
+            wait_for_finish(req)
+            [res] = http.once(req.end(), 'response', MUST_NOT_EXPIRE)
+            assert b''.join(res) == b'ok'
+            assert [waited.get(timeout=MUST_NOT_EXPIRE) for _ in range(2)] == [[], []]
+        agent.destroy()
