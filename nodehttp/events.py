@@ -251,8 +251,10 @@ class EventEmitter:
 
     def _forget_own_listeners(self) -> None:
         """Nothing is to come: let go of what `_listen` was given, in silence. Needs the monitor."""
-        self._events = {name: listeners for name, listeners in self._events.items()
-                        if type(listeners[0]) is not OwnListener or len(listeners) > 1}
+        events: Any = self._events
+        for name in list(events):  # in place, and in one step: others may add a first listener meanwhile
+            if len(events[name]) == 1 and type(events[name][0]) is OwnListener:
+                del events[name]
 
     def _warn_of_leak(self, name: str, count: int) -> None:
         limit = self.getMaxListeners()
