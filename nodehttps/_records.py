@@ -28,19 +28,15 @@ class Records:
         """These bytes have come; OpenSSL is about to decrypt what is complete with them."""
         if self._header:
             data, self._header = self._header + data, b''
-        size, end = len(data), self._missing
-        while True:
-            if end > size:
-                self._missing = end - size
-                return
-            self.surplus += self._worth
-            self._worth = self._missing = 0
+        size, end, worth = len(data), self._missing, self._worth
+        while end <= size:
+            self.surplus += worth
             if size - end < _HEADER:
-                self._header = data[end:]
-                return
+                self._header, end, worth = data[end:], size, 0
+                break
             length = data[end + 3] << 8 | data[end + 4]
-            self._worth = length - _OVERHEAD
-            end += _HEADER + length
+            end, worth = end + _HEADER + length, length - _OVERHEAD
+        self._missing, self._worth = end - size, worth
 
     def decrypted(self, size: int) -> None:
         """They have brought so many bytes of data."""

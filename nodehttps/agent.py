@@ -85,9 +85,10 @@ class Agent(http_agent.Agent):
         parts = [http_agent.Agent.getName(self, options)]
         for option in _NAMED:
             value = get(option)
-            if option == 'servername' and value == get('host'):
-                value = None
-            parts.append(_text(option, value))
+            if value is None or (option == 'servername' and value == get('host')):
+                parts.append('')
+            else:
+                parts.append(_text(option, value))
         return ':'.join(parts)
 
 
@@ -100,7 +101,7 @@ _SHOWN_IF_GIVEN = ('rejectUnauthorized', 'honorCipherOrder', 'secureOptions')
 
 
 def _text(option: str, value: Any) -> str:
-    if value is None or (not value and option not in _SHOWN_IF_GIVEN):
+    if not value and option not in _SHOWN_IF_GIVEN:
         return ''
     return json.dumps(value) if option == 'sigalgs' else _shown(value)
 
