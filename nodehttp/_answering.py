@@ -29,7 +29,6 @@ class Answering:
     _queued = 0  # bytes of responses that wait for their turn
     _at_work = 0  # the thread that delivers what has arrived, and then finishes responses
     _due: Callable[[], None] | None = None  # what the next tick would be for, to be done by it
-    _is_in_tick = False  # it is at that
     _late: Callable[[], None] | None = None  # a tick that uncorks the socket, and may as well come later
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
 
@@ -185,26 +184,14 @@ class Answering:
 
     # Ticks
 
-    def _run_ticks(self, is_last: bool) -> None:
-        """Do what the next tick is for. `is_last`: and then, as the loop would, what is in the next ticks as
-        far as they are of this connection."""
-        self._is_in_tick = True
-        while True:
-            if (due := self._due) is not None:
-                self._due = None
-                if has_baton():
-                    due()
-                else:
-                    next_tick(due, strand=self._strand)
-            elif (not pool.ticks or not is_last or self._comes_next() or not self._is_alone()
-                    or not pool.run_tick(self._strand, self._late)):
-                break
-        self._is_in_tick = False
-
-    def _is_alone(self) -> bool:
-        """Does nobody else wait for the read that is being delivered? Over TLS more of it may be yet to be
-        deciphered."""
-        return not self._is_secure and 'data' not in self.socket._events
+    def _do_what_is_due(self) -> None:
+        """And what that leaves to the next tick in turn."""
+        while (due := self._due) is not None:
+            self._due = None
+            if has_baton():
+                due()
+            else:
+                next_tick(due, strand=self._strand)
 
     def _comes_next(self) -> bool:
         """Would what is left to the next tick be next, or behind `_late` only?"""

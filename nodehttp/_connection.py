@@ -138,28 +138,26 @@ class ServerConnection(Answering):
             self._advance()
 
     def _advance(self, is_last: bool = True) -> None:
-        """Deliver what the parser has, and finish what is answered at once. `is_last`: and go on with this
-        connection as the loop would, while nothing else comes first."""
+        """Deliver what the parser has, and finish what is answered at once. `is_last`: nothing else follows
+        from the read that brought it."""
         outer, self._at_work = self._at_work, get_ident()
         try:
-            while True:
-                has_more = self._deliver(is_last)
-                if self._due is not None or (is_last and len(pool.ticks) > (self._late is not None)):
-                    self._run_ticks(is_last)
-                if not has_more:
-                    return
-                if not is_last or not self._is_next():
-                    call_next(self._advance, strand=self._strand)
-                    return
+            if self._deliver(is_last):
+                call_next(self._advance, strand=self._strand)
+            if self._due is not None:
+                self._do_what_is_due()
         finally:
             self._at_work = outer
 
     def _is_next(self) -> bool:
-        """Does nothing come before what else was received? What was written so far may leave together with
-        the answer to that, if it is little."""
+        """Does nothing come before what else follows from the read at hand? What was written so far may leave
+        together with the answer to that, if it is little.
+
+        Not over TLS, where more of the read may be yet to be deciphered, nor before others have heard of it.
+        """
         socket = self.socket
         return (len(pool.ticks) == (self._late is not None) and self._due is None
-                and not self._is_secure and 'data' not in socket._events  # as `_is_alone`
+                and not self._is_secure and 'data' not in socket._events
                 and socket._write_length <= JOIN_LIMIT and pool.may_go_on(self._strand))
 
     def _deliver(self, is_last: bool) -> bool:
@@ -241,7 +239,7 @@ class ServerConnection(Answering):
         or its end, if that was received already. Returns whether it was."""
         parser = self._parser
         if (parser is None or self._request is not request or request.complete
-                or self._at_work != get_ident() or self._is_in_tick):
+                or self._at_work != get_ident()):
             return False
         try:
             event = parser.next_event()
@@ -286,9 +284,7 @@ class ServerConnection(Answering):
         self._enter(IDLE)
         self._is_late = False
         self.server._receiving.pop(self, None)
-        if (request._flowing and is_last and self._is_alone() and self._due is None and self._comes_next()
-                and not parser.has_more):
-            # Nothing comes before its 'end'.
+        if request._flowing and is_last and not parser.has_more and self._is_next():
             if request._complete(parser.trailers, ends_next=True):
                 self._due = request._emit_end
         else:

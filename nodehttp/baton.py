@@ -600,21 +600,6 @@ class Pool(Outsiders):
         ticks.clear()
         return True
 
-    def run_tick(self, strand: Strand, late: Function | None = None) -> bool:
-        """Run the next tick at the end of an item of `strand`, if it is of `strand` as well; return whether
-        it is. One that calls `late` may come later."""
-        ticks = self.ticks
-        index = 1 if ticks[0][1] is late else 0
-        if ticks[index][0] is not strand or not self.has_baton() or not self.may_go_on(strand):
-            return False
-        _, function, args = ticks[index]
-        del ticks[index]
-        try:
-            function(*args)
-        except BaseException as error:
-            self.report(error)
-        return True
-
     def is_busy_elsewhere(self, strand: Strand) -> bool:
         """Is another thread in a callback of `strand`, or does it wait for one?"""
         if strand.busy == 1 and self.is_visited_by_caller(strand):
