@@ -343,7 +343,7 @@ class Socket(Output):
     def _is_stale(self) -> bool:
         """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
         an error?"""
-        if self._receive is None or self._handle is None:
+        if self._receive is None or self._handle is None or self._watch is None or self._watch.has_no_news():
             return False
         try:
             self._handle.recv(1, sockets.MSG_PEEK)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nodehttp.monitor import release_monitor, retake_monitor
-from nodehttp.poller import READ, WRITE, Bell, make_poller
+from nodehttp.poller import HANG_UP, READ, WRITE, Bell, make_poller
 
 if TYPE_CHECKING:
     from nodehttp.holds import Hold
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 TIMEOUT_MAX = 2**31 - 1  # ms; the longest delay of Node's timers
+READING = READ | HANG_UP  # what is asked for to read
+RECENT = 5  # ms; so long what the poller has said is taken for what it would say
 READS_IN_A_ROW = 32  # of one descriptor before the others have their turn, as libuv has it
 monotonic = time.monotonic
 
@@ -184,7 +186,8 @@ class Watch(Handle):
     """Interest in one file descriptor."""
 
     __slots__ = (
-        '_armed', '_mask', '_on_readable', '_on_writable', '_poller', '_queued', '_row', 'fd', 'strand')
+        '_armed', '_events', '_mask', '_on_readable', '_on_writable', '_polled', '_poller', '_queued', '_row',
+        'fd', 'strand')
 
     def __init__(self, loop: Loop, fd: int, on_readable: Callable[[], Any], on_writable: Callable[[], Any],
                  strand: Strand | None) -> None:
@@ -194,6 +197,8 @@ class Watch(Handle):
         self._mask = self._armed = 0  # wanted by the owner; known to the poller
         self._queued = False  # an event of it is waiting to be delivered
         self._row = 0
+        self._events = 0  # what the poller has told last,
+        self._polled = 0.0  # and when: the `now` of the loop
         if strand is not None:
             strand.watch = self
 
@@ -202,7 +207,7 @@ class Watch(Handle):
         process alive."""
         if referenced is not None and referenced is not self._referenced:
             self.ref() if referenced else self.unref()
-        self._mask = (READ if readable else 0) | (WRITE if writable else 0)
+        self._mask = (READING if readable else 0) | (WRITE if writable else 0)
         if self._mask != self._armed and not (self._queued and not self._armed):
             self._arm(self._mask)
 
@@ -229,7 +234,7 @@ class Watch(Handle):
     def borrow(self) -> bool:
         """Let the calling thread wait for input by itself: the poller looks away. False if there is more to
         it than that. `want_back` ends it."""
-        if self._mask != READ or self._queued:
+        if self._mask != READING or self._queued:
             return False
         if self._armed:
             self._arm(0)
@@ -246,6 +251,7 @@ class Watch(Handle):
         self._row += 1
         if self._row == READS_IN_A_ROW:
             self._row = 0
+            self._polled = 0.0  # there is more
         elif not self._queued and (self.strand is None or not self.strand.busy):
             self._queued = True
             self._loop.ready.appendleft((self.strand, self._deliver, (READ,)))
@@ -258,19 +264,29 @@ class Watch(Handle):
     def polled(self, events: int) -> None:
         """Queue the delivery of a readiness. A second one while the first waits for a busy strand disarms the
         descriptor."""
+        self._events, self._polled = events, self._loop.now
         if self._queued:
             self._arm(0)
         else:
             self._queued = True
             self._loop.ready.append((self.strand, self._deliver, (events,)))
 
+    def has_no_news(self) -> bool:
+        """Has all been read that the poller has just told of, and was the end not behind that?"""
+        loop = self._loop
+        return (self._polled == loop.now and not self._events & HANG_UP and not self._queued
+                and self._poller.tells_hang_up and monotonic() * 1000 - loop.now < RECENT)
+
     def _deliver(self, events: int) -> None:
         self._queued = False
         if self._armed != self._mask:
             self._arm(self._mask)
         # An error or a hang-up shows to whoever waits: reading or writing finds out what it is.
-        if events & ~WRITE and self._mask & READ:
-            self._on_readable()
+        if events & ~WRITE:
+            if self._mask & READ:
+                self._on_readable()
+            else:
+                self._polled = 0.0  # it stays unread
         if events & ~READ and self._mask & WRITE:
             self._on_writable()
 

@@ -12,12 +12,14 @@ import selectors
 
 READ = 1
 WRITE = 4
+HANG_UP = 0x2000  # the peer sends no more; told, where it can be, to who asks for it together with READ
 
 
 class EpollPoller:
-    """Linux. The bits of epoll are READ and WRITE themselves; an error or hang-up shows as both."""
+    """Linux. The bits of epoll are READ, WRITE and HANG_UP themselves; an error or hang-up shows as both."""
 
     is_live = True  # what is registered while it polls counts at once
+    tells_hang_up = True
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -34,6 +36,7 @@ class SelectorPoller:
     """Everywhere else."""
 
     is_live = False
+    tells_hang_up = False
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()

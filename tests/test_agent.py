@@ -637,6 +637,33 @@ def test_a_socket_that_is_out_of_step_is_not_used_again(scripted: Any, agents: A
     assert after.res.headers['content-length'] == '2'
 
 
+def test_a_connection_that_ends_behind_an_answer_is_given_to_no_waiting_request(
+        scripted: Any, agents: Any, record: Recorder) -> None:
+    """The server has not said that it would close."""
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        record('asked')
+        record.wait_for('go')
+        peer.send(OK)
+        peer.socket.shutdown(socket.SHUT_WR)
+        record('sent')
+        assert peer.read_to_end() == b''
+
+    def let_it_end() -> None:
+        record('go')
+        record.wait_for('sent')
+
+    agent = agents(keepAlive=True, maxSockets=1)
+    port = scripted(script, answering())
+    first, second = (get(host='127.0.0.1', port=port, agent=agent) for _ in range(2))
+    waiters = [closing(first), closing(second)]
+    record.wait_for('asked')
+    in_a_callback(let_it_end)
+    for waiter in waiters:
+        waiter.wait(MUST_NOT_EXPIRE)
+    assert second.res.complete and second.socket is not first.socket
+
+
 def test_late_bytes_end_an_idle_connection(scripted: Any, agents: Any, record: Recorder) -> None:
     def script(peer: RawPeer) -> None:
         peer.read_until(b'\r\n\r\n')
