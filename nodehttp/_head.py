@@ -144,18 +144,17 @@ class OutgoingHead(Stream):
         Raises ERR_HTTP_HEADERS_SENT once the head is rendered; TypeError ERR_INVALID_HTTP_TOKEN,
         ERR_INVALID_CHAR or ERR_HTTP_INVALID_HEADER_VALUE. ("outgoingMessage.setHeader(name, value)")
         """
-        with monitor:
-            if self._header is not None:
-                self._refuse_when_sent('set')
-            if (type(value) is str or type(value) is int) and type(name) is str:
-                header = _headers.get((name, value)) or checked_header(name, value)
-            else:
-                header = Header(name, value, None, 0, checked_name(name))
-                validateHeaderValue(name, value)
-            if self._headers is None:
-                self._headers = {}
-            self._headers[header[4]] = header
-            return self
+        if self._header is not None:
+            self._refuse_when_sent('set')
+        if (type(value) is str or type(value) is int) and type(name) is str:
+            header = _headers.get((name, value)) or checked_header(name, value)
+        else:
+            header = Header(name, value, None, 0, checked_name(name))
+            validateHeaderValue(name, value)
+        if self._headers is None:
+            self._headers = {}
+        self._headers[header[4]] = header
+        return self
 
     def _refuse_when_sent(self, verb: str) -> None:
         if self._header is not None:
@@ -291,7 +290,7 @@ class OutgoingHead(Stream):
     def _render_set(self, parts: list[str], headers: dict[str, Header]) -> int:
         """The lines of headers that were set; returns which special ones there are."""
         seen = 0
-        for name, value, line, kind, _ in headers.values():
+        for name, value, line, kind, _ in list(headers.values()):  # (another thread may set one)
             if line is None:
                 seen |= self._render_pairs(parts, ((name, value),))
                 continue
