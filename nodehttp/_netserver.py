@@ -8,9 +8,10 @@ With an IP literal, a path or a handle it is bound before `listen` returns, so t
 once, with a thread too that is not in a callback; Node binds to a literal in the next tick. The events come
 in the same order as Node's.
 
-Several connections are accepted each time the listening handle is readable; each is an event of its own, on
-the strand of its socket: a 'connection' listener that blocks holds up this connection and no other. Without
-descriptors left, accepting pauses.
+One connection is accepted when the listening handle becomes readable, as in Node, and several at once while
+it is so in one turn of the loop after the other. Each is an event of its own, on the strand of its socket: a
+'connection' listener that blocks holds up this connection and no other. Without descriptors left, accepting
+pauses.
 """
 
 from __future__ import annotations
@@ -30,9 +31,20 @@ from nodehttp._stream import Function, merged
 from nodehttp.events import EventEmitter, internal
 from nodehttp.monitor import monitor
 from nodehttp.record import Record
-from nodehttp.threadpool import Source, Strand, Waiter, call_soon, hold, next_tick, start_timer, submit, watch
+from nodehttp.threadpool import (
+    Source,
+    Strand,
+    Waiter,
+    call_soon,
+    hold,
+    next_tick,
+    pool,
+    start_timer,
+    submit,
+    watch,
+)
 
-ACCEPTED_AT_ONCE = 64  # connections of one readiness, so that those that are open have their turn
+ACCEPTED_AT_ONCE = 64  # connections of one turn, so that those that are open have theirs
 EXHAUSTED_PAUSE = 100  # ms without descriptors until the next try
 
 CLOSED, LOOKING, BOUND, LISTENING = 'closed', 'looking', 'bound', 'listening'
@@ -65,6 +77,7 @@ class Server(EventEmitter):
     _referenced = True
     _paused: threadpool.Timer | None = None  # until there may be descriptors again
     _closings = 0  # 'close' events to come
+    _accepted_in = 0  # the turn of the loop in which something was accepted last
     _joining: tuple[Waiter, ...] = ()
 
     def __init__(
@@ -217,7 +230,9 @@ class Server(EventEmitter):
 
     def _on_readable(self) -> None:
         listener = self._listener
-        for count in range(ACCEPTED_AT_ONCE):
+        # To look for another one, in vain, costs more than to be told of it.
+        before, self._accepted_in = self._accepted_in, pool.checks
+        for count in range(ACCEPTED_AT_ONCE if pool.checks == before + 1 else 1):
             if listener is None or self._listener is not listener:
                 return
             try:
