@@ -278,6 +278,8 @@ class EventEmitter:
         """Remove the latest registration of `listener`. ("emitter.removeListener(eventName, listener)")"""
         if not callable(listener):
             raise errors.invalid_arg_type('listener', 'of type function', listener)
+        if eventName not in self._events:
+            return self
         registration = listener.registration if isinstance(listener, OnceWrapper) else listener
         with monitor:
             present = self._events.get(eventName, ())
