@@ -72,7 +72,8 @@ class ServerConnection(Answering):
         self._parser: Parser | None = Parser(
             'request', max_header_size=server.maxHeaderSize or 0,
             lenient=INSECURE_HTTP_PARSER if lenient is None else bool(lenient))
-        if not self._intake.has_ticks:
+        self._has_ticks = self._intake.has_ticks
+        if not self._has_ticks:
             self._ticks_from = math.inf
         self._take_socket()
 
@@ -177,7 +178,7 @@ class ServerConnection(Answering):
                 else:
                     self._request_arrived(event)
             elif event is END:
-                if parser.trailers and self._intake.has_ticks:
+                if parser.trailers and self._has_ticks:
                     self._after_ticks(event)
                 else:
                     self._request_ended(parser, is_last)
@@ -192,9 +193,9 @@ class ServerConnection(Answering):
                         self._note_what_is_missing()
                     return False
                 # As in Node, ticks come between a piece of the body and what follows it.
-                if self._intake.has_ticks and not (is_last and self._is_next()):
+                if self._has_ticks and not (is_last and self._is_next()):
                     return True
-            elif self._intake.has_ticks and self._is_in_long_block(parser):
+            elif self._has_ticks and self._is_in_long_block(parser):
                 self._postpone(event)
             else:
                 self._failed(event)
@@ -257,7 +258,7 @@ class ServerConnection(Answering):
         assert request is not None
         if request._dumped:
             return
-        if (request._resume_scheduled and self._intake.has_ticks and request._begins_unheard()
+        if (request._resume_scheduled and self._has_ticks and request._begins_unheard()
                 and pool.drop_only_tick(request._resume)):
             # Before there is something: that need not be buffered then.
             request._begin_unheard()
@@ -267,7 +268,7 @@ class ServerConnection(Answering):
 
     def _go_on(self) -> None:
         """A listener waits in the middle of a delivery: deliver what is behind it."""
-        self._advance(is_last=self._intake.has_ticks)
+        self._advance(is_last=self._has_ticks)
         if self._parser is not None:
             self._intake.go_on()
 

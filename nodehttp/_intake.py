@@ -16,10 +16,10 @@ class Intake:
     """A `net.Socket`, which hands on its bytes without a detour. All methods need the monitor."""
 
     has_ticks = True  # do ticks come between two reads, as between two events of Node's?
-    _held = 0
 
     def __init__(self, socket: Any) -> None:
         self._socket = socket
+        self._held = 0
 
     def listeners(self) -> dict[str, Callable[..., Any]]:
         """What the socket is to be listened to for."""

@@ -52,8 +52,10 @@ class Output(Ends):
 
     def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
         """The short path: nothing waits before this chunk, and the kernel takes all of it."""
+        if self._corked:
+            return self._queue_up(chunk, encoding, len(chunk), callback)
         send = self._send
-        if send is None or self._writing or self._queue or self._corked or self._errored is not None:
+        if send is None or self._writing or self._queue or self._errored is not None:
             return super()._accept(chunk, encoding, callback)
         try:
             sent = send(chunk, SEND_FLAGS)

@@ -207,18 +207,23 @@ class Writable(Lifecycle):
     def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
         """Hand a chunk to the hook, or queue it; return whether more is wanted."""
         size = 1 if self._write_objects else len(chunk)
-        self._write_length += size
-        self._pending += 1
         # (1. A thread calls the hook, 2. which calls back, 3. another one writes before the hook is over.)
         if (self._corked or self._writing or self._life != OPEN or self._errored is not None
                 or ((self._queue or self._calling) and self._calling != get_ident())):
-            if self._queue is NOTHING:
-                self._queue = deque()
-            self._queue.append((chunk, encoding, callback))
-            if self._errored is not None:
-                self._tick(self._fail_queue)  # nobody will write it any more
-        else:
-            self._call_write(chunk, encoding, size, callback)
+            return self._queue_up(chunk, encoding, size, callback)
+        self._write_length += size
+        self._pending += 1
+        self._call_write(chunk, encoding, size, callback)
+        return self._has_room()
+
+    def _queue_up(self, chunk: Any, encoding: str | None, size: int, callback: Function | None) -> bool:
+        self._write_length += size
+        self._pending += 1
+        if self._queue is NOTHING:
+            self._queue = deque()
+        self._queue.append((chunk, encoding, callback))
+        if self._errored is not None:
+            self._tick(self._fail_queue)  # nobody will write it any more
         return self._has_room()
 
     def _has_room(self) -> bool:

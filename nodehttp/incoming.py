@@ -88,7 +88,7 @@ class IncomingMessage(Readable):
             # These are asked for so often that it pays to have them at hand, and not in the class.
             self._read_mark = socket._read_mark
             self._input, self._life = MORE, OPEN
-            self._events, self._flowing, self._need_readable = NO_EVENTS, None, False
+            self._events, self._flowing, self._need_readable, self._length = NO_EVENTS, None, False, 0
             self._errored = self._decoder = None
 
     # For the source

@@ -66,6 +66,7 @@ class ServerResponse(OutgoingMessage):
         self.req = req
         # (See `IncomingMessage`: they are asked for often.)
         self._events, self._phase, self._has_body = NO_EVENTS, OPEN, req.method != 'HEAD'
+        self.destroyed, self._queue, self._corked = False, None, 0
         if req.httpVersionMinor == 0 or req.httpVersionMajor == 0:
             # No chunks for HTTP/1.0, unless it says that it knows them; 0.9 and 2.0 count as such.
             self.useChunkedEncodingByDefault = has_chunked(req.headers['te'] or '') is not None
