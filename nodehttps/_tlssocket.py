@@ -398,14 +398,14 @@ class TLSSocket(Handshake):
             room = BATCH
             while unsent and room > 0:
                 chunk = unsent.popleft()
-                if len(chunk) > room:
+                if len(chunk) > BATCH:  # rather than `room`: the head before a body leaves no odd end of it
                     view = memoryview(chunk)
-                    chunk = view[:room]
-                    unsent.appendleft(view[room:])
+                    chunk = view[:BATCH]
+                    unsent.appendleft(view[BATCH:])
                 room -= len(chunk)
                 if len(chunk):
                     self._encrypt(chunk)
-            if not self._send_encrypted():
+            if self._outgoing.pending and not self._send_encrypted():
                 return False
         return True
 

@@ -107,6 +107,17 @@ def test_size_of_records(serve: Any, authority: Authority) -> None:
         tls.TLSSocket().setMaxSendFragment('x')  # type: ignore[arg-type]
 
 
+def test_a_large_body_fills_its_records(serve: Any, authority: Authority) -> None:
+    def listener(peer: tls.TLSSocket) -> None:
+        peer.cork()
+        peer.write(b'head')
+        peer.write(bytes(2**20))
+        peer.uncork()
+
+    with python_client(authority, serve(listener)) as client:
+        assert [len(client.recv(16384)) for _ in range(65)] == [4, *[16384] * 64]
+
+
 def test_a_slow_reader_stops_the_writer(serve: Any, authority: Authority, record: Recorder) -> None:
     chunk, total = b'x' * 65536, 64 * 1024 * 1024
     written = [0]
