@@ -3,6 +3,10 @@
 `_unanswered` are the requests without a finished response, in order. The response to the first one is the
 socket's current message (`socket._httpMessage`), those to the others wait in `_waiting`, with what was
 written to them.
+
+A tick costs more than most of what is done in it. So the thread that is at work on the connection
+(`_at_work`) does by itself, at the end of that, what the next tick would be for (`_due`): where that is the
+next thing to come, nobody can tell the difference.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from nodehttp._netoutput import Output
 from nodehttp._readable import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
-from nodehttp.events import internal
+from nodehttp.events import OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_pending, hold, start_timer, watch
 
@@ -352,6 +352,14 @@ class Socket(Output):
         except OSError:
             return True
         return True
+
+    def _resume(self) -> None:
+        heard_by = self._events.get('resume', ())
+        if (self._consumer is not None and self._receiving and self._reading and self._has_plain_emit()
+                and len(heard_by) == 1 and type(heard_by[0]) is OwnListener):
+            self._resume_scheduled = False  # it is being read, and nobody but the consumer hears that it is
+        else:
+            super()._resume()
 
     def _flow_on(self) -> None:
         """A 'data' listener waits: let others have what is buffered behind its chunk."""
