@@ -24,6 +24,7 @@ from nodehttp.incoming import IncomingMessage
 from nodehttp.threadpool import has_baton, next_tick, pool, released
 
 if TYPE_CHECKING:
+    from nodehttp.parser import Parser
     from nodehttp.server import Server, ServerResponse
 
 
@@ -35,6 +36,7 @@ class Answering:
     _due: Callable[[], None] | None = None  # what the next tick would be for, to be done by it
     _late: Callable[[], None] | None = None  # a tick that uncorks the socket, and may as well come later
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
+    _parser: Parser | None  # of what arrives
 
     def __init__(self, server: Server, socket: Any) -> None:
         self.server = server
@@ -46,6 +48,7 @@ class Answering:
         self._strand = socket._strand or socket._own_strand()
         self._is_secure = hasattr(socket, 'encrypted')
         self._intake = (Intake if hasattr(socket, '_consume') else DuplexIntake)(socket)
+        self._may_be_late = self._intake.has_ticks and self._mark >= BYTES_MARK and not self._is_secure
         # A Duplex of the user's may have none: then the connection cannot time out.
         self._set_timeout: Any = (
             getattr(socket, '_set_timeout', None) or getattr(socket, 'setTimeout', None) or _ignore)
@@ -128,10 +131,11 @@ class Answering:
 
     def _is_end_awaited(self, response: ServerResponse) -> bool:
         """Over TLS what was sent counts as written from the check phase on, as in Node, and the response ends
-        then. Would anybody notice if it ended before? If not, nothing comes back to this connection after it
-        has left the caches of the processor."""
-        return (bool(self._waiting) or response._last or not response._is_unheard()
-                or not response.req._is_unheard())
+        then. Would anybody notice if it ended before, such as those who are to answer what else has arrived?
+        If not, nothing comes back to this connection after it has left the caches of the processor."""
+        parser = self._parser
+        return (bool(self._waiting) or response._last or parser is None or parser.has_input
+                or not response._is_unheard() or not response.req._is_unheard())
 
     def _sent_over_tls(self, response: ServerResponse) -> None:
         if self._is_end_awaited(response):  # by now
@@ -190,6 +194,8 @@ class Answering:
 
     def _do_what_is_due(self) -> None:
         """And what that leaves to the next tick in turn."""
+        if self._late is not None:
+            self._pass_late()
         while (due := self._due) is not None:
             self._due = None
             if has_baton():
@@ -212,12 +218,19 @@ class Answering:
                 uncork = self._uncork
                 # Of no strand: if the callback blocks, the next holder of the baton sends what there is.
                 next_tick(uncork)
-                if self._mark >= BYTES_MARK and not self._is_secure:
+                if self._may_be_late:
                     self._late = uncork
 
     def _uncork(self) -> None:
         self._late = None
+        if self._may_be_late:
+            self.socket._overdue = 0
         self.socket.uncork()
+
+    def _pass_late(self) -> None:
+        """Go on with what comes behind `_late`: should the socket be destroyed by that, what is corked has
+        left before."""
+        self.socket._overdue = len(self.socket._queue)
 
     def needs_tick(self) -> None:
         """Somebody waits for what was written in this callback."""

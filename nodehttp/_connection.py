@@ -148,7 +148,9 @@ class ServerConnection(Answering):
             if self._due is not None:
                 self._do_what_is_due()
         finally:
-            self._at_work = outer
+            # 1. A thread delivers, and its listener waits; 2. another one delivers what is behind it, and its
+            # listener waits; 3. the first one is over; 4. so is the other: it must not name the first again.
+            self._at_work = outer if outer == get_ident() else 0
 
     def _is_next(self) -> bool:
         """Does nothing come before what else follows from the read at hand? What was written so far may leave
@@ -157,9 +159,13 @@ class ServerConnection(Answering):
         Not over TLS, where more of the read may be yet to be deciphered, nor before others have heard of it.
         """
         socket = self.socket
-        return (len(pool.ticks) == (self._late is not None) and self._due is None
-                and not self._is_secure and 'data' not in socket._events
-                and socket._write_length <= JOIN_LIMIT and pool.may_go_on(self._strand))
+        if (len(pool.ticks) != (self._late is not None) or self._due is not None
+                or self._is_secure or 'data' in socket._events
+                or socket._write_length > JOIN_LIMIT or not pool.may_go_on(self._strand)):
+            return False
+        if self._late is not None:
+            self._pass_late()
+        return True
 
     def _deliver(self, is_last: bool) -> bool:
         """Deliver what the parser has; return whether there is more behind the ticks that are next."""
@@ -424,6 +430,8 @@ class ServerConnection(Answering):
             if error.code != 'HPE_CLOSED_CONNECTION':
                 self._note_what_is_missing()  # its time runs on, should the listener leave the socket open
             self._enter(REFUSED)
+            if self._late is not None and self.socket._overdue:
+                self._uncork()
             self._refuse(error)
 
     @internal

@@ -33,6 +33,7 @@ class Output(Ends):
     _wants_write = False  # wait until the handle can be written
     _dispatched = 0  # bytes handed over to be sent
     _sent_ahead = NOT_TRIED  # bytes on their way to `_write` that the kernel has taken already
+    _overdue = 0  # chunks in the queue that are corked for longer than anybody may notice
     _unsent: deque[Any] | None = None  # what the kernel has not taken yet of the write in progress
     _write_callback: Function | None = None  # of that write
     _first_write: tuple[list[Any], Function] | None = None  # waits for the connection
@@ -96,6 +97,18 @@ class Output(Ends):
         if self.timeout:
             self._touch()
         self._queue_written()
+
+    def _send_overdue(self) -> None:
+        """The socket is about to be destroyed: what would have left by now leaves yet."""
+        count, self._overdue = min(self._overdue, len(self._queue)), 0
+        if self._send is not None and self._corked == 1:  # by the user, if it is more
+            data = b''.join([self._queue.popleft()[0] for _ in range(count)])
+            self._write_length -= len(data)
+            self._pending -= count
+            try:
+                self._dispatched += self._send(data, SEND_FLAGS)
+            except OSError:  # nobody is left to be told
+                pass
 
     @internal_hook
     def _write(self, chunk: Any, encoding: str | None, callback: Function) -> None:

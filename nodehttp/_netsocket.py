@@ -445,6 +445,8 @@ class Socket(Output):
     @internal_hook
     def _destroy(self, error: Any, callback: Function) -> None:
         had_connection = self._connecting is not None or self._handle is not None
+        if self._overdue:
+            self._send_overdue()
         self.connecting = False
         connecting, self._connecting = self._connecting, None
         if connecting is not None:

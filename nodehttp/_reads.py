@@ -135,6 +135,11 @@ class Reads:
         """May there be an event that needs no more data?"""
         return self._pos < self._size or self._due is not None or bool(self._reads) or self._eof
 
+    @property
+    def has_input(self) -> bool:
+        """Is there something that was fed, and is not parsed yet?"""
+        return self._pos < self._size or bool(self._reads)
+
     def next_event(self) -> Event | None:
         """Return the next Head, piece of a body (bytes) or END; None when that needs more data.
 

@@ -295,7 +295,7 @@ class Watch(Handle):
         self._mask = 0
         if self._armed:
             self._arm(0)
-        if self.strand is not None:
+        if self.strand is not None and self.strand.watch is self:
             self.strand.watch = None
         self.deactivate()
 

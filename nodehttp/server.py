@@ -297,7 +297,8 @@ class ServerResponse(OutgoingMessage):
     def _is_over_unheard(self) -> bool:
         """If all of the response was sent, is the exchange over, and nobody listens to what comes of that?"""
         request = self.req
-        return request.complete and self._is_unheard() and (request._life == GONE or request._is_unheard())
+        return request.complete and self._is_unheard() and (request._is_unheard() or (
+            request._life == GONE and (request._consumed or 'resume' not in request._events)))
 
     def _end_unheard(self) -> None:
         """What comes of that, without ticks in which nothing would be heard."""

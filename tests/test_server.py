@@ -415,6 +415,46 @@ def test_waiting_for_an_event_of_the_request(dial: Dial) -> None:
         peer.close()
 
 
+def test_two_listeners_of_a_connection_that_wait_in_turn(dial: Dial, record: Recorder) -> None:
+    """The first to wait is the first to go on; later its thread ends an answer, and that is an end as any."""
+    doors = [events.EventEmitter(), events.EventEmitter()]
+    threads: list[int] = []
+    last: list[Any] = []
+
+    def listener(req: Any, res: Any) -> None:
+        threads.append(threading.get_ident())
+        record('request')
+        if len(threads) < 3:
+            events.once(doors[len(threads) - 1], 'open', timeout=MUST_NOT_EXPIRE)
+            res.end('x')
+            record('answered')
+        else:
+            record.on(res, 'finish')
+            last.append(res)
+
+    def end_on_the_first_thread() -> None:
+        if threading.get_ident() == threads[0]:
+            last[0].end('y')
+        else:
+            timers.setTimeout(end_on_the_first_thread, 1)
+            timers.sleep(20)  # another thread goes on
+
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET + GET)
+        record.wait(lambda noted: noted.count('request') == 2)
+        for count, door in enumerate(doors, 1):
+            timers.setTimeout(door.emit, 0, 'open')
+            record.wait(lambda noted, count=count: noted.count('answered') == count)
+            assert read_response(peer)[1] == b'x'
+        peer.send(GET)
+        record.wait(lambda noted: noted.count('request') == 3)
+        timers.setTimeout(end_on_the_first_thread, 1)
+        assert read_response(peer)[1] == b'y'
+        record.wait_for('finish')
+        peer.close()
+
+
 def test_leaving_an_iteration_early(dial: Dial) -> None:
     """The answer arrives, what is left of the request is discarded, and the connection goes on."""
     def listener(req: Any, res: Any) -> None:

@@ -572,7 +572,31 @@ def properties(case: Any) -> None:
          options={'optimizeEmptyRequests': True}, watch=ALL)
 
 
+def hardly_heard(case: Any) -> None:
+    """Nobody listens to most of it, so that ticks and packets can be saved; it must come out as if none were.
+    """
+    def add(name: str, actions: Any, text: str, **watch: list[str]) -> None:
+        case(name, actions, text, watch={'req': ['error'], **watch})
+
+    one, last = ['res.write', 'one'], [['res.write', 'two'], ['sock.destroy']]
+    tick = ['tick', [['note', 'tick']]]
+    late = ['once', 'res', 'prefinish', [['res.writeProcessing', {'callback': 'sent'}], tick]]
+    add('rubbish behind a piece', [one], CHUNKED + '2\r\nab\r\nzz')
+    case('rubbish behind two answers and a body', [['res.end', 'x']], POST + GET + 'BAD')
+    add('CONNECT that nobody wants, behind a piece', [one], POST + 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n')
+    add('destroyed behind a piece', [
+        ['once', 'req', 'data', [one, ['on', 'req', 'data', last]]]], THREE_CHUNKS)
+    add("destroyed in 'end' behind a piece", [
+        ['once', 'req', 'data', [one]], ['on', 'req', 'end', last]], POST_CHUNKED)
+    add("what 'prefinish' leaves to the next tick", [late, ['res.end', 'x']], GET, res=['finish', 'close'])
+    add('unshift before the body', [
+        ['on', 'req', 'data', [['?req.readableLength']]], ['req.unshift', {'latin1': 'u'}],
+        ['on', 'req', 'end', [['res.end']]]], POST)
+    add("'resume' of what was read by 'readable'", [
+        ['on', 'req', 'readable', [['?req.read']]], ['on', 'req', 'end', [['res.end']]]], GET, req=['resume'])
+
+
 TABLES = (
     orders_of_get, orders_of_post, pieces, endings, destruction, departures, pipelining, expectations,
-    upgrades, refusals, time_limits, properties,
+    upgrades, refusals, time_limits, properties, hardly_heard,
 )  # and `pauses`
