@@ -60,7 +60,10 @@ def begin_visit(emitter: Any) -> Visit | None:
     if strand is None or strand.watch is None or strand.visit is not None:
         return None
     if visit is None or not visit.is_free():
-        visit = _own.visit = Visit()
+        try:
+            visit = _own.visit = Visit(Bell())
+        except OSError:  # out of descriptors
+            return None
     visit.begin(strand, strand.watch)
     return visit
 
@@ -71,12 +74,12 @@ class Visit:
     __slots__ = ('_bell', '_generation', '_identity', '_is_over', '_is_polling', '_polled', '_poller',
                  '_strand', '_watch')
 
-    def __init__(self) -> None:
+    def __init__(self, bell: Bell) -> None:
         self._identity = threading.get_ident()
         self._generation = pool.generation
         self._strand: Strand | None = None  # set while there is a visit
         self._is_polling = self._is_over = False
-        self._bell = Bell()
+        self._bell = bell
         self._poller = select.poll()
         self._poller.register(self._bell.fd, select.POLLIN)
         self._polled = -1  # the other descriptor that it looks at
@@ -128,11 +131,12 @@ class Visit:
             return
         while not awaited.done and not self._is_over and strand.busy == 1:
             item = pool.take_deferred(strand)
+            remaining = min(deadline - monotonic(), longest)  # looked at once: a negative one is for ever
             if item is not None:
                 self._run(strand, item[1], *item[2])
-            elif strand.backlog or not watch.borrow() or deadline <= monotonic():
+            elif strand.backlog or not watch.borrow() or remaining <= 0:
                 return
-            elif self._wait_for_input(watch, min(deadline - monotonic(), longest)) and strand.busy == 1:
+            elif self._wait_for_input(watch, remaining) and strand.busy == 1:
                 self._run(strand, watch.read)
 
     def _run(self, strand: Strand, function: Any, *args: Any) -> None:

@@ -487,6 +487,10 @@ class TLSSocket(Handshake):
         """Tell the peer that nothing more is sent: for TLS inside of this one."""
         self.end()
 
+    def _is_private(self) -> bool:
+        # Functions of the user's may be asked in the handshake (checkServerIdentity).
+        return self._state is SECURE and super()._is_private()
+
     # The end
 
     @internal_hook

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import os
 import signal
 import threading
@@ -14,6 +16,8 @@ import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
 
 import nodehttp as http
+import nodehttps as https
+from nodehttp import visit
 from nodehttp.errors import Error
 from nodehttp.threadpool import pool
 from nodehttp.visit import Visit
@@ -345,3 +349,53 @@ def test_a_server_in_the_same_process_is_not_the_visitors_business(
         assert [fetch(port, agent) for _ in range(50)] == [b'ok'] * 50
         agent.destroy()
     assert names == {'nodehttp'} and len(visits) == 49
+
+
+def test_the_user_is_asked_about_a_certificate_in_the_pool(scripted: Any, authority: Any) -> None:
+    go = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        assert go.wait(MUST_NOT_EXPIRE)
+        with authority.server_context().wrap_socket(peer.socket, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(ANSWER)
+            secure.recv(1)
+    check = Caller()
+    agent = https.Agent(keepAlive=True, ca=authority.pem)
+    port = scripted(script)
+    req = https.get(port=port, host='127.0.0.1', agent=agent, checkServerIdentity=check)
+    [sock] = http.once(req, 'socket', MUST_NOT_EXPIRE)
+    while sock.connecting:
+        time.sleep(0.001)
+    go.set()
+    [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+    assert (b''.join(res), check.name()) == (b'ok', 'nodehttp')
+    agent.destroy()
+
+
+def test_time_that_passes_between_two_looks_at_the_clock_makes_no_wait_endless(
+        scripted: Any, agent: http.Agent, visits: list[Visit], monkeypatch: pytest.MonkeyPatch) -> None:
+    port = scripted(lambda peer: (peer.read_until(END), peer.send(ANSWER), peer.read_to_end()))
+    fetch(port, agent)
+    hours = itertools.count(0, 3600)
+    monkeypatch.setattr(visit, 'monotonic', lambda: time.monotonic() + next(hours))
+    req = ask(port, agent)
+    thread = threading.Timer(MUST_NOT_EXPIRE / 2, req.destroy)
+    thread.start()
+    with pytest.raises(TimeoutError):
+        http.once(req, 'response', 0.02)
+    thread.cancel()
+    assert visits and not req.destroyed
+    req.on('error', lambda: None).destroy()
+
+
+def test_without_a_descriptor_the_pool_does_all(
+        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise OSError(errno.EMFILE, 'Too many open files')
+    monkeypatch.setattr(visit, 'Bell', refused)
+    port = scripted(answers(2))
+    bodies: list[bytes] = []
+    thread = in_thread(lambda: bodies.extend([fetch(port, agent), fetch(port, agent)]))
+    thread.join(MUST_NOT_EXPIRE)
+    assert bodies == [b'ok', b'ok']
