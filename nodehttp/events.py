@@ -65,8 +65,10 @@ def _parameters_of_builtin(cls: type, name: str) -> tuple[int, float]:
 
 def _parameters_by_signature(function: Function) -> tuple[int, float]:
     # Imported when the first such function comes: it would be a fifth of the import, and most listeners are
-    # plain functions.
-    import inspect
+    # plain functions. That takes longer than a hold lasts (holds.py); so no event may come meanwhile, which
+    # this function may be about to listen to.
+    with monitor:
+        import inspect
 
     try:
         signature = inspect.signature(function)
