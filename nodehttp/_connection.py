@@ -269,7 +269,7 @@ class ServerConnection(Answering):
             # Before there is something: that need not be buffered then.
             request._begin_unheard()
             self._intake.want()
-        if not request.push(data):
+        if not request.push(data) and not request.complete:  # a listener may have waited for its end
             self._intake.hold(READER_IS_SLOW)
 
     def _go_on(self) -> None:

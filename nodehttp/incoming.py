@@ -19,7 +19,7 @@ from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
 from nodehttp.record import Record
-from nodehttp.threadpool import Strand, internal_hook, monitor, pool
+from nodehttp.threadpool import Strand, internal_hook, monitor
 
 Callback = Callable[..., Any]
 
@@ -151,22 +151,6 @@ class IncomingMessage(Readable):
         """What `_resume` comes to then, but for asking the source."""
         self._consumed = self._need_readable = True
         self._resume_scheduled = self._asking = False
-
-    def _announce(self) -> None:
-        ticks = pool.ticks
-        if self._resume_scheduled and not self._emitted_readable and ticks and ticks[-1][1] == self._resume:
-            # A short message, all of which is here: one tick does what two would, one behind the other.
-            self._need_readable, self._emitted_readable = False, True
-            ticks[-1] = self._strand, self._resume_and_announce, ()
-        else:
-            super()._announce()
-
-    def _resume_and_announce(self) -> None:
-        self._resume()
-        if self._length or 'readable' in self._events or not self._has_plain_emit():
-            self._announce_now()
-        else:
-            self._emitted_readable = False
 
     def _move(self, input_state: int) -> None:
         super()._move(input_state)

@@ -408,3 +408,33 @@ def test_a_listener_of_prefinish_waits_for_finish():
             assert b''.join(res) == b'ok'
             assert [waited.get(timeout=MUST_NOT_EXPIRE) for _ in range(2)] == [[], []]
         agent.destroy()
+
+
+@pytest.mark.parametrize('piece', [1, 2])
+@pytest.mark.parametrize('waits_for', ['end', 'close'])
+def test_a_listener_of_data_waits_for_the_end_of_a_message_that_is_there(waits_for, piece):
+    waited = queue.SimpleQueue()
+
+    def wait_for_the_end(message):
+        pieces = []
+
+        @message.on('data')
+        def wait(data):
+            pieces.append(data)
+            if len(pieces) == piece:
+                waited.put((http.once(message, waits_for, MUST_NOT_EXPIRE), b''.join(pieces)))
+
+    def answer(req, res):
+        wait_for_the_end(req)
+        req.on('end', lambda: res.writeHead(200, {'Transfer-Encoding': 'chunked'}))
+        req.on('end', lambda: (res.write('one '), res.end('two')))
+
+    with http.createServer(answer).listen(0, '127.0.0.1') as server:
+        agent = http.Agent(keepAlive=True)
+        for _ in range(2):  # on a new connection, and on a used one
+            req = http.request(port=server.address().port, host='127.0.0.1', agent=agent, method='POST')
+            req.on('response', wait_for_the_end)
+            req.write('one ')
+            req.end('two')
+            assert [waited.get(timeout=MUST_NOT_EXPIRE) for _ in range(2)] == [([], b'one two')] * 2
+        agent.destroy()
