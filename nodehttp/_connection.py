@@ -169,6 +169,7 @@ class ServerConnection(Answering):
 
     def _deliver(self, is_last: bool) -> bool:
         """Deliver what the parser has; return whether there is more behind the ticks that are next."""
+        is_next = False
         while (parser := self._parser) is not None and self._postponed is None:
             try:
                 event: Any = parser.next_event()
@@ -187,7 +188,8 @@ class ServerConnection(Answering):
                 if parser.trailers and self._has_ticks:
                     self._after_ticks(event)
                 else:
-                    self._request_ended(parser, is_last)
+                    self._request_ended(parser, is_next)
+                    is_next = False
             elif event is None:
                 if self.state is not IDLE or parser.in_message:
                     self._note_what_is_missing()
@@ -199,7 +201,8 @@ class ServerConnection(Answering):
                         self._note_what_is_missing()
                     return False
                 # As in Node, ticks come between a piece of the body and what follows it.
-                if self._has_ticks and not (is_last and self._is_next()):
+                is_next = is_last and self._is_next()
+                if self._has_ticks and not is_next:
                     return True
             elif self._has_ticks and self._is_in_long_block(parser):
                 self._postpone(event)
@@ -285,13 +288,14 @@ class ServerConnection(Answering):
         if (self.state is HEAD or self.state is BODY) and not self._is_late:
             self.server._receiving.setdefault(self, now())
 
-    def _request_ended(self, parser: Parser, is_last: bool = False) -> None:
+    def _request_ended(self, parser: Parser, is_next: bool = False) -> None:
+        """`is_next`: nothing comes before what follows from that."""
         request = self._request
         assert request is not None
         self._enter(IDLE)
         self._is_late = False
         self.server._receiving.pop(self, None)
-        if request._flowing and is_last and not parser.has_more and self._is_next():
+        if is_next and request._flowing and not parser.has_more:
             if request._complete(parser.trailers, ends_next=True):
                 self._due = request._emit_end
         else:

@@ -43,7 +43,7 @@ from nodehttp._stream import (
     merged,
 )
 from nodehttp.events import adapt
-from nodehttp.threadpool import internal_hook, may_deliver, monitor
+from nodehttp.threadpool import add_tick, hold, internal_hook, may_deliver, monitor
 
 MORE, EOF, ENDED = range(3)
 _MOVES = {MORE: (EOF,), EOF: (ENDED,), ENDED: ()}
@@ -430,8 +430,9 @@ class Readable(Lifecycle):
             self._flowing = not self._has_readable_listener
             if not self._resume_scheduled:
                 self._resume_scheduled = True
-                self._hold_events()
-                self._tick(self._resume)
+                strand = self._strand or self._own_strand()
+                hold(strand)
+                add_tick(strand, self._resume, ())
         self._paused = False
 
     def _resume(self) -> None:

@@ -138,6 +138,8 @@ def pieces(case: Any) -> None:
     case('a callback at the first piece', [['once', 'req', 'data', [told]], write, end], THREE_CHUNKS,
          watch=data)
     case('a callback at the request', [told, write, end], THREE_CHUNKS, watch=data)
+    case('a request without a body behind one with pieces', [
+        ['on', 'req', 'data', []], ['tick', [['note', 'tick']]], end], THREE_CHUNKS + GET, watch=data)
     case('ended at the first piece', [['once', 'req', 'data', [['res.end', 'x']]], ['on', 'req', 'data', []]],
          THREE_CHUNKS, watch=data)
     hear = ['on', 'req', 'close', [['note', 'close']]]
