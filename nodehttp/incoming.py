@@ -314,13 +314,14 @@ class IncomingMessage(Readable):
 
     def _emit_end_of_life(self, error: Any) -> None:
         super()._emit_end_of_life(error)
-        if self.req is None:
-            self._forget_listeners()
+        self._forget_listeners()
 
     def _forget_listeners(self) -> None:
-        """Of a request: forget who listens to what is over. What listens to them often refers to the
-        response, which refers to the request: a cycle, which would keep all that, and the body, until the
-        garbage collector comes."""
+        """Let a request forget who listens to what is over. Often that refers to the response, which refers
+        to the request: a cycle, which would keep all of them, and the body, until the garbage collector
+        comes."""
+        if self.req is not None:
+            return  # a response: it and its request know of each other anyway
         events: Any = self._events
         if events.keys() <= _OVER:
             self._events = NO_EVENTS

@@ -168,6 +168,26 @@ def test_reading_to_the_end(record: Recorder) -> None:
     assert record.events == [b'abc', 'end', 'close']
 
 
+def test_a_request_forgets_who_listens_to_what_is_over() -> None:
+    """The others stay, and who comes later."""
+    def act() -> None:
+        made, told = message(), []
+        for name in ('data', 'end', 'close', 'error', 'mine'):
+            made.on(name, lambda name=name: told.append(name))
+        with threadpool.monitor:
+            made._complete(None)
+        events.once(made, 'close', timeout=10)
+        timers.sleep(0)
+        assert made.eventNames() == ['error', 'mine']
+        made.on('end', told.append)
+        made.off('data', told.append)
+        assert made.listenerCount('end') == 1
+        assert made.emit('mine')
+        assert list(made) == []
+        assert told == ['end', 'close', 'mine']
+    in_a_callback(act)
+
+
 def test_an_end_without_completion_is_an_abort(record: Recorder) -> None:
     """The socket is destroyed with it."""
     def act() -> None:
