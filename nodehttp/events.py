@@ -356,21 +356,21 @@ class EventEmitter:
     def _fire(self, name: str, *args: Any) -> bool:
         """Emit from internal code, which holds the monitor: users' listeners run without it, exceptions are
         reported."""
-        is_plain = getattr(self.emit, '__func__', None) is _PLAIN_EMIT
-        if is_plain and name not in self._events:
-            if name != 'error':
-                return False
-            if not self._has_late_listener(name):
-                report_exception(unhandled(args))
-                return False
+        listeners = self._events.get(name)
         function: Function | None = None
-        listeners = self._events.get(name, ())
-        if is_plain and len(listeners) == 1 and 'removeListener' not in self._events:
-            # Nearly always: then this is what `emit` comes to.
-            listener = listeners[0]
-            if listener.once:
-                self._set_listeners(name, ())
-            function = listener.listener if listener.least <= len(args) <= listener.most else listener
+        if getattr(self.emit, '__func__', None) is _PLAIN_EMIT:
+            if listeners is None:
+                if name != 'error':
+                    return False
+                if not self._has_late_listener(name):
+                    report_exception(unhandled(args))
+                    return False
+            elif len(listeners) == 1 and 'removeListener' not in self._events:
+                # Nearly always: then this is what `emit` comes to.
+                listener = listeners[0]
+                if listener.once:
+                    self._set_listeners(name, ())
+                function = listener.listener if listener.least <= len(args) <= listener.most else listener
         state = release_monitor()
         try:
             if function is None:
