@@ -568,8 +568,9 @@ class Socket(Output):
         """Keep the process alive while the socket is connecting, reading or writing (the default).
         ("socket.ref()")"""
         with monitor:
-            self._referenced = True
-            self._update_interest()
+            if not self._referenced:
+                self._referenced = True
+                self._update_interest()
         return self
 
     def unref(self) -> Self:

@@ -119,7 +119,7 @@ class ClientRequest(OutgoingMessage):
         """See `request`."""
         # What most requests get sooner or later: Python has attributes at hand that the first objects of a
         # class get early, and it takes longer to find one in the class, or in a dict.
-        self._state, self._phase = QUEUED, OPEN
+        self._state, self._phase, self._events = QUEUED, OPEN, {}
         self.socket = self.res = self._header = self._headers = self._queue = None
         self.destroyed = self.reusedSocket = self._head_sent = self._response_over = self._closed = False
         self._has_keep_alive_hint = False
@@ -385,6 +385,7 @@ class ClientRequest(OutgoingMessage):
     def _receive(self, head: Any, connection: ClientConnection) -> IncomingMessage:
         """Make the response that `head` begins."""
         self.res = response = IncomingMessage(self.socket)
+        response._events = {}  # somebody is about to listen
         names = response._take_head(head, connection, self.maxHeadersCount, self._join_duplicates)
         if 'keep-alive' in names:
             self._has_keep_alive_hint = True
@@ -460,17 +461,18 @@ class ClientRequest(OutgoingMessage):
 
     def _release_in_place(self) -> bool:
         """If the tick of `_release` comes next, and nobody hears of it, do now what it comes to. Returns
-        whether it was so."""
+        whether it was so, and there was no other tick."""
         ticks = pool.ticks
-        if len(ticks) != 1 or ticks[0][1] != self._release or not self._releases_unheard():
+        if not ticks or ticks[0][1] != self._release or not self._releases_unheard():
             return False
-        ticks.clear()
+        ticks.popleft()
+        was_alone = not ticks
         self._enter(CLOSED)
         self._closed = True
         self._forget_signal()
         self.socket._httpConnection.release()
         self.agent._on_free(self.socket)
-        return True
+        return was_alone
 
     def _releases_unheard(self) -> bool:
         """May `_release` come before its tick, since nobody would see that?"""
