@@ -201,8 +201,7 @@ class Agent(EventEmitter):
     def addRequest(self, req: Any, options: Options = None) -> None:
         """Give `req` a socket, now or later, through `req.onSocket(socket)`. Called by ClientRequest."""
         with monitor:
-            merged: Record[Any] = Record(options or {})
-            merged.update(self.options)
+            merged: Record[Any] = Record({**(options or {}), **self.options})
             merged['path'] = merged.get('socketPath')
             if req.timeout:
                 merged['timeout'] = req.timeout

@@ -23,6 +23,7 @@ aborted signal opens no connection; a reset connection is no end of a response w
 from __future__ import annotations
 
 import binascii
+import functools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, Self
@@ -627,8 +628,15 @@ class ClientRequest(OutgoingMessage):
 
 def host_header(host: str, port: Any, default_port: Any) -> str:
     """Return the Host header: brackets around an IPv6 address, the port unless it is the default."""
+    if type(port) is not int or type(default_port) is not int:
+        port, default_port = str(port), str(default_port)
+    return _host_header(host, port, default_port)
+
+
+@functools.lru_cache(64)  # a program asks the same few servers over and over
+def _host_header(host: str, port: int | str, default_port: int | str) -> str:
     text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
-    return text if str(port) == str(default_port) else f'{text}:{port}'
+    return text if port == default_port else f'{text}:{port}'
 
 
 def basic_authorization(auth: Any) -> str:
