@@ -306,7 +306,7 @@ def run_client(port: int, times: int, event: str = 'close', module: Any = http, 
 # whoever adds to them knows.
 
 
-@pytest.mark.parametrize(('event', 'most'), [('end', 400), ('close', 480)])
+@pytest.mark.parametrize(('event', 'most'), [('end', 365), ('close', 445)])
 def test_a_plain_request_takes_a_client_few_calls(
         strict: None, scripted: Any, event: str, most: int) -> None:
     def serve(peer: RawPeer) -> None:
