@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nodehttp.monitor import release_monitor, retake_monitor
-from nodehttp.poller import HANG_UP, READ, WRITE, Bell, make_poller
+from nodehttp.poller import AT_ONCE, HANG_UP, READ, WRITE, Bell, make_poller
 
 if TYPE_CHECKING:
     from nodehttp.holds import Hold
@@ -532,7 +532,7 @@ class Loop:
         poller, holder = self.poller, self.holder
         state = release_monitor()
         try:
-            events = poller.poll(timeout)
+            events = poller.poll(timeout, AT_ONCE)
         finally:
             retake_monitor(state)
             if self.holder is holder:
