@@ -131,11 +131,12 @@ class Answering:
 
     def _is_end_awaited(self, response: ServerResponse) -> bool:
         """Over TLS what was sent counts as written from the check phase on, as in Node, and the response ends
-        then. Would anybody notice if it ended before, such as those who are to answer what else has arrived?
-        If not, nothing comes back to this connection after it has left the caches of the processor."""
+        then. Would anybody notice if it ended before, such as a tick, or who is to answer what else has
+        arrived? If not, nothing comes back to this connection after it has left the caches of the processor.
+        """
         parser = self._parser
         return (bool(self._waiting) or response._last or parser is None or parser.has_input
-                or not response._is_unheard() or not response.req._is_unheard())
+                or not self._comes_next() or not response._is_unheard() or not response.req._is_unheard())
 
     def _sent_over_tls(self, response: ServerResponse) -> None:
         if self._is_end_awaited(response):  # by now
@@ -149,7 +150,7 @@ class Answering:
         if self._unanswered and self._unanswered[0] is request:
             del self._unanswered[0]
         response._detach()
-        if response._is_over_unheard():
+        if self._comes_next() and response._is_over_unheard():
             response._end_unheard()
         else:
             if not request._consumed and not request._resume_scheduled:
@@ -210,8 +211,8 @@ class Answering:
     def cork_until_tick(self, size: int) -> None:
         """What this callback writes, next so many bytes, leaves together when it is over."""
         socket = self.socket
-        if size > JOIN_LIMIT and self._late is not None:
-            self._uncork()
+        if self._late is not None and socket._overdue and size + socket._write_length > JOIN_LIMIT:
+            self._uncork()  # what has waited does not count any more for what `write` returns
         if not socket._corked and has_baton():
             socket.cork()
             if self._late is None:

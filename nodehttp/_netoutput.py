@@ -98,6 +98,12 @@ class Output(Ends):
             self._touch()
         self._queue_written()
 
+    @property
+    def writableLength(self) -> int:
+        """Bytes that wait to be written. ("writable.writableLength")"""
+        overdue = sum(len(item[0]) for item in islice(self._queue, self._overdue)) if self._overdue else 0
+        return self._write_length - overdue
+
     def _send_overdue(self) -> None:
         """The socket is about to be destroyed: what would have left by now leaves yet."""
         count, self._overdue = min(self._overdue, len(self._queue)), 0

@@ -26,7 +26,7 @@ from nodehttp import errors
 from nodehttp.events import adapt
 from nodehttp.monitor import monitor, released
 from nodehttp.record import Record
-from nodehttp.threadpool import Timer, call_next, call_soon, report_exception, start_timer
+from nodehttp.threadpool import Timer, call_next, call_soon, next_tick, report_exception, start_timer
 from nodehttps._certificate import certificate_object
 from nodehttps._context import LENIENT, NONE, REQUIRED, SecureContext, Use, createSecureContext
 from nodehttps._errors import openssl_error, ssl_error, verification_error, write_error
@@ -283,7 +283,11 @@ class Handshake(Information):
         if complete:
             self._go_to(CHECKING)
             self._is_shaken = True
-            if not self._is_server and tls.version() == 'TLSv1.3':
+            is_1_3 = tls.version() == 'TLSv1.3'
+            if self._is_server and not is_1_3:
+                # The client waits for it. Of no strand: so it does not wait for a listener that blocks.
+                next_tick(self._send_end_of_handshake)
+            elif not self._is_server and is_1_3:
                 self._records = Records()
                 self._records.received(data[len(data) - self._incoming.pending:])
             if self._handshake_timer is not None:
@@ -453,6 +457,10 @@ class Handshake(Information):
         if self._consumer is None and not self.isPaused():
             self._receiving = True
         self._update_interest()
+
+    def _send_end_of_handshake(self) -> None:
+        if self._state is not OVER:
+            self._flush_outgoing()
 
     def _begin_to_send(self) -> None:
         """The end of the handshake, if that is still to be sent, together with what has waited for it."""

@@ -455,6 +455,19 @@ def test_two_listeners_of_a_connection_that_wait_in_turn(dial: Dial, record: Rec
         peer.close()
 
 
+def test_a_write_behind_the_end_that_nobody_listens_for(dial: Dial, escaped: list[BaseException]) -> None:
+    """It is an 'error' all the same, though nothing else of the response is heard."""
+    def listener(req: Any, res: Any) -> None:
+        res.end('x')
+        res.write('y')
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET)
+        assert read_response(peer)[1] == b'x'
+        peer.close()
+    assert [error.code for error in escaped] == ['ERR_STREAM_WRITE_AFTER_END']  # type: ignore[attr-defined]
+
+
 def test_leaving_an_iteration_early(dial: Dial) -> None:
     """The answer arrives, what is left of the request is discarded, and the connection goes on."""
     def listener(req: Any, res: Any) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import RawPeer, Recorder
+from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
 from test_tls_hello import hello_of
 from tls_tools import Authority, Caught, wait, wait_closed, wait_secure
 
-from nodehttp import errors, net, threadpool, timers
+from nodehttp import errors, events, net, threadpool, timers
 from nodehttps import tls
 
 Dial = Callable[..., RawPeer]
@@ -80,6 +81,19 @@ def test_the_accepted_connection_can_be_destroyed(serve: Any, dial: Dial, record
     server.on('connection', lambda raw: raw.destroy())
     dial(server).read_to_end()
     assert sorted(map(str, record.wait_count(2))) == sorted(map(str, ['raw close', HANG_UP]))
+
+
+def test_a_listener_that_blocks_does_not_hold_up_the_handshake(serve: Any, connect: Any) -> None:
+    """Up to TLS 1.2 the client cannot go on before the server's last message."""
+    is_connected = threading.Event()
+    heard: list[bool] = []
+    server = serve(lambda socket: heard.append(is_connected.wait(MUST_NOT_EXPIRE)), maxVersion='TLSv1.2')
+    client = connect(server)
+    events.once(client, 'secureConnect', timeout=MUST_NOT_EXPIRE / 2)
+    is_connected.set()
+    client.end()
+    events.once(client, 'close', timeout=MUST_NOT_EXPIRE)
+    assert heard == [True]
 
 
 @pytest.mark.parametrize(('version', 'told'), [

@@ -591,6 +591,13 @@ def hardly_heard(case: Any) -> None:
     add("destroyed in 'end' behind a piece", [
         ['once', 'req', 'data', [one]], ['on', 'req', 'end', last]], POST_CHUNKED)
     add("what 'prefinish' leaves to the next tick", [late, ['res.end', 'x']], GET, res=['finish', 'close'])
+    add('what waits behind pieces', [
+        ['on', 'req', 'data', [['?res.writableLength'], one]], ['on', 'req', 'end', [['res.end']]],
+    ], THREE_CHUNKS)
+    large = ['res.write', {'repeat': ['a', 70000]}]
+    add('rubbish behind two pieces, one of them large', [one, large], GET + 'BAD')
+    case('what a tick sees of an answer', [
+        ['res.end', 'x'], ['tick', [['?res.writableFinished'], ['?res.destroyed'], ['?res.closed']]]], GET)
     add('unshift before the body', [
         ['on', 'req', 'data', [['?req.readableLength']]], ['req.unshift', {'latin1': 'u'}],
         ['on', 'req', 'end', [['res.end']]]], POST)
