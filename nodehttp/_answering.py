@@ -136,7 +136,7 @@ class Answering:
         """
         parser = self._parser
         return (bool(self._waiting) or response._last or parser is None or parser.has_input
-                or not self._comes_next() or not response._is_unheard() or not response.req._is_unheard())
+                or bool(pool.ticks) or not response._is_unheard() or not response.req._is_unheard())
 
     def _sent_over_tls(self, response: ServerResponse) -> None:
         if self._is_end_awaited(response):  # by now

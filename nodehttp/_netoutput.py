@@ -77,6 +77,8 @@ class Output(Ends):
 
     def _flush_queue(self) -> None:
         """The same for what was corked: the kernel takes all of it at once."""
+        if self._overdue and not self._corked:
+            self._overdue = 0
         queue, send, size = self._queue, self._send, self._write_length
         if (not queue or send is None or self._corked or self._writing or self._calling or self._flushing
                 or self._errored is not None or self._life != OPEN or size > JOIN_LIMIT):

@@ -83,21 +83,20 @@ class ServerResponse(OutgoingMessage):
         time, TypeError for bad names and values and ERR_INVALID_CHAR for a bad reason.
         ("response.writeHead(statusCode[, statusMessage][, headers])")
         """
-        # Without the monitor: this is about nothing but the response, and in a handler that has blocked each
-        # wait for the monitor costs four switches of threads.
-        if self._header is not None:
-            self._refuse_when_sent('write')
-        status = _to_status(statusCode)
-        if isinstance(statusMessage, str):
-            self.statusMessage = statusMessage
-        else:
-            if headers is None:
-                headers = statusMessage
-            if not self.statusMessage:
-                self.statusMessage = _REASONS.get(status, 'unknown')
-        self.statusCode = status
-        self._write_head(status, self._merged_headers(headers))
-        return self
+        with monitor:  # else another thread could send a head that frames the body in another way meanwhile
+            if self._header is not None:
+                self._refuse_when_sent('write')
+            status = _to_status(statusCode)
+            if isinstance(statusMessage, str):
+                self.statusMessage = statusMessage
+            else:
+                if headers is None:
+                    headers = statusMessage
+                if not self.statusMessage:
+                    self.statusMessage = _REASONS.get(status, 'unknown')
+            self.statusCode = status
+            self._write_head(status, self._merged_headers(headers))
+            return self
 
     def writeHeader(self, statusCode: Any, statusMessage: Any = None, headers: Any = None) -> Self:
         """The same as `writeHead`. (Deprecated: DEP0063)"""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, RawPeer, Recorder
 
 import nodehttp as http
 from nodehttp import errors, events, server, stream, threadpool, timers
@@ -466,6 +466,27 @@ def test_a_write_behind_the_end_that_nobody_listens_for(dial: Dial, escaped: lis
         assert read_response(peer)[1] == b'x'
         peer.close()
     assert [error.code for error in escaped] == ['ERR_STREAM_WRITE_AFTER_END']  # type: ignore[attr-defined]
+
+
+def test_an_end_by_another_thread_while_the_head_is_written(dial: Dial) -> None:
+    """The one head or the other, whole: the body is framed as the head says."""
+    class Slow:
+        def __init__(self, meanwhile: threading.Thread) -> None:
+            self.meanwhile = meanwhile
+
+        def __str__(self) -> str:
+            self.meanwhile.start()
+            self.meanwhile.join(MUST_EXPIRE)
+            return 'x'
+
+    def listener(req: Any, res: Any) -> None:
+        other = threading.Thread(target=res.end, args=('other',))
+        res.writeHead(200, {'Slow': Slow(other), 'Transfer-Encoding': 'chunked'})
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET)
+        assert peer.read_until(b'0\r\n\r\n').endswith(b'\r\n\r\n5\r\nother\r\n0\r\n\r\n')
+        peer.close()
 
 
 def test_leaving_an_iteration_early(dial: Dial) -> None:
