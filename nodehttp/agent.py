@@ -26,7 +26,8 @@ Where this leaves Node 25.2.1, because its documentation promises otherwise:
 - A socket whose `createConnection` has not answered yet counts against `maxSockets` and `maxTotalSockets`.
 - What an overridden `createConnection` raises becomes the 'error' of the request.
 - An idle socket that the peer has closed, or has sent something on, is not used again, even if its events
-  are still on their way.
+  are still on their way; unless the poller has told of it in the same turn, and of no end: what has come in
+  the few milliseconds since then is not looked for (`Watch.has_no_news`).
 """
 
 from __future__ import annotations
