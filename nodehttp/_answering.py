@@ -231,7 +231,8 @@ class Answering:
     def _pass_late(self) -> None:
         """Go on with what comes behind `_late`: should the socket be destroyed by that, what is corked has
         left before."""
-        self.socket._overdue = len(self.socket._queue)
+        if self.socket._corked == 1:  # by the user, if it is more
+            self.socket._overdue = len(self.socket._queue)
 
     def needs_tick(self) -> None:
         """Somebody waits for what was written in this callback."""

@@ -267,8 +267,8 @@ class ServerConnection(Answering):
         assert request is not None
         if request._dumped:
             return
-        if (request._resume_scheduled and self._has_ticks and request._begins_unheard()
-                and pool.drop_only_tick(request._resume)):
+        if (request._resume_scheduled and self._has_ticks and self._due is None
+                and request._begins_unheard() and pool.drop_only_tick(request._resume)):
             # Before there is something: that need not be buffered then.
             request._begin_unheard()
             self._intake.want()
@@ -434,7 +434,7 @@ class ServerConnection(Answering):
             if error.code != 'HPE_CLOSED_CONNECTION':
                 self._note_what_is_missing()  # its time runs on, should the listener leave the socket open
             self._enter(REFUSED)
-            if self._late is not None and self.socket._overdue:
+            if self._late is not None and self.socket._overdue and self.socket._corked == 1:
                 self._uncork()
             self._refuse(error)
 

@@ -109,7 +109,7 @@ class Output(Ends):
     def _send_overdue(self) -> None:
         """The socket is about to be destroyed: what would have left by now leaves yet."""
         count, self._overdue = min(self._overdue, len(self._queue)), 0
-        if self._send is not None and self._corked == 1:  # by the user, if it is more
+        if self._send is not None:
             data = b''.join([self._queue.popleft()[0] for _ in range(count)])
             self._write_length -= len(data)
             self._pending -= count

@@ -598,6 +598,10 @@ def hardly_heard(case: Any) -> None:
     add('rubbish behind two pieces, one of them large', [one, large], GET + 'BAD')
     case('what a tick sees of an answer', [
         ['res.end', 'x'], ['tick', [['?res.writableFinished'], ['?res.destroyed'], ['?res.closed']]]], GET)
+    case('a body behind a request that was answered', {
+        'request /1': [['res.end', {'callback': 'ended'}]],
+        'request /2': [['on', 'req', 'data', [['note', 'data']]], ['on', 'req', 'end', [['res.end']]]],
+    }, GET.replace('/', '/1', 1) + POST.replace('/', '/2', 1))
     add('unshift before the body', [
         ['on', 'req', 'data', [['?req.readableLength']]], ['req.unshift', {'latin1': 'u'}],
         ['on', 'req', 'end', [['res.end']]]], POST)
