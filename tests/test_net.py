@@ -614,8 +614,13 @@ def test_a_listener_that_waits_gets_what_is_buffered_behind_its_own(log):
         client.pause()
         client.read(0)
         peer.write('1')
-        setTimeout(peer.write, 5, '2')
-        setTimeout(resume, 20, client)
+        when_buffered(1, client, lambda: (peer.write('2'), when_buffered(2, client, lambda: resume(client))))
+
+    def when_buffered(count, client, then):
+        if len(client._buffer) == count:
+            then()
+        else:
+            setImmediate(when_buffered, count, client, then)
 
     def resume(client):
         log(len(client._buffer))

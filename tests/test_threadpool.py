@@ -1258,9 +1258,10 @@ def test_run_ends_with_sys_exit_although_main_blocks() -> None:
 
 def test_run_waits_for_detached_callbacks(record: Recorder) -> None:
     def main() -> None:
-        timers.setTimeout(lambda: (time.sleep(0.05), record('end')), 1)
-        timers.setTimeout(lambda: (time.sleep(0.03), record('earlier end')), 1)
+        timers.setTimeout(lambda: (is_over.wait(MUST_NOT_EXPIRE), record('end')), 1)
+        timers.setTimeout(lambda: (time.sleep(0.03), record('earlier end'), is_over.set()), 1)
 
+    is_over = threading.Event()
     run(main)
     assert record.events == ['earlier end', 'end']
 
