@@ -10,7 +10,7 @@ from benchmarks import report
 from benchmarks.check import check
 from benchmarks.idle import SPARE, allow_files
 from benchmarks.loads import HELLO
-from benchmarks.peers import NODE, OURS, SERVERS, version
+from benchmarks.peers import BARE, NODE, OURS, SERVERS, version
 from benchmarks.process import Server, load_server
 from benchmarks.workloads import Settings, reporting
 from benchmarks.wrk import Result
@@ -20,10 +20,11 @@ CONNECTIONS = (1, 16, 64, 256, 1000, 2000)
 
 
 def measure_growth(settings: Settings, wrk_path: str) -> None:
-    """Ours and Node's, in turns, with more and more connections; print the table of processor time (us)."""
+    """Ours, Node's and the bare loop in turns, with more and more connections; print the table of processor
+    time (us)."""
     settings.print_title('processor time (us) for each short answer, by number of connections')
     allow_files(max(CONNECTIONS) + SPARE)
-    peers = tuple(peer for peer in SERVERS if peer.name in (OURS, NODE))
+    peers = tuple(peer for peer in SERVERS if peer.name in (OURS, NODE, BARE))
     results: dict[str, dict[int, list[Result]]] = {}
     with contextlib.ExitStack() as stack:
         servers = {}

@@ -16,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 OURS = 'nodehttp'
 NODE = 'node'
+BARE = 'bare loop'  # no HTTP at all: what Python itself, and the system, leave to be reached
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Peer:
     threaded: bool = False  # takes the number of its threads as its first argument
     secure: bool = False  # takes a file with key and certificate as its first argument, and then does TLS
     unfit: tuple[str, ...] = ()  # workloads that are no fair question to it
+    only: tuple[str, ...] = ()  # the workloads that it is made for, if not for all others
+
+    def fits(self, workload: str) -> bool:
+        return workload not in self.unfit and (not self.only or workload in self.only)
 
 
 SERVERS = (
@@ -41,6 +46,7 @@ SERVERS = (
     Peer('gunicorn gthread', 'servers/gunicorn_server.py', ('gunicorn',), threaded=True),
     Peer('uvicorn h11', 'servers/uvicorn_server.py', ('uvicorn', 'h11'), ('h11',)),
     Peer('uvicorn httptools', 'servers/uvicorn_server.py', ('uvicorn', 'httptools'), ('httptools',)),
+    Peer(BARE, 'servers/bare_server.py', only=('hello-1', 'hello-64', 'hello-256', 'download-8', 'growth')),
 )
 
 CLIENTS = (
@@ -52,6 +58,7 @@ CLIENTS = (
     Peer('requests', 'clients/requests_client.py', ('requests',)),
     Peer('httpx', 'clients/httpx_client.py', ('httpx',)),
     Peer('aiohttp', 'clients/aiohttp_client.py', ('aiohttp',)),
+    Peer(BARE, 'clients/bare_client.py'),
 )
 
 

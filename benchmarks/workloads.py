@@ -39,7 +39,7 @@ class Settings:
         fit = []
         for peer in peers:
             if self.selected(peer.name):
-                reason = f'{name} is not made for it' if name in peer.unfit else missing(peer)
+                reason = missing(peer) if peer.fits(name) else f'{name} is not made for it'
                 if reason:
                     print(f'  {peer.name} skipped: {reason}')
                 else:

@@ -32,7 +32,7 @@ def test_an_unknown_workload_is_refused() -> None:
     assert 'no such workload: nothing' in result.stderr
 
 
-@pytest.mark.parametrize('server', ['nodehttp', 'ThreadingHTTPServer'])
+@pytest.mark.parametrize('server', ['nodehttp', 'ThreadingHTTPServer', 'bare loop'])
 def test_a_server_answers_what_it_is_measured_with(server: str) -> None:
     program = f"""
 from benchmarks.check import check
@@ -41,7 +41,7 @@ from benchmarks.process import Server
 from benchmarks.loads import LOADS
 with Server(peer := next(peer for peer in SERVERS if peer.name == {server!r})) as server:
     for load in LOADS:
-        if load.name not in peer.unfit and not load.secure:
+        if peer.fits(load.name) and not load.secure:
             check(server, load)
 if peer.secure:
     with Server(peer, secure=True) as server:
@@ -111,7 +111,7 @@ def test_the_table_of_the_readme() -> None:
 * It is so.""")
 
 
-@pytest.mark.parametrize('client', ['ours_callbacks', 'ours_blocking', 'http_client'])
+@pytest.mark.parametrize('client', ['ours_callbacks', 'ours_blocking', 'http_client', 'bare_client'])
 def test_a_client_counts_its_answers(client: str) -> None:
     program = f"""
 from benchmarks.peers import SERVERS, CLIENTS
