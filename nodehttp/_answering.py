@@ -37,6 +37,7 @@ class Answering:
     _late: Callable[[], None] | None = None  # a tick that uncorks the socket, and may as well come later
     _is_idle_timed = False  # the socket's timeout is that of an idle connection
     _parser: Parser | None  # of what arrives
+    _request: IncomingMessage | None  # the one that is being received, or answered last
 
     def __init__(self, server: Server, socket: Any) -> None:
         self.server = server
@@ -150,6 +151,8 @@ class Answering:
         if self._unanswered and self._unanswered[0] is request:
             del self._unanswered[0]
         response._detach()
+        if request.complete and self._request is request:
+            self._request = None  # an idle connection holds nothing that was for one request
         if self._comes_next() and response._is_over_unheard():
             response._end_unheard()
         else:

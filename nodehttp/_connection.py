@@ -58,7 +58,7 @@ class ServerConnection(Answering):
     """A socket of a server, for as long as it is used for HTTP. All methods need the monitor."""
 
     state = HEAD
-    _request: IncomingMessage | None = None  # the one that is, or was last, received
+    _request: IncomingMessage | None = None  # received last; none when that is answered
     _postponed: Head | End | ParseError | None = None  # what waits for a thread, or for ticks
     _ticks_from: float = MANY_HEADERS  # names and values of a request that ticks come before
     _count = 0  # requests so far, counted under maxRequestsPerSocket only
@@ -214,7 +214,7 @@ class ServerConnection(Answering):
     def _is_in_long_block(self, parser: Parser) -> bool:
         """Does the parser stop in a head, or in trailers, with so many lines that ticks have come since?"""
         fields, request = parser.fields, self._request
-        is_complete = fields is parser.trailers or (request is not None and fields is request.rawHeaders)
+        is_complete = request is not None and fields is request.rawHeaders
         return not is_complete and len(fields) >= MANY_HEADERS - 1
 
     def _after_ticks(self, event: Head | End) -> None:

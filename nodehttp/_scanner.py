@@ -54,6 +54,7 @@ _QUOTED = re.compile(rb'[\t !#-\[\]-\xff]*')
 
 _TAB, _QUOTE, _SEMICOLON, _EQUALS, _BACKSLASH, _DELETE = b'\t";=\\\x7f'
 
+_NO_FIELDS: list[str] = []  # between two messages; never added to
 _BOTH_UPGRADES = UPGRADE | CONNECTION_UPGRADE
 _MAX_HEX_DIGITS = 16  # of a chunk size: 2**64 - 1
 _MAX_EXTENSIONS = 16384  # bytes of extensions of one chunk; Node's value, no option changes it
@@ -90,7 +91,8 @@ class Scanner(StartLines):
 
     @property
     def fields(self) -> list[str]:
-        """The header lines of the head, or of the trailers, that were begun last: name, value, name, ..."""
+        """The header lines of the head, or of the trailers, that were begun last: name, value, name, ...
+        Empty when their message is complete."""
         return self._fields
 
     def is_between_messages(self) -> bool:
@@ -189,6 +191,7 @@ class Scanner(StartLines):
             self._persists = self._keeps_alive()
         elif self.trailers:
             self.trailers = []
+        self._fields = _NO_FIELDS
         self._state = Scanner._between_messages if self._persists or self._lenient else Scanner._closed
         return END
 
