@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp import errors
 from nodehttp.events import internal
+from nodehttp.outgoing import FINISHED
 from nodehttp.parser import END, Parser
 from nodehttp.threadpool import next_tick, pool
 
@@ -224,7 +225,7 @@ class ClientConnection:
                 self._holds = True
                 self.socket._stop_reading()
             else:  # also what a Duplex of the user's delivers although it is paused
-                self._advance()
+                self._advance(is_last=self._is_plain)
         elif self.state is COMPLETE:
             self._is_out_of_step = True
         else:
@@ -249,9 +250,9 @@ class ClientConnection:
         if self._is_consumed and self.socket._flowing is False:
             self.socket.resume()
 
-    def _advance(self, is_at_end: bool = False) -> None:
+    def _advance(self, is_at_end: bool = False, is_last: bool = False) -> None:
         """Deliver what the parser has. `is_at_end`: nothing more comes, and if something is missing, 'close'
-        tells."""
+        tells. `is_last`: ticks are what follows from the read that brought it."""
         while self._parser is not None and self.request is not None:
             try:
                 event = self._parser.next_event()
@@ -277,6 +278,23 @@ class ClientConnection:
                     self._stop()
             else:
                 self._head_arrived(event)
+                if is_last and self.state is RECEIVING and self._flows_whole():
+                    return
+
+    def _flows_whole(self) -> bool:
+        """A response was announced. If it is about to flow, and all of it is there, let it do so at once:
+        nearly always that is what comes next."""
+        request, parser, socket = self.request, self._parser, self.socket
+        if (request is None or parser is None or request._phase is not FINISHED or self._stopped
+                or socket._flowing is False or 'data' in socket._events
+                or request.res.statusCode == 101 or not request.res._is_to_flow_whole()):
+            return False
+        body = parser.take_body()
+        if body is None:
+            return False
+        self._enter(COMPLETE)
+        request.res._flow_whole(body)
+        return True
 
     def _stop(self) -> None:
         """The response is full: do not read on until it has room. As in Node the socket takes one more piece,

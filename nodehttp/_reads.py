@@ -40,6 +40,8 @@ class Head:
     flat: name, value, name, ...; `names` holds their names in lower case. `upgrade`: the peer proposes
     another protocol (CONNECT, or `Upgrade` together with `Connection: upgrade`); the consumer decides.
     `shouldKeepAlive`: another message may follow on this connection.
+
+    Responses that begin alike may share one Head: none of it is to be changed.
     """
 
     __slots__ = (

@@ -591,6 +591,17 @@ class Pool(Outsiders):
         self._turn += 1
         return True
 
+    def is_next(self, function: Function) -> bool:
+        """An item is at its end, and has left a tick of its strand to the loop, `function`. Would the loop
+        take that next? Then the caller may do it as a turn of its own. Not if the baton is lost."""
+        ticks, worker = self.ticks, self.holder
+        if not ticks or ticks[0][1] != function or worker is None or worker.strand is not ticks[0][0]:
+            return False
+        if worker.started:
+            worker.started.clear()
+        self._turn += 1
+        return True
+
     def drop_only_tick(self, function: Function) -> bool:
         """If there is one tick, and it is to call `function`, forget it and return True: the caller does at
         once what it is for."""

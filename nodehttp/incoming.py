@@ -19,7 +19,7 @@ from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
 from nodehttp.record import Record
-from nodehttp.threadpool import Strand, internal_hook, monitor
+from nodehttp.threadpool import Strand, internal_hook, monitor, pool
 
 Callback = Callable[..., Any]
 
@@ -151,6 +151,46 @@ class IncomingMessage(Readable):
         """What `_resume` comes to then, but for asking the source."""
         self._consumed = self._need_readable = True
         self._resume_scheduled = self._asking = False
+
+    def _is_to_flow_whole(self) -> bool:
+        """Does it begin to flow in the next tick, which is the next thing to come, with all that it has
+        received; and would nobody notice if nothing was received yet, and that came at once?"""
+        events = self._events
+        return (self._resume_scheduled and self._flowing is True and 'readable' not in events
+                and 'resume' not in events and not self._length and self._input == MORE and self._asking
+                and self._life == OPEN and self._errored is None and self._decoder is None
+                and not self._dumped and self._has_plain_emit() and len(pool.ticks) == 1
+                and pool.is_next(self._resume))
+
+    def _flow_whole(self, body: bytes) -> None:
+        """Do then what the next ticks are for, `body` being all that was received, and the end."""
+        self.complete = self._end_scheduled = True
+        self._input = EOF
+        self._resume_scheduled = self._need_readable = False
+        pool.ticks.clear()
+        if body and 'data' in self._events:
+            self._tick(self._end_flow)  # the listener may wait for what comes next
+            if self._awaited:
+                self._awaited.clear()
+            self._did_read = True
+            self._fire('data', body)
+            if self._length:  # something was put back
+                self._flow()
+            if not pool.is_next(self._end_flow):
+                return
+            pool.ticks.popleft()
+        elif body:
+            self._did_read = True
+        self._end_flow()
+
+    def _end_flow(self) -> None:
+        """What the ticks of `_announce` and `_end` are for, between which nothing can come."""
+        if self._length or 'readable' in self._events or not self._has_plain_emit():
+            pool.ticks.appendleft((self._strand, self._emit_end, ()))
+            self._announce_now()
+        else:
+            self._need_readable = False
+            self._emit_end()
 
     def _move(self, input_state: int) -> None:
         super()._move(input_state)

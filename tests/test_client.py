@@ -204,6 +204,47 @@ def test_a_response_has_what_was_received(scripted: Any) -> None:
     res.resume()
 
 
+def test_what_is_done_to_the_headers_of_a_response_is_not_seen_in_the_next(
+        scripted: Any, keeping: Agent) -> None:
+    port = scripted(answering())
+    for _ in range(3):
+        res = response_to(get(host='127.0.0.1', port=port, agent=keeping))
+        assert res.rawHeaders == ['Content-Length', '2']
+        res.rawHeaders.append('more')
+        assert b''.join(res) == b'ok'
+
+
+@pytest.mark.parametrize('event', ['data', 'end'])
+@pytest.mark.parametrize('ticks', [False, True])
+def test_a_listener_of_a_response_may_wait_for_what_comes_next(
+        scripted: Any, record: Recorder, event: str, ticks: bool) -> None:
+    """Also where all of the response is there, and that need not wait for ticks."""
+    agent = Agent(keepAlive=True, maxSockets=1)
+    port = scripted(answering())
+
+    def on_response(res: Any) -> None:
+        def wait() -> None:
+            record('begins')
+            if ticks:
+                timers.nextTick(record, 'tick')
+            if event == 'data':
+                http.once(res, 'end', MUST_NOT_EXPIRE)
+            else:  # the only connection is free by then
+                record(body_of(get(host='127.0.0.1', port=port, agent=agent)))
+            record('goes on')
+        res.on('data', record if event == 'end' else wait)
+        res.on('end', lambda: record('end'))
+        if event == 'end':
+            res.on('end', wait)
+
+    get(host='127.0.0.1', port=port, agent=agent).on('response', on_response)
+    tick = ['tick'] * ticks
+    expected = (['begins', 'end', *tick, 'goes on'] if event == 'data'
+                else [b'ok', 'end', 'begins', *tick, b'ok', 'goes on'])
+    assert record.wait_count(len(expected)) == expected
+    agent.destroy()
+
+
 def test_trailers_come_with_the_end(scripted: Any, record: Recorder) -> None:
     answer = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: v\r\n\r\n'
     req = get(host='127.0.0.1', port=scripted(answering(answer)), agent=False)

@@ -392,16 +392,67 @@ def test_what_a_user_does_to_raw_headers_stays_there() -> None:
         assert parser.next_event() is END
 
 
-def test_the_memory_for_header_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser_module, '_blocks', {})
-    parser = Parser('request')
+@pytest.mark.parametrize(('kind', 'start', 'name'), [
+    ('request', GET, '_blocks'), ('response', messages.OK, '_responses'),
+])
+def test_the_memory_for_what_came_lately_is_bounded(
+        monkeypatch: pytest.MonkeyPatch, kind: Any, start: bytes, name: str) -> None:
+    monkeypatch.setattr(parser_module, name, {})
+    known = getattr(parser_module, name)
+    parser = Parser(kind)
     for number in range(1000):
-        parser.feed(GET + b'A: %d\r\n\r\n' % number)
-        assert list(take(parser)) == messages.get('A', str(number))
-        assert len(parser_module._blocks) <= parser_module._MAX_BLOCKS
-    parser.feed(GET + b'Cookie: ' + b'x' * 4096 + b'\r\n\r\n')
-    list(take(parser))
-    assert max(map(len, parser_module._blocks)) <= parser_module._MAX_BLOCK_SIZE
+        for _ in range(2):
+            parser.feed(start + b'Content-Length: 0\r\nA: %d\r\n\r\n' % number)
+            head = parser.next_event()
+            assert isinstance(head, Head)
+            assert head.rawHeaders == ['Content-Length', '0', 'A', str(number)]
+            assert parser.next_event() is END
+        assert 0 < len(known) <= parser_module._MAX_KNOWN
+    parser.feed(start + b'Content-Length: 0\r\nCookie: ' + b'x' * 4096 + b'\r\n\r\n')
+    assert next(take(parser))[-1][2] == 'Cookie'
+    assert max(map(len, known)) <= parser_module._MAX_KNOWN_SIZE
+
+
+def events_of(parser: Parser, takes_bodies: bool) -> list[Any]:
+    """The events at hand, or the error; a body that is taken in one step counts as those that it stands
+    for."""
+    events: list[Any] = []
+    try:
+        while (event := parser.next_event()) is not None:
+            events.append(summary(event) if isinstance(event, Head) else event)
+            if takes_bodies and isinstance(event, Head) and (body := parser.take_body()) is not None:
+                assert parser.is_between_messages()
+                events += [body, END] if body else [END]
+    except ParseError as error:
+        events.append(error.reason)
+    return events
+
+
+@rows([row for row in messages.ROWS if row[1] == 'response'])
+def test_a_body_is_taken_in_one_step_only_where_it_ends_the_read(row: Any) -> None:
+    _, data, _ = row
+    for end in range(len(data) + 1):
+        for rest in (data[end:], data[end:] + messages.NEXT['response']):
+            parser, other = Parser('response'), Parser('response')
+            for piece in (data[:end], rest):
+                parser.feed(piece)
+                other.feed(piece)
+                assert events_of(parser, True) == events_of(other, False)
+
+
+@pytest.mark.parametrize(('text', 'body'), [
+    (b'Content-Length: 2\r\n\r\nhi', b'hi'), (b'Content-Length: 0\r\n\r\n', b''),
+    (b'Content-Length: 2\r\n\r\nh', None), (b'Content-Length: 2\r\n\r\nhiH', None),
+    (b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', None), (b'\r\nhi', None),
+])
+def test_what_is_taken_in_one_step(text: bytes, body: bytes | None) -> None:
+    parser = Parser('response')
+    for _ in range(2):  # the second one finds the head remembered
+        parser.feed(messages.OK + text)
+        assert isinstance(parser.next_event(), Head)
+        assert parser.take_body() == body
+        if body is None:
+            break
 
 
 def test_repr() -> None:
