@@ -1,5 +1,5 @@
 """The arguments of `http.request`: a URL, options and a callback in Node's forms, checked and merged into
-one dict.
+one dict; and what follows from some of them.
 
 Documentation: "http.request(url[, options][, callback])". A URL becomes options; those given beside it win,
 keyword arguments win over both. An option that is None is not given.
@@ -7,15 +7,20 @@ keyword arguments win over both. An option that is None is not given.
 
 from __future__ import annotations
 
+import binascii
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodehttp import errors
+from nodehttp._head import Header, checked_header
 from nodehttp.abort import AbortSignal
 from nodehttp.common import is_token
 from nodehttp.loop import TIMEOUT_MAX
+from nodehttp.strings import to_usv_string
+from nodehttp.threadpool import released
 
 Callback = Callable[..., Any]
 
@@ -24,32 +29,40 @@ _MAX_SAFE_INTEGER = 2**53 - 1
 has_invalid_path_char = re.compile('[^\x21-\xff]').search
 
 
+# What nearly all requests say, and no more. `ClientRequest` looks at these itself.
+_COMMON = frozenset(('agent', 'headers', 'host', 'hostname', 'method', 'path', 'port'))
+
+
 def read_arguments(
     input: Any, options: Any, callback: Any, keywords: Mapping[str, Any],
-) -> tuple[dict[str, Any], Callback | None]:
-    """Return the merged options and the callback.
+) -> tuple[dict[str, Any], Callback | None, bool]:
+    """Return the merged options, the callback, and whether there are options that few requests have.
 
-    Raises TypeError ERR_INVALID_URL, ERR_INVALID_ARG_TYPE, ERR_UNESCAPED_CHARACTERS,
-    ERR_INVALID_HTTP_TOKEN, ValueError ERR_OUT_OF_RANGE.
+    Raises TypeError ERR_INVALID_URL, ERR_INVALID_ARG_TYPE.
     """
     if callable(options):
         options, callback = None, options
-    if type(input) is dict or isinstance(input, Mapping):
-        given: Mapping[str, Any] = input
+    if type(input) is dict and options is None and not keywords:
+        given = input.copy()
     else:
-        given = {} if input is None else _options_of_url(input)
+        given = _merged_arguments(input, options, keywords)
+    for name, value in given.items():
+        if value is None or name not in _COMMON:
+            return {name: value for name, value in given.items() if value is not None}, callback, True
+    return given, callback, False
+
+
+def _merged_arguments(input: Any, options: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(input, Mapping):
+        given = {**input}
+    else:
+        given = {} if input is None else {**_options_of_url(input)}
     if options is not None:
         if not isinstance(options, Mapping):
             raise errors.invalid_arg_type('options', 'of type object', options)
-        given = _overridden(given, options)
-    if keywords:
-        given = _overridden(given, keywords)
-    merged = {}
-    for name, value in given.items():
-        if value is not None:
-            check = _CHECKS.get(name)
-            merged[name] = value if check is None else check(value)
-    return merged, callback
+        _override(given, options)
+    _override(given, keywords)
+    return given
 
 
 def _options_of_url(url: Any) -> Mapping[str, Any]:
@@ -63,8 +76,18 @@ def _options_of_url(url: Any) -> Mapping[str, Any]:
     return options
 
 
-def _overridden(given: Mapping[str, Any], by: Mapping[str, Any]) -> dict[str, Any]:
-    return {**given, **{name: value for name, value in by.items() if value is not None}}
+def _override(given: dict[str, Any], by: Mapping[str, Any]) -> None:
+    given.update((name, value) for name, value in by.items() if value is not None)
+
+
+def check_rare(options: dict[str, Any]) -> None:
+    """Check the options that few requests have, and put in place what is used of them.
+
+    Raises TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_HTTP_TOKEN, ValueError ERR_OUT_OF_RANGE.
+    """
+    for name, check in _CHECKS.items():
+        if name in options:
+            options[name] = check(options[name])
 
 
 def timer_duration(value: Any, name: str) -> float:
@@ -100,13 +123,19 @@ def _timeout(value: Any) -> float:
     return timer_duration(value, 'timeout')
 
 
-def _host(name: str) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if not isinstance(value, str):
+def checked_host(options: Mapping[str, Any]) -> str:
+    """Return `hostname`, else `host`, '' if neither is given; TypeError ERR_INVALID_ARG_TYPE.
+
+    As in Node nobody looks at a `host` beside a `hostname`.
+    """
+    for name in ('hostname', 'host'):
+        host = options.get(name)
+        if host is not None and not isinstance(host, str):
             expected = 'of type string or one of undefined or null'
-            raise errors.invalid_arg_type(f'options.{name}', expected, value)
-        return value
-    return check
+            raise errors.invalid_arg_type(f'options.{name}', expected, host)
+        if host:
+            return host
+    return ''
 
 
 def _boolean(name: str) -> Callable[[Any], bool]:
@@ -141,19 +170,9 @@ def _names(value: Any) -> frozenset[str]:
     return frozenset(map(str.lower, value))
 
 
-def _agent(value: Any) -> Any:
-    if value is not False and not callable(getattr(value, 'addRequest', None)):
-        raise errors.invalid_arg_type('options.agent', 'one of Agent-like Object, undefined, or false', value)
-    return value
-
-
-# The options that are looked at before anything is done: name, check (which returns what is used). The
-# others are taken as they are, or checked by `net.connect`.
+# The options that are looked at before anything is done, in Node's order: name, check (which returns what is
+# used). The others are taken as they are, or checked by `net.connect`.
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    'agent': _agent,
-    'path': checked_path,
-    'hostname': _host('hostname'),
-    'host': _host('host'),
     'timeout': _timeout,
     'signal': _signal,
     'method': checked_method,
@@ -162,3 +181,50 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     'joinDuplicateHeaders': _boolean('joinDuplicateHeaders'),
     'uniqueHeaders': _names,
 }
+
+
+def other_agent(agent: Any, options: dict[str, Any], default: Any) -> Any:
+    """Return the agent that an option which is no Agent stands for: the default one; a new one for this
+    request (False); none, if there is a `createConnection`; or what else has `addRequest`.
+
+    Raises TypeError ERR_INVALID_ARG_TYPE.
+    """
+    if agent is None:
+        return None if callable(options.get('createConnection')) else default
+    if agent is False:
+        with released():
+            return type(default)()
+    if not callable(getattr(agent, 'addRequest', None)):
+        expected = 'one of Agent-like Object, undefined, or false'
+        raise errors.invalid_arg_type('options.agent', expected, agent)
+    return agent
+
+
+def terms_of(agent: Any) -> tuple[Any, Any, Any, bool]:
+    """Return what an agent that need not be one of ours says of its connections: protocol, port, timeout, and
+    whether they are kept."""
+    options = getattr(agent, 'options', None)
+    keeps = agent is not None and bool(
+        getattr(agent, 'keepAlive', False) or getattr(agent, 'maxSockets', math.inf) != math.inf)
+    return (getattr(agent, 'protocol', None), getattr(agent, 'defaultPort', None),
+            options.get('timeout') if options else None, keeps)
+
+
+def host_header(host: str, port: Any, default_port: Any) -> Header:
+    """Return the Host header: brackets around an IPv6 address, the port unless it is the default."""
+    if type(port) is not int or type(default_port) is not int:
+        port, default_port = str(port), str(default_port)
+    return _host_header(host, port, default_port)
+
+
+@functools.lru_cache(64)  # a program asks the same few servers over and over
+def _host_header(host: str, port: int | str, default_port: int | str) -> Header:
+    text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
+    return checked_header('Host', text if port == default_port else f'{text}:{port}')
+
+
+def basic_authorization(auth: Any) -> str:
+    """Return the Authorization header for 'user:password'."""
+    if not isinstance(auth, str):
+        raise errors.invalid_arg_type('options.auth', 'of type string', auth)
+    return f'Basic {binascii.b2a_base64(to_usv_string(auth).encode(), newline=False).decode()}'

@@ -111,14 +111,14 @@ class _Opening:
         self.agent, self.name, self.request, self.is_for_waiting = agent, name, request, is_for_waiting
         self.is_pending = True
 
-    def start(self, options: Record[Any]) -> None:
+    def start(self, given: dict[str, Any]) -> None:
         """Ask for it. Raises what is wrong with the options, if the caller of `request` is still there."""
-        self.options = options
+        self.options: Record[Any] = Record(given)
         agent, name = self.agent, self.name
         agent._opening[name] = agent._opening.get(name, 0) + 1
         agent._all_opening += 1
         try:
-            agent._call(agent.createSocket, self.request, options, self)
+            agent._call(agent.createSocket, self.request, self.options, self)
         except Exception as error:
             if self.is_for_waiting or not getattr(agent.createSocket, 'is_internal_hook', False):
                 self(error)
@@ -186,7 +186,7 @@ class Agent(EventEmitter):
         self._idle: OrderedDict[Any, _Lease] = OrderedDict()  # the FREE ones, longest idle first
         self._opening: dict[str, int] = {}  # connections asked for and not there yet, by name
         self._all_opening = 0  # the same, of all names
-        self._queued_options: dict[Any, Record[Any]] = {}  # by waiting request
+        self._queued_options: dict[Any, dict[str, Any]] = {}  # by waiting request
 
         self.on('free', internal(self._on_free))
         self._unheard = listeners_if_alone(self, 'free')
@@ -202,21 +202,28 @@ class Agent(EventEmitter):
     def addRequest(self, req: Any, options: Options = None) -> None:
         """Give `req` a socket, now or later, through `req.onSocket(socket)`. Called by ClientRequest."""
         with monitor:
-            merged: Record[Any] = Record({**(options or {}), **self.options})
-            merged['path'] = merged.get('socketPath')
-            if req.timeout:
-                merged['timeout'] = req.timeout
-            if self._needs_server_name and merged.get('servername') is None:
-                merged['servername'] = _server_name(merged, req)
-            name = self._call(self.getName, merged)
-            socket = self._take_free(name)
-            if socket is not None:
-                self._reuse(socket, req)
-            elif self._may_open(name):
-                _Opening(self, name, req, False).start(merged)
-            else:
-                self._queued_options[req] = merged
-                self.requests.setdefault(name, []).append(req)
+            self._admit(req, {**(options or {})})
+
+    def _admit(self, req: Any, options: dict[str, Any]) -> None:
+        """`addRequest`, with options that nobody else has."""
+        options.update(self.options)
+        options['path'] = options.get('socketPath')
+        if req.timeout:
+            options['timeout'] = req.timeout
+        if self._needs_server_name and options.get('servername') is None:
+            options['servername'] = _server_name(options, req)
+        get_name = self.getName
+        if not getattr(get_name, 'is_internal_hook', False):
+            options = Record(options)  # the user's is to see what any of them sees
+        name = self._call(get_name, options)
+        socket = self._take_free(name)
+        if socket is not None:
+            self._reuse(socket, req)
+        elif self._may_open(name):
+            _Opening(self, name, req, False).start(options)
+        else:
+            self._queued_options[req] = options
+            self.requests.setdefault(name, []).append(req)
 
     def _reuse(self, socket: Any, req: Any) -> None:
         try:

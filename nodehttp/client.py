@@ -22,8 +22,6 @@ aborted signal opens no connection; a reset connection is no end of a response w
 
 from __future__ import annotations
 
-import binascii
-import functools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, Self
@@ -32,14 +30,24 @@ from nodehttp import agent as agents
 from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
-from nodehttp._head import header_pairs
-from nodehttp._request_options import checked_method, checked_path, read_arguments, timer_duration
+from nodehttp._head import Header, header_pairs
+from nodehttp._request_options import (
+    basic_authorization,
+    check_rare,
+    checked_host,
+    checked_method,
+    checked_path,
+    host_header,
+    other_agent,
+    read_arguments,
+    terms_of,
+    timer_duration,
+)
 from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
 from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record
-from nodehttp.strings import to_usv_string
 from nodehttp.threadpool import (
     Strand,
     add_tick,
@@ -67,12 +75,6 @@ _MOVES = {
     RELEASED: (CLOSED,),
     CLOSED: (),
 }
-
-# Options of which most requests have none.
-_RARE_OPTIONS = frozenset((
-    'setDefaultHeaders', 'timeout', 'maxHeaderSize', 'insecureHTTPParser', 'joinDuplicateHeaders', 'signal'))
-# Without these the head is the request line and a Host header.
-_HEAD_OPTIONS = frozenset(('headers', 'setHost', 'setDefaultHeaders', 'auth', 'uniqueHeaders'))
 
 # Requests of these methods have no body unless one is written.
 _BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
@@ -125,16 +127,14 @@ class ClientRequest(OutgoingMessage):
         self.destroyed = self.reusedSocket = self._head_sent = self._response_over = self._closed = False
         self._has_keep_alive_hint = False
         with monitor:
-            given, callback = read_arguments(input, options, callback, kwargs)
-            self._choose_agent(given)
-            host_header = self._set_address(given)
-            self._set_parameters(given)
+            given, callback, has_rare = read_arguments(input, options, callback, kwargs)
+            host_header = self._take_options(given, has_rare)
             if callback is not None:
                 self.once('response', callback)
-            if _HEAD_OPTIONS.isdisjoint(given):
-                self.setHeader('Host', host_header)
-            else:
+            if has_rare or 'headers' in given:
                 self._set_headers(given, host_header)
+            else:
+                self._headers = {'host': host_header}
             self._start(given)
             # Once more: of the processor time that a hold lasts, all this has used a good part, and the
             # caller's listeners come only now.
@@ -150,49 +150,50 @@ class ClientRequest(OutgoingMessage):
 
     # Options
 
-    def _choose_agent(self, options: dict[str, Any]) -> None:
-        """The agent of the options, a new one for this request (`agent: false`), or none
-        (`createConnection`)."""
-        default = options.pop('_defaultAgent', None) or agents.globalAgent
-        agent = options.get('agent')
-        if agent is None and not callable(options.get('createConnection')):
-            agent = default
-        elif agent is False:
-            with released():
-                agent = type(default)()
+    def _take_options(self, options: dict[str, Any], has_rare: bool) -> Header:
+        """Take what a request cannot be without, in the order in which Node checks it. Puts host and port
+        into `options`; returns the Host header, unless the user gives one."""
+        get = options.get
+        default = options.pop('_defaultAgent', agents.globalAgent) if has_rare else agents.globalAgent
+        agent = get('agent')
+        if isinstance(agent, agents.Agent):
+            expected, default_port, timeout = agent.protocol, agent.defaultPort, agent.options.get('timeout')
+            keeps = bool(agent.keepAlive or agent.maxSockets != math.inf)
+        else:
+            agent = other_agent(agent, options, default)
+            expected, default_port, timeout, keeps = terms_of(agent)
         self.agent = agent
-        self.protocol = protocol = options.get('protocol') or default.protocol
-        expected = getattr(agent, 'protocol', None) or default.protocol
+        path = get('path')
+        self.path = path = '/' if path is None else checked_path(path) or '/'
+        expected = expected or default.protocol
+        self.protocol = protocol = (has_rare and get('protocol')) or default.protocol
         if protocol != expected:
             raise errors.node_error('ERR_INVALID_PROTOCOL', protocol, expected)
-        # Without reuse in sight the server may as well close.
-        self.shouldKeepAlive = agent is not None and bool(
-            getattr(agent, 'keepAlive', False) or getattr(agent, 'maxSockets', math.inf) != math.inf)
-
-    def _set_address(self, options: dict[str, Any]) -> str:
-        """Take host and port; return the Host header, unless the user gives one."""
-        default_port = options.get('defaultPort') or getattr(self.agent, 'defaultPort', None)
-        options['port'] = port = options.get('port') or default_port or 80
-        options['host'] = self.host = host = options.get('hostname') or options.get('host') or 'localhost'
-        return host_header(host, port, default_port)
-
-    def _set_parameters(self, options: dict[str, Any]) -> None:
-        self.method = method = options.get('method') or 'GET'
-        self.path = path = options.get('path') or '/'
-        self._checked_start = method, path
+        host = get('host')
+        if type(host) is not str or 'hostname' in options:
+            host = checked_host(options)
+        if has_rare:
+            check_rare(options)
+            self._take_rare_options(options)
+            default_port = get('defaultPort') or default_port
+        method = get('method')
+        self.method = method = 'GET' if method is None else checked_method(method) or 'GET'
         if method in _BODYLESS:
             self.useChunkedEncodingByDefault = False
-        if not _RARE_OPTIONS.isdisjoint(options):
-            self._set_rare_parameters(options)
-        agent_options = getattr(self.agent, 'options', None)
-        if self.timeout is not None or (agent_options and agent_options.get('timeout')):
+        self._checked_start = method, path
+        options['host'] = self.host = host = host or 'localhost'
+        options['port'] = port = get('port') or default_port or 80
+        self.shouldKeepAlive = keeps  # without reuse in sight the server may as well close
+        if timeout:
             self._hears_timeouts = True
+        return host_header(host, port, default_port)
 
-    def _set_rare_parameters(self, options: dict[str, Any]) -> None:
+    def _take_rare_options(self, options: dict[str, Any]) -> None:
         if options.get('setDefaultHeaders') is False:
             self._removed_connection = self._removed_content_length = self._removed_transfer_encoding = True
         if 'timeout' in options:
             self.timeout = options['timeout']
+            self._hears_timeouts = True
         if options.get('maxHeaderSize'):
             self._max_header_size = options['maxHeaderSize']
         if 'insecureHTTPParser' in options:
@@ -202,7 +203,7 @@ class ClientRequest(OutgoingMessage):
         if 'signal' in options:
             self._follow(options.pop('signal'))
 
-    def _set_headers(self, options: dict[str, Any], host_header: str) -> None:
+    def _set_headers(self, options: dict[str, Any], host_header: Header) -> None:
         """Headers of a mapping can be changed until the head is sent; those of a list are the head."""
         headers = options.get('headers')
         if isinstance(headers, (list, tuple)):
@@ -213,7 +214,7 @@ class ClientRequest(OutgoingMessage):
                 self.setHeader(name, value)
         sets_host = options.get('setHost', options.get('setDefaultHeaders') is not False)
         if sets_host and not self.getHeader('host'):
-            self.setHeader('Host', host_header)
+            self.setHeader('Host', host_header.value)
         auth = options.get('auth')
         if auth and not self.getHeader('authorization'):
             self.setHeader('Authorization', basic_authorization(auth))
@@ -250,7 +251,7 @@ class ClientRequest(OutgoingMessage):
         elif self.agent is not None:
             add = self.agent.addRequest
             if getattr(add, 'is_internal_hook', False):
-                add(self, options)
+                add.__self__._admit(self, options)
             else:
                 with released():
                     add(self, Record(options))
@@ -627,26 +628,6 @@ class ClientRequest(OutgoingMessage):
             assigned(self.socket)
 
 
-def host_header(host: str, port: Any, default_port: Any) -> str:
-    """Return the Host header: brackets around an IPv6 address, the port unless it is the default."""
-    if type(port) is not int or type(default_port) is not int:
-        port, default_port = str(port), str(default_port)
-    return _host_header(host, port, default_port)
-
-
-@functools.lru_cache(64)  # a program asks the same few servers over and over
-def _host_header(host: str, port: int | str, default_port: int | str) -> str:
-    text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
-    return text if port == default_port else f'{text}:{port}'
-
-
-def basic_authorization(auth: Any) -> str:
-    """Return the Authorization header for 'user:password'."""
-    if not isinstance(auth, str):
-        raise errors.invalid_arg_type('options.auth', 'of type string', auth)
-    return f'Basic {binascii.b2a_base64(to_usv_string(auth).encode(), newline=False).decode()}'
-
-
 def destroy_soon(socket: Any) -> None:
     """End a socket and destroy it when everything is written."""
     if hasattr(socket, 'destroySoon'):
@@ -678,7 +659,6 @@ def get(
     input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
 ) -> ClientRequest:
     """As `request`, and `end()` is called. ("http.get(url[, options][, callback])")"""
-    with monitor:
-        req = ClientRequest(input, options, callback, **kwargs)
-        req.end()
-        return req
+    req = ClientRequest(input, options, callback, **kwargs)
+    req.end()
+    return req

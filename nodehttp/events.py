@@ -23,6 +23,7 @@ Self = TypeVar('Self', bound='EventEmitter')
 Function = Callable[..., Any]
 
 _VARARGS = 0x04  # inspect.CO_VARARGS
+_ANY = math.inf  # arguments
 _MISSING: Any = object()
 
 
@@ -41,8 +42,8 @@ def parameters(function: Function) -> tuple[int, float]:
     if kind is FunctionType and not hasattr(plain, '__wrapped__'):
         code, defaults = plain.__code__, plain.__defaults__
         most = code.co_argcount - bound
-        least = most - len(defaults) if defaults else most
-        return least if least > 0 else 0, math.inf if code.co_flags & _VARARGS else most
+        least = most if defaults is None else most - len(defaults)
+        return least if least > 0 else 0, _ANY if code.co_flags & _VARARGS else most
     if kind is BuiltinMethodType:
         owner = plain.__self__
         if isinstance(owner, (type, ModuleType)):
@@ -360,12 +361,8 @@ class EventEmitter:
         function: Function | None = None
         if getattr(self.emit, '__func__', None) is _PLAIN_EMIT:
             if listeners is None:
-                if name != 'error':
-                    return False
-                if not self._has_late_listener(name):
-                    report_exception(unhandled(args))
-                    return False
-            elif len(listeners) == 1 and 'removeListener' not in self._events:
+                return name == 'error' and self._fire_error(args)
+            if len(listeners) == 1 and 'removeListener' not in self._events:
                 # Nearly always: then this is what `emit` comes to.
                 listener = listeners[0]
                 if listener.once:
@@ -382,6 +379,13 @@ class EventEmitter:
             return True
         finally:
             retake_monitor(state)
+
+    def _fire_error(self, args: tuple[Any, ...]) -> bool:
+        """An 'error' without a listener, so far."""
+        if self._has_late_listener('error'):
+            return self._fire('error', *args)
+        report_exception(unhandled(args))
+        return False
 
     def _is_unheard(self) -> bool:
         """Would nobody hear anything that is emitted?"""

@@ -4,7 +4,7 @@ urgent."""
 
 from __future__ import annotations
 
-import threading
+from threading import get_ident
 from typing import Any
 
 from nodehttp.holds import Holds
@@ -32,9 +32,9 @@ class Outsiders(Jobs):
     def hold(self, strand: Strand) -> None:
         """What the calling thread has just started keeps its first events for a while, if that thread has not
         the baton, or loses it before its callback is over."""
-        worker = self._workers.get(threading.get_ident())
+        worker = self._workers.get(get_ident())
         if worker is None:
-            if threading.get_ident() not in self.visitors:  # who waits already will not add listeners
+            if get_ident() not in self.visitors:  # who waits already will not add listeners
                 self.holds.begin(strand)
         elif worker is self.holder:
             worker.started.append(strand)
@@ -54,12 +54,12 @@ class Outsiders(Jobs):
 
     def is_visited_by_caller(self, strand: Strand) -> bool:
         """Does the calling thread do something for this strand in a Visit?"""
-        return strand.visit is not None and self.visitors.get(threading.get_ident()) is strand
+        return strand.visit is not None and self.visitors.get(get_ident()) is strand
 
     def leave_to_pool(self, function: Function, *args: Any) -> bool:
         """In a Visit: have the holder call what is the user's, in place of the visitor. False if the calling
         thread is in none."""
-        strand = self.visitors.get(threading.get_ident())
+        strand = self.visitors.get(get_ident())
         if strand is None or strand.visit is None:
             return False
         strand.visit.stop()
@@ -68,7 +68,7 @@ class Outsiders(Jobs):
 
     def notify(self) -> None:
         """Something is to be done: see to it that somebody notices, at once or (`unhurried`) soon."""
-        identity = threading.get_ident()
+        identity = get_ident()
         if self.holder is None or identity not in self.unhurried:
             super().notify()
         elif not self.holds.looks_soon():
