@@ -72,7 +72,7 @@ class ClientConnection:
         self._private_listeners: list[tuple[Any, ...]] | None = None
         self._is_read = False  # what arrives comes here, since the first request
         self._is_consumed = False  # without detour
-        self._is_plain = False  # nor is it enciphered
+        self.is_plain = False  # nor is it enciphered
         # Of a connection that failed before the request was there.
         self._error: BaseException | None = None
         self._listeners = {
@@ -115,7 +115,7 @@ class ClientConnection:
     def _begin_to_read(self) -> None:
         self._is_read = True
         self._is_consumed = hasattr(self.socket, '_consume')
-        self._is_plain = self._is_consumed and not hasattr(self.socket, 'encrypted')
+        self.is_plain = self._is_consumed and not hasattr(self.socket, 'encrypted')
         if self._is_consumed:
             self.socket._consume(self._received)
         else:
@@ -147,7 +147,7 @@ class ClientConnection:
         Not over TLS, where nothing is written before the check phase.
         """
         socket = self.socket
-        return self._is_plain and not pool.ticks and not socket.connecting and bool(socket.writable)
+        return self.is_plain and not pool.ticks and not socket.connecting and bool(socket.writable)
 
     def catch_up(self) -> None:
         """Tell the request what has befallen the connection while it was on its way here."""

@@ -343,10 +343,10 @@ class Socket(Output):
     def _is_stale(self) -> bool:
         """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
         an error?"""
-        if self._receive is None or self._handle is None or self._watch is None or self._watch.has_no_news():
+        if self._receive is None or self._watch.has_no_news():  # type: ignore[union-attr]
             return False
         try:
-            self._handle.recv(1, sockets.MSG_PEEK)
+            self._handle.recv(1, sockets.MSG_PEEK)  # type: ignore[union-attr]
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:

@@ -284,9 +284,13 @@ class Agent(EventEmitter):
         return req
 
     def _assign(self, req: Any, socket: Any) -> None:
-        """Give a socket to a request, with that request's timeout and no other."""
-        set_timeout(socket, self.options.get('timeout') or 0 if req.timeout is None else req.timeout)
+        """Give a socket to a request."""
+        self._set_timeout_for(req, socket)
         req.onSocket(socket)
+
+    def _set_timeout_for(self, req: Any, socket: Any) -> None:
+        """A socket has its request's timeout and no other."""
+        set_timeout(socket, self.options.get('timeout') or 0 if req.timeout is None else req.timeout)
 
     # Opening
 
@@ -368,24 +372,32 @@ class Agent(EventEmitter):
 
     def _on_free(self, socket: Any, options: Options = None) -> None:
         """A socket has no request: the next one takes it, or it is kept, or destroyed."""
+        req = self.next_for(socket)
+        if req is not None:
+            req.onSocket(socket)
+
+    def next_for(self, socket: Any) -> Any:
+        """A socket has no request: return the next one, which is to take it; if there is none, keep the
+        socket, or destroy it."""
         lease = self._leases.get(socket)
         if lease is None or lease.state is not BUSY:
-            return
+            return None
         if not socket.writable or (lease.name in self.requests and is_stale(socket)):
             socket.destroy()
-            return
+            return None
         req = self._next_waiting(lease.name)
         if req is not None:
-            self._assign(req, socket)
+            self._set_timeout_for(req, socket)
         elif not self._is_worth_keeping(lease):
             socket.destroy()
-        elif (req := self._next_waiting(lease.name)) is not None:  # the hook has taken its time
-            self._reuse(socket, req)
+        elif (late := self._next_waiting(lease.name)) is not None:  # the hook has taken its time
+            self._reuse(socket, late)
         else:
             socket._httpMessage = None
             self._enter(lease, FREE)
             if self.requests:  # of other names, for which there was no room
                 self._serve_waiting(lease.name)
+        return req
 
     def _is_worth_keeping(self, lease: _Lease) -> bool:
         """Does the pool take an idle socket back?"""

@@ -3,7 +3,7 @@
 Documentation: "Class: http.ClientRequest". The way of a request, `_state`:
 
     QUEUED     it has no socket: the agent has none free, or it is being made
-    ASSIGNED   it has been given one, and takes it in the next tick
+    ASSIGNED   it has been given one, and takes it in the next tick (left out where nobody sees that)
     SENT       it is on its connection: what is written goes out
     ANSWERED   the response has come
     RELEASED   response and request are over, the connection goes back to the agent in the next tick
@@ -51,7 +51,6 @@ from nodehttp.record import Record
 from nodehttp.threadpool import (
     Strand,
     add_tick,
-    has_baton,
     hold,
     hold_instead,
     is_busy_elsewhere,
@@ -68,7 +67,7 @@ Callback = Callable[..., Any]
 QUEUED, ASSIGNED, SENT, ANSWERED, RELEASED, CLOSED = (
     'queued', 'assigned', 'sent', 'answered', 'released', 'closed')
 _MOVES = {
-    QUEUED: (ASSIGNED, CLOSED),
+    QUEUED: (ASSIGNED, SENT, CLOSED),
     ASSIGNED: (SENT, CLOSED),
     SENT: (ANSWERED, CLOSED),
     ANSWERED: (RELEASED, CLOSED),
@@ -76,6 +75,8 @@ _MOVES = {
     CLOSED: (),
 }
 
+# The events by which one can tell when it is sent.
+_OF_SENDING = frozenset(('socket', 'prefinish', 'finish'))
 # Requests of these methods have no body unless one is written.
 _BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
 
@@ -322,26 +323,42 @@ class ClientRequest(OutgoingMessage):
         if socket is None or self.destroyed or error is not None:
             self._refuse_socket(socket, error or self._error)
             return
-        self._enter(SENT)
-        self.socket = socket
         connection = connection_of(socket)
-        connection.begin(self, self._max_header_size, self._lenient)
-        self._fire('socket', socket)
-        if connection.saves_tick() and self._flush_whole():
-            connection.catch_up()
-            self._flushed_whole(socket)
+        self._begin_on(connection)
+        if connection.saves_tick() and self._goes_unheard():
+            self._send_whole()
         else:
+            self._fire('socket', socket)
             self._flush()
             connection.catch_up()
 
-    def _flushed_whole(self, socket: Any) -> None:
-        """Do what the next tick is for, which comes next."""
+    def take_in_place(self, socket: Any) -> None:
+        """`onSocket`, where the next tick is the next thing to be done, and the socket is in use already."""
+        connection = socket._httpConnection
+        if connection.is_plain and self._goes_unheard() and not self._strand.busy and not self.destroyed:
+            self._move_to(socket._strand)
+            self._begin_on(connection)
+            self._send_whole()
+        else:
+            self.onSocket(socket)
+
+    def _goes_unheard(self) -> bool:
+        """Is all of the request there, in one piece, and would nobody notice how it is sent?"""
+        return self._is_whole() and _OF_SENDING.isdisjoint(self._events) and self._has_plain_emit()
+
+    def _begin_on(self, connection: ClientConnection) -> None:
+        self._enter(SENT)
+        self.socket = connection.socket
+        connection.begin(self, self._max_header_size, self._lenient)
+
+    def _send_whole(self) -> None:
+        """Send all of the request on a connection that takes it, and do at once what follows from that."""
+        socket = self.socket
+        socket._accept(self._take_whole(), 'buffer', None)
         if socket.writableLength:
             socket._write_internal(b'', self._on_flushed)  # when what is before it has been sent
-        elif has_baton():
-            self._on_flushed()
         else:
-            next_tick(self._on_flushed, strand=self._strand)
+            self._advance(FINISHED)
 
     def _refuse_socket(self, socket: Any, error: BaseException | None) -> None:
         """The request was destroyed before it had a socket, or there is none for it."""
@@ -473,8 +490,14 @@ class ClientRequest(OutgoingMessage):
         self._enter(CLOSED)
         self._closed = True
         self._forget_signal()
-        self.socket._httpConnection.release()
-        self.agent._on_free(self.socket)
+        socket = self.socket
+        socket._httpConnection.release()
+        next_one = self.agent.next_for(socket)
+        if next_one is not None:
+            if was_alone and type(next_one) is ClientRequest:
+                next_one.take_in_place(socket)
+            else:
+                next_one.onSocket(socket)
         return was_alone
 
     def _releases_unheard(self) -> bool:
