@@ -34,6 +34,10 @@ _SPECIAL = {
     'trailer': TRAILER,
     'keep-alive': KEEP_ALIVE,
 }
+_AUTOMATIC = CONNECTION | TRANSFER_ENCODING | CONTENT_LENGTH
+
+
+_KEEP_ALIVE_LINE = 'Connection: keep-alive\r\n'
 
 
 class Header(NamedTuple):
@@ -129,10 +133,7 @@ class OutgoingHead(Stream):
     _has_body = True  # may there be one?
     _last = False  # does the connection end with this message?
     _content_length: float | None = None  # NaN: the header is no number
-    _removed_connection = False  # the user took an automatic header away
-    _removed_content_length = False
-    _removed_transfer_encoding = False
-    _default_keep_alive = True  # the user sets no Keep-Alive header
+    _removed = 0  # the automatic headers that the user took away, as bits
     _keep_alive_timeout = 0.0  # ms, announced
     _max_requests_per_socket = 0  # announced
 
@@ -213,13 +214,9 @@ class OutgoingHead(Stream):
         lower = _name_to_look_up(name)
         with monitor:
             self._refuse_when_sent('remove')
-            if lower == 'connection':
-                self._removed_connection = True
-            elif lower == 'content-length':
-                self._removed_content_length = True
-            elif lower == 'transfer-encoding':
-                self._removed_transfer_encoding = True
-            elif lower == 'date':
+            kind = _SPECIAL.get(lower, 0)
+            self._removed |= kind & _AUTOMATIC
+            if kind == DATE:
                 self.sendDate = False
             if self._headers is not None:
                 self._headers.pop(lower, None)
@@ -278,9 +275,12 @@ class OutgoingHead(Stream):
         if self.chunkedEncoding and self._is_never_chunked():
             # RFC 9112, 6.1 forbids the header, but the user set it: a peer that believes it must not wait.
             self.chunkedEncoding = self.shouldKeepAlive = False
-        self._render_persistence(parts, seen)
+        removed = self._removed
+        if removed:
+            self._removed = removed = removed & ~seen
+        self._render_persistence(parts, seen, removed)
         if not seen & (CONTENT_LENGTH | TRANSFER_ENCODING):
-            self._render_framing(parts, seen)
+            self._render_framing(parts, seen, removed)
         if seen & TRAILER and not self.chunkedEncoding:
             raise errors.node_error('ERR_HTTP_TRAILER_INVALID')
         parts.append('\r\n')
@@ -339,53 +339,48 @@ class OutgoingHead(Stream):
     def _heed(self, kind: int, value: Any) -> None:
         """Draw the consequences of a header that says something about the framing or the connection."""
         if kind == CONNECTION:
-            self._removed_connection = False
             if has_close(to_string(value)):
                 self._last = True
             else:
                 self.shouldKeepAlive = True
         elif kind == TRANSFER_ENCODING:
-            self._removed_transfer_encoding = False
             if has_chunked(to_string(value)):
                 self.chunkedEncoding = True
         elif kind == CONTENT_LENGTH:
-            self._removed_content_length = False
             self._content_length = value if type(value) is int else to_number(to_string(value))
-        elif kind == KEEP_ALIVE:
-            self._default_keep_alive = False
 
     def _is_never_chunked(self) -> bool:
         """Is this a 204 or a 304?"""
         return False
 
-    def _render_persistence(self, parts: list[str], seen: int) -> None:
+    def _render_persistence(self, parts: list[str], seen: int, removed: int) -> None:
         """Connection and Keep-Alive: is this the last message of its connection?"""
-        if self._removed_connection:
+        if removed & CONNECTION:
             self._last = not self.shouldKeepAlive
-            return
-        if seen & CONNECTION:
-            return
+        elif seen & CONNECTION:
+            pass
         # Without a length the end of the body is the end of the connection.
-        if not self.shouldKeepAlive or not (
+        elif not self.shouldKeepAlive or not (
                 seen & CONTENT_LENGTH or self.useChunkedEncodingByDefault or self.agent):
             self._last = True
             parts.append('Connection: close\r\n')
         elif self.maxRequestsOnConnectionReached:
             parts.append('Connection: close\r\n')
-        elif self._default_keep_alive:
-            parts.append(keep_alive_lines(self._keep_alive_timeout, self._max_requests_per_socket))
         else:
-            parts.append('Connection: keep-alive\r\n')
+            timeout = self._keep_alive_timeout
+            parts.append(
+                keep_alive_lines(timeout, self._max_requests_per_socket) if timeout and not seen & KEEP_ALIVE
+                else _KEEP_ALIVE_LINE)
 
-    def _render_framing(self, parts: list[str], seen: int) -> None:
+    def _render_framing(self, parts: list[str], seen: int, removed: int) -> None:
         """Content-Length where it is known, chunks where not."""
         if not self._has_body:
             self.chunkedEncoding = False
         elif not self.useChunkedEncodingByDefault:
             self._last = True
-        elif self._content_length is not None and not (seen & TRAILER or self._removed_content_length):
+        elif self._content_length is not None and not (seen & TRAILER or removed & CONTENT_LENGTH):
             parts.append(f'Content-Length: {self._content_length}\r\n')
-        elif not self._removed_transfer_encoding:
+        elif not removed & TRANSFER_ENCODING:
             parts.append('Transfer-Encoding: chunked\r\n')
             self.chunkedEncoding = True
         else:  # the user removed both
@@ -394,11 +389,9 @@ class OutgoingHead(Stream):
 
 @functools.lru_cache(64)
 def keep_alive_lines(timeout: float, max_requests: int) -> str:
-    """Say that the connection stays, and how long (ms; 0: not said) and for how many requests."""
-    if not timeout:
-        return 'Connection: keep-alive\r\n'
+    """Say that the connection stays, and how long (ms) and for how many requests."""
     limit = f', max={max_requests}' if max_requests > 0 else ''
-    return f'Connection: keep-alive\r\nKeep-Alive: timeout={int(timeout // 1000)}{limit}\r\n'
+    return f'{_KEEP_ALIVE_LINE}Keep-Alive: timeout={int(timeout // 1000)}{limit}\r\n'
 
 
 def _name_to_look_up(name: Any) -> str:

@@ -30,7 +30,8 @@ from nodehttp import agent as agents
 from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
-from nodehttp._head import Header, header_pairs
+from nodehttp._head import CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, Header, header_pairs
+from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._request_options import (
     basic_authorization,
     check_rare,
@@ -112,7 +113,7 @@ class ClientRequest(OutgoingMessage):
     _max_header_size = MAX_HEADER_SIZE
     _lenient = INSECURE_HTTP_PARSER
     _join_duplicates: bool | None = None
-    _checked_start: tuple[str, str] | None = None
+    _checked_start: tuple[str, str]  # method and path as they were looked at last
     _signal: Any = None
     _on_abort: Any = None
     _has_keep_alive_hint = False  # does the response say how long the server keeps the connection?
@@ -126,7 +127,7 @@ class ClientRequest(OutgoingMessage):
         self._state, self._phase, self._events = QUEUED, OPEN, {}
         self.socket = self.res = self._header = self._headers = self._queue = None
         self.destroyed = self.reusedSocket = self._head_sent = self._response_over = self._closed = False
-        self._has_keep_alive_hint = False
+        self._corked = 0
         with monitor:
             given, callback, has_rare = read_arguments(input, options, callback, kwargs)
             host_header = self._take_options(given, has_rare)
@@ -191,7 +192,7 @@ class ClientRequest(OutgoingMessage):
 
     def _take_rare_options(self, options: dict[str, Any]) -> None:
         if options.get('setDefaultHeaders') is False:
-            self._removed_connection = self._removed_content_length = self._removed_transfer_encoding = True
+            self._removed = CONNECTION | CONTENT_LENGTH | TRANSFER_ENCODING
         if 'timeout' in options:
             self.timeout = options['timeout']
             self._hears_timeouts = True
@@ -225,9 +226,13 @@ class ClientRequest(OutgoingMessage):
             self._unique_headers = options['uniqueHeaders']
 
     def _send_end(self, data: bytes | None) -> None:
-        if self.socket is None and not self.chunkedEncoding:  # the short way: all of it waits for a socket
-            self._corked = 0
-            self._send(data or b'', self._on_flushed)
+        if (self.socket is None and self._queue is None and not self.chunkedEncoding
+                and (data is None or len(data) <= JOIN_LIMIT)):
+            # The short way: all of it waits for a socket.
+            head = self._header.encode('latin-1')  # type: ignore[union-attr]
+            self._head_sent, self._corked = True, 0
+            self._queue = [(head if data is None else head + data, self._on_flushed)]
+            self._queue_size = len(head) if data is None else len(head) + len(data)
         else:
             super()._send_end(data)
 
@@ -235,9 +240,11 @@ class ClientRequest(OutgoingMessage):
         self._render_start()
 
     def _render_start(self, headers: Iterable[tuple[str, Any]] | None = None) -> None:
-        if (self.method, self.path) != self._checked_start:
-            self._checked_start = checked_method(self.method), checked_path(self.path)
-        if self._render_head(f'{self.method} {self.path} HTTP/1.1\r\n', headers):
+        method, path = self.method, self.path
+        checked = self._checked_start
+        if method is not checked[0] or path is not checked[1]:
+            self._checked_start = checked_method(method), checked_path(path)
+        if self._render_head(f'{method} {path} HTTP/1.1\r\n', headers):
             self._send(b'')
 
     # The socket

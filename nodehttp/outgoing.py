@@ -17,7 +17,7 @@ from threading import get_ident
 from typing import Any, Self
 
 from nodehttp import errors
-from nodehttp._head import OutgoingHead
+from nodehttp._head import CONTENT_LENGTH, OutgoingHead
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import user_callback
 from nodehttp._writable import Writable
@@ -263,7 +263,7 @@ class OutgoingMessage(OutgoingHead):
     def _is_length_binding(self) -> bool:
         """Under strictContentLength: must the body be as long as the header says?"""
         return (self._content_length is not None and self._has_body
-                and not self._removed_content_length and not self.chunkedEncoding
+                and not self._removed & CONTENT_LENGTH and not self.chunkedEncoding
                 and 'transfer-encoding' not in (self._headers or ()))
 
     def end(self, chunk: Any = None, encoding: Any = None, callback: Callback | None = None) -> Self:
@@ -302,12 +302,14 @@ class OutgoingMessage(OutgoingHead):
                 self.on('finish', callback)
 
     def _end(self, data: bytes | None, callback: Callback | None) -> None:
-        if self.destroyed and data is not None:  # as in Node nobody hears of it
-            self._advance(ENDED)
-            self._leave_to_socket()
-            return
-        if data is not None and self.strictContentLength:
-            self._count(len(data), True)
+        is_strict = self.strictContentLength
+        if data is not None:
+            if self.destroyed:  # as in Node nobody hears of it
+                self._advance(ENDED)
+                self._leave_to_socket()
+                return
+            if is_strict:
+                self._count(len(data), True)
         if self._header is None:
             self._content_length = len(data) if data else 0
             self._implicit_header()
@@ -319,10 +321,9 @@ class OutgoingMessage(OutgoingHead):
             data = b''
         if callback is not None:
             self.once('finish', callback)
-        if (self.strictContentLength and self._is_length_binding()
-                and self._bytes_written != self._content_length):
+        if is_strict and self._is_length_binding() and self._bytes_written != self._content_length:
             self._refuse_length(self._bytes_written)
-        if self._corked_chunks:  # Node 25.2.1 sends them behind the last chunk
+        if self._corked and self._corked_chunks:  # Node 25.2.1 sends them behind the last chunk
             self._send_corked_chunks()
         self._advance(ENDED)
         self._send_end(data)

@@ -163,7 +163,7 @@ class ServerResponse(OutgoingMessage):
             self.destroy()
             return
         for name in ('_headers', '_header', '_content_length', 'chunkedEncoding', 'strictContentLength',
-                     '_removed_connection', '_removed_content_length', '_corked_chunks', 'sendDate'):
+                     '_removed', '_corked_chunks', 'sendDate'):
             self.__dict__.pop(name, None)
         self._has_body = self.req.method != 'HEAD'
         self._content_length = 0
