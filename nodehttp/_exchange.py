@@ -225,7 +225,7 @@ class ClientConnection:
                 self._holds = True
                 self.socket._stop_reading()
             else:  # also what a Duplex of the user's delivers although it is paused
-                self._advance(is_last=self._is_plain)
+                self._advance(is_last=self.is_plain)
         elif self.state is COMPLETE:
             self._is_out_of_step = True
         else:
