@@ -28,7 +28,7 @@ from nodehttp.parser import END, Parser
 from nodehttp.threadpool import next_tick, pool
 
 if TYPE_CHECKING:
-    from nodehttp.incoming import IncomingMessage
+    pass
 
 IDLE, WAITING, RECEIVING, COMPLETE, TUNNEL, CLOSED = (
     'idle', 'waiting', 'receiving', 'complete', 'tunnel', 'closed')
@@ -91,7 +91,7 @@ class ClientConnection:
         return f'<ClientConnection {self.state}>'
 
     def _enter(self, state: str) -> None:
-        """The one place where the state changes."""
+        """The one place where the state changes, but for what has just asked for it."""
         assert state in _MOVES[self.state], f'{self.state} -> {state}'
         self.state = state
 
@@ -174,7 +174,7 @@ class ClientConnection:
         if self._is_out_of_step:
             self._break()
         elif self.state is COMPLETE:
-            self._enter(IDLE)
+            self.state = IDLE
             if self._stopped:
                 self.want_data()
 
@@ -206,11 +206,6 @@ class ClientConnection:
                 self._holds = False
                 self.socket._start_reading()
                 next_tick(self._advance, strand=self.socket._strand)
-
-    def closes_unheard(self, response: IncomingMessage) -> bool:
-        """See `Source`."""
-        request = self.request
-        return request is not None and request.res is response and request._release_in_place()
 
     # From the socket
 
@@ -276,24 +271,21 @@ class ClientConnection:
                 response = self.request.res
                 if not response._dumped and not response.push(event):
                     self._stop()
-            else:
-                self._head_arrived(event)
-                if is_last and self.state is RECEIVING and self._flows_whole():
-                    return
+            elif self._head_arrived(event) and is_last and self._flows_whole():
+                return
 
     def _flows_whole(self) -> bool:
         """A response was announced. If it is about to flow, and all of it is there, let it do so at once:
         nearly always that is what comes next."""
         request, parser, socket = self.request, self._parser, self.socket
-        if (request is None or parser is None or request._phase is not FINISHED or self._stopped
-                or socket._flowing is False or 'data' in socket._events
-                or request.res.statusCode == 101 or not request.res._is_to_flow_whole()):
+        if (self.state is not RECEIVING or parser is None or request._phase is not FINISHED
+                or request.destroyed or 'data' in socket._events or socket._flowing is False):
             return False
-        body = parser.take_body()
-        if body is None:
+        response = request.res
+        if not response._is_to_flow_whole() or (body := parser.take_body()) is None:
             return False
-        self._enter(COMPLETE)
-        request.res._flow_whole(body)
+        self.state = COMPLETE
+        response._flow_whole(body)
         return True
 
     def _stop(self) -> None:
@@ -304,19 +296,22 @@ class ClientConnection:
             if not self._is_consumed:
                 self.socket.pause()
 
-    def _head_arrived(self, head: Any) -> None:
+    def _head_arrived(self, head: Any) -> bool:
+        """Returns whether it is that of a response as nearly all are."""
         request, status = self.request, head.statusCode
         if request.method == 'CONNECT' or head.upgrade:
             if not request._tunnel_opened(head, self):
                 self._break()
-        elif 100 <= status < 200 and status != 101:
+            return False
+        if 100 <= status < 200 and status != 101:
             self._informational = True
             request._informed(head)
-        else:
-            self._enter(RECEIVING)
-            if request.method == 'HEAD' or status == 304:
-                self._parser.skip_body()  # type: ignore[union-attr]
-            request._answered(head, self)
+            return False
+        self._enter(RECEIVING)
+        if status == 304 or request.method == 'HEAD':
+            self._parser.skip_body()  # type: ignore[union-attr]
+        request._answered(head, self)
+        return bool(status != 101)
 
     def _message_ended(self) -> None:
         if self._informational:

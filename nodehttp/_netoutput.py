@@ -42,6 +42,7 @@ class Output(Ends):
         """Whether it can be written is asked so often that it pays to have the answer here: what is in the
         class only takes five times as long to find."""
         self._life, self._errored, self._output = OPEN, None, WRITING
+        self._flowing = self.timeout = None
 
     def _update_interest(self) -> None:
         """Tell the poller what is waited for."""

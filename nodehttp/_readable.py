@@ -46,7 +46,6 @@ from nodehttp.events import adapt
 from nodehttp.threadpool import add_tick, hold, internal_hook, may_deliver, monitor
 
 MORE, EOF, ENDED = range(3)
-_MOVES = {MORE: (EOF,), EOF: (ENDED,), ENDED: ()}
 
 LARGEST_READ = 0x40000000  # bytes; Node's limit for read(n)
 
@@ -233,7 +232,7 @@ class Readable(Lifecycle):
             rest = self._decoder.decode(b'', True)
             if rest:
                 self._append(rest)
-        self._move(EOF)
+        self._input = EOF
         if self._asking or not may_deliver(self._strand or self._own_strand()):
             self._announce()
         else:
@@ -246,10 +245,6 @@ class Readable(Lifecycle):
             self._buffer = deque()
         self._buffer.append(chunk)
         self._length += 1 if self._read_objects else len(chunk)
-
-    def _move(self, input_state: int) -> None:
-        assert input_state in _MOVES[self._input], (self, self._input, input_state)
-        self._input = input_state
 
     def _wants_more(self) -> bool:
         return self._input == MORE and (self._length < self._read_mark or not self._length)
@@ -400,9 +395,13 @@ class Readable(Lifecycle):
     def _emit_end(self) -> None:
         self._end_scheduled = False
         if self._errored is None and self._life != GONE and self._input == EOF and not self._length:
-            self._move(ENDED)
+            self._input = ENDED
+            self._before_end()
             self._fire('end')
             self._after_end()
+
+    def _before_end(self) -> None:
+        """'end' is about to be emitted; for subclasses."""
 
     def _after_end(self) -> None:
         if self._auto_destroy and self._is_over():

@@ -192,7 +192,7 @@ class Scanner(StartLines):
         elif self.trailers:
             self.trailers = []
         self._fields = _NO_FIELDS
-        self._state = Scanner._between_messages if self._persists or self._lenient else Scanner._closed
+        self._state = BETWEEN_MESSAGES if self._persists or self._lenient else Scanner._closed
         return END
 
     # Bodies.

@@ -591,11 +591,11 @@ class Pool(Outsiders):
         self._turn += 1
         return True
 
-    def is_next(self, function: Function) -> bool:
-        """An item is at its end, and has left a tick of its strand to the loop, `function`. Would the loop
-        take that next? Then the caller may do it as a turn of its own. Not if the baton is lost."""
+    def is_next(self, tick: Item) -> bool:
+        """An item of the same strand as `tick` is at its end. Would the loop take that next? Then the caller
+        may do it by itself, as a turn of its own. Not if it has lost the baton."""
         ticks, worker = self.ticks, self.holder
-        if not ticks or ticks[0][1] != function or worker is None or worker.strand is not ticks[0][0]:
+        if not ticks or ticks[0] is not tick or worker is None or worker.strand is not tick[0]:
             return False
         if worker.started:
             worker.started.clear()
@@ -613,11 +613,11 @@ class Pool(Outsiders):
 
     def is_busy_elsewhere(self, strand: Strand) -> bool:
         """Is another thread in a callback of `strand`, or does it wait for one?"""
-        if strand.busy == 1 and self.is_visited_by_caller(strand):
-            return False
+        if strand.busy:
+            return strand.busy > 1 or not self.is_visited_by_caller(strand)
         holder = self.holder
-        return bool(strand.busy or (self._busy and holder is not None and holder.strand is strand
-                                    and holder is not self._workers.get(threading.get_ident())))
+        return (holder is not None and holder.strand is strand and self._busy
+                and holder is not self._workers.get(threading.get_ident()))
 
     # The calling thread as a member
 

@@ -44,6 +44,8 @@ from nodehttp._request_options import (
     terms_of,
     timer_duration,
 )
+from nodehttp._stream import GONE
+from nodehttp._stream import OPEN as ALIVE
 from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
 from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
@@ -146,7 +148,7 @@ class ClientRequest(OutgoingMessage):
         return f'<{type(self).__name__} {self.method} {self.protocol}//{self.host}{self.path} {self._state}>'
 
     def _enter(self, state: str) -> None:
-        """The one place where the state changes."""
+        """The one place where the state changes, but for what has just asked for it."""
         assert state in _MOVES[self._state], f'{self._state} -> {state}'
         self._state = state
 
@@ -427,7 +429,8 @@ class ClientRequest(OutgoingMessage):
         if not head.shouldKeepAlive:
             self.shouldKeepAlive = False
         response = self._receive(head, connection)
-        if self.aborted or not (self._is_heard('response') and self._fire('response', response)):
+        if (self.destroyed and self.aborted) or not (
+                self._is_heard('response') and self._fire('response', response)):
             response._dump()
 
     def _is_heard(self, event: str) -> bool:
@@ -464,13 +467,15 @@ class ClientRequest(OutgoingMessage):
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
         OutgoingMessage._on_flushed(self, error)
-        self._maybe_release()
+        if self._response_over:
+            self._maybe_release()
 
     def _maybe_release(self, at_once: bool = False) -> None:
-        """When request and response are over the connection may serve another."""
-        if (self._response_over and self._phase is FINISHED and self.shouldKeepAlive
-                and self._state is ANSWERED and not self.res.aborted):  # type: ignore[union-attr]
-            self._enter(RELEASED)
+        """The response is over: if the request is, too, the connection may serve another."""
+        response: Any = self.res
+        if (self._phase is FINISHED and self.shouldKeepAlive and self._state is ANSWERED
+                and (response._life == ALIVE or not response.aborted)):
+            self._state = RELEASED
             self.destroyed = True
             if self._timeout_is_own:
                 self.socket.setTimeout(0)
@@ -488,15 +493,18 @@ class ClientRequest(OutgoingMessage):
 
     def _release_in_place(self) -> bool:
         """If the tick of `_release` comes next, and nobody hears of it, do now what it comes to. Returns
-        whether it was so, and there was no other tick."""
+        whether it was so, and there was no other tick before the one of the response's 'close', which nobody
+        hears either."""
         ticks = pool.ticks
         if not ticks or ticks[0][1] != self._release or not self._releases_unheard():
             return False
         ticks.popleft()
         was_alone = not ticks
-        self._enter(CLOSED)
-        self._closed = True
-        self._forget_signal()
+        if was_alone:
+            self.res._life = GONE  # type: ignore[union-attr]
+        self._state, self._closed = CLOSED, True
+        if self._signal is not None:
+            self._forget_signal()
         socket = self.socket
         socket._httpConnection.release()
         next_one = self.agent.next_for(socket)

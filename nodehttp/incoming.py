@@ -19,7 +19,7 @@ from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
 from nodehttp.record import Record
-from nodehttp.threadpool import Strand, internal_hook, monitor, pool
+from nodehttp.threadpool import Strand, internal_hook, is_next, monitor, pool
 
 Callback = Callable[..., Any]
 
@@ -39,9 +39,13 @@ class Source(Protocol):
     def want_data(self) -> None:
         """The message has room for more of its body: read on."""
 
+
+class RequestSource(Source, Protocol):
+    """The same for a request."""
+
     def closes_unheard(self, message: IncomingMessage) -> bool:
         """`message` has emitted 'end', and nobody listens to its 'close'. Return whether nobody can do so
-        before that would come, having done what comes first."""
+        before that would come."""
 
 
 class IncomingMessage(Readable):
@@ -67,7 +71,7 @@ class IncomingMessage(Readable):
     req: Any = None  # the ClientRequest, of a response
 
     rawHeaders: list[str]
-    _source: Source | None = None
+    _source: Any = None  # a Source, or of a request a RequestSource
     _consumed = False  # has anybody asked for the body?
     _dumped = False  # is the body thrown away?
     _headers: Record[Any] | None = None
@@ -155,12 +159,12 @@ class IncomingMessage(Readable):
     def _is_to_flow_whole(self) -> bool:
         """Does it begin to flow in the next tick, which is the next thing to come, with all that it has
         received; and would nobody notice if nothing was received yet, and that came at once?"""
-        events = self._events
-        return (self._resume_scheduled and self._flowing is True and 'readable' not in events
-                and 'resume' not in events and not self._length and self._input == MORE and self._asking
-                and self._life == OPEN and self._errored is None and self._decoder is None
-                and not self._dumped and self._has_plain_emit() and len(pool.ticks) == 1
-                and pool.is_next(self._resume))
+        events, ticks = self._events, pool.ticks
+        return (self._flowing is True and len(ticks) == 1 and ticks[0][1] == self._resume
+                and 'readable' not in events and 'resume' not in events and not self._length
+                and self._input == MORE and not self._need_readable and self._life == OPEN
+                and self._errored is None and self._decoder is None and self._has_plain_emit()
+                and is_next(ticks[0]))
 
     def _flow_whole(self, body: bytes) -> None:
         """Do then what the next ticks are for, `body` being all that was received, and the end."""
@@ -169,17 +173,18 @@ class IncomingMessage(Readable):
         self._resume_scheduled = self._need_readable = False
         pool.ticks.clear()
         if body and 'data' in self._events:
-            self._tick(self._end_flow)  # the listener may wait for what comes next
+            rest = self._strand, self._end_flow, ()
+            pool.ticks.append(rest)  # the listener may wait for it
             if self._awaited:
                 self._awaited.clear()
             self._did_read = True
             self._fire('data', body)
             if self._length:  # something was put back
                 self._flow()
-            if not pool.is_next(self._end_flow):
+            if not is_next(rest):
                 return
             pool.ticks.popleft()
-        elif body:
+        elif body and not self._dumped:
             self._did_read = True
         self._end_flow()
 
@@ -192,10 +197,9 @@ class IncomingMessage(Readable):
             self._need_readable = False
             self._emit_end()
 
-    def _move(self, input_state: int) -> None:
-        super()._move(input_state)
-        if input_state == ENDED and self.req is not None:
-            self.req._response_ended()  # before the listeners for 'end': its ticks come before theirs
+    def _before_end(self) -> None:
+        if self.req is not None:
+            self.req._response_ended()  # its ticks come before those of the listeners
 
     def _dump(self) -> None:
         """Nobody will read the body: throw away what there is and what comes."""
@@ -340,12 +344,16 @@ class IncomingMessage(Readable):
 
     def _after_end(self) -> None:
         if (self.complete and self._life == OPEN and self._auto_destroy and 'close' not in self._events
-                and getattr(self._destroy, '__func__', None) is IncomingMessage._destroy):
+                and getattr(self._destroy, '__func__', None) is _PLAIN_DESTROY):
             # What `_destroy` comes to.
-            if self._source is not None and self._has_plain_emit() and self._source.closes_unheard(self):
-                self._life = GONE
-                self._forget_listeners()
-                return
+            if self._has_plain_emit():
+                if self.req is not None:
+                    if self.req._release_in_place():
+                        return
+                elif self._source is not None and self._source.closes_unheard(self):
+                    self._life = GONE
+                    self._forget_listeners()
+                    return
             self._enter(DESTROYING)
             self._enter(CLOSED)
             self._tick(self._emit_end_of_life, None)
@@ -393,6 +401,9 @@ class IncomingMessage(Readable):
     def _end_destruction(self, error: Any, callback: Callback) -> None:
         """Only who listens hears of an error: it is the socket's, or was given to `destroy`."""
         callback(error if 'error' in self._events else None)
+
+
+_PLAIN_DESTROY = IncomingMessage._destroy
 
 
 def aborted_error() -> errors.NodeError:

@@ -52,6 +52,7 @@ __all__ = [
     'internal_hook',
     'is_busy_elsewhere',
     'is_in_callback',
+    'is_next',
     'leave_to_pool',
     'may_deliver',
     'monitor',
@@ -96,6 +97,7 @@ end_callback = pool.end_callback
 may_deliver = pool.may_deliver
 is_busy_elsewhere = pool.is_busy_elsewhere
 is_in_callback = pool.is_in_callback
+is_next = pool.is_next
 leave_to_pool = pool.leave_to_pool
 has_baton = pool.has_baton
 report_exception = pool.report
