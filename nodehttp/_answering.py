@@ -202,7 +202,7 @@ class Answering:
             self._pass_late()
         while (due := self._due) is not None:
             self._due = None
-            if has_baton():
+            if has_baton() or (pool.is_caller_detached() and not self._strand.backlog):
                 due()
             else:
                 next_tick(due, strand=self._strand)

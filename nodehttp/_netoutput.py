@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
+from threading import get_ident
 from typing import Any
 
 from nodehttp import errors
@@ -17,7 +18,9 @@ from nodehttp._handles import CHUNKS_AT_ONCE, SEND_FLAGS
 from nodehttp._netends import Ends
 from nodehttp._stream import OPEN, Function
 from nodehttp._writable import WRITING
+from nodehttp.loop import Watch
 from nodehttp.monitor import internal_hook
+from nodehttp.threadpool import pool
 
 NOT_TRIED = -1
 # Bytes. What is longer together goes out as a list (sendmsg) rather than joined: the copy would cost more.
@@ -29,6 +32,7 @@ class Output(Ends):
 
     timeout: float | None = None  # ms, as set by setTimeout()
 
+    _watch: Watch | None = None
     _send: Callable[..., int] | None = None  # the handle's; None while there is no connection
     _wants_write = False  # wait until the handle can be written
     _dispatched = 0  # bytes handed over to be sent
@@ -59,6 +63,8 @@ class Output(Ends):
         send = self._send
         if send is None or self._writing or self._queue or self._errored is not None:
             return super()._accept(chunk, encoding, callback)
+        if pool.detached and pool.is_caller_detached():
+            return self._accept_apart(send, chunk, callback)
         try:
             sent = send(chunk, SEND_FLAGS)
         except BlockingIOError:
@@ -75,6 +81,38 @@ class Output(Ends):
             self._pending += 1
             self._tick(self._after_write, callback)
         return True
+
+    def _accept_apart(self, send: Callable[..., int], chunk: Any, callback: Function | None) -> bool:
+        """The same in a callback that goes on without the baton, as others do beside it. They would pile up
+        at the monitor, so they have that during the system call. What they write comes behind this."""
+        assert self._watch is not None
+        caller = get_ident()
+        self._calling, self._writing = caller, True
+        self._pending += 1
+        try:
+            sent = self._watch.apart(send, chunk, SEND_FLAGS)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = NOT_TRIED  # the next attempt runs into the same error
+        if self._calling != caller:  # destroyed meanwhile, and connected anew
+            return False
+        self._calling, self._writing = 0, False
+        if sent != len(chunk):
+            self._write_length += len(chunk)
+            if self._send is not None:
+                self._sent_ahead = sent
+            self._call_write(chunk, 'buffer', len(chunk), callback)
+            return self._has_room()
+        self._dispatched += sent
+        if self.timeout:
+            self._touch()
+        if callback is None and not self._queue and self._output == WRITING and self._life == OPEN:
+            self._pending -= 1
+        else:  # it may have been ended or destroyed meanwhile
+            self._tick(self._after_write, callback)
+            self._flush_queue()
+        return self._has_room()
 
     def _flush_queue(self) -> None:
         """The same for what was corked: the kernel takes all of it at once."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import socket as sockets
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any, Self
 
@@ -38,9 +39,8 @@ from nodehttp._stream import CLOSED, DOOMED, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.events import OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
+from nodehttp.poller import DONT_WAIT, READ_SIZE, Received
 from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_pending, hold, start_timer, watch
-
-READ_SIZE = 65536  # bytes of one recv, as in Node
 
 # The options of Duplex that a Socket passes on; it never emits 'close' by itself and always destroys itself,
 # as in Node.
@@ -79,14 +79,13 @@ class Socket(Output):
     _reading_more = True
 
     _server: Any = None  # to be told of the end
-    _watch: threadpool.Watch | None = None
     _connecting: Connecting | None = None
     _receiving = False  # the handle is to be read
     _referenced = True
     _is_reset = False  # end with RST
     _destroys_soon = False
 
-    _receive: Callable[[int], bytes] | None = None  # the handle's; None while there is no connection
+    _receive: Callable[..., bytes] | None = None  # the handle's; None while there is no connection
     _consumer: Callable[[bytes], Any] | None = None  # gets what is received, instead of the stream
 
     _first_final: Function | None = None  # waits for the connection
@@ -147,15 +146,10 @@ class Socket(Output):
         """Close it. Nothing of the socket may be registered or open then."""
         handle, self._handle = self._handle, None
         self._send = self._receive = None
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
         self._wants_write = False
-        if handle is not None:
-            if self._is_reset:
-                close_with_reset(handle)
-            else:
-                handle.close()
+        watch, self._watch = self._watch, None
+        if handle is not None and watch is not None:
+            watch.close_with(partial(close_with_reset, handle) if self._is_reset else handle.close)
 
     def _open(self, handle: sockets.socket, peer: Any = None, paused: bool = False) -> None:
         """Begin with a connected handle; `peer` is its peer's name if that is known."""
@@ -171,6 +165,7 @@ class Socket(Output):
 
     def _use_handle(self, handle: sockets.socket) -> None:
         self._send, self._receive = handle.send, handle.recv
+        self._watch.handle = handle  # type: ignore[union-attr]
         if self._no_delay:
             set_no_delay(handle, True)
         if self._keep_alive:
@@ -265,10 +260,16 @@ class Socket(Output):
 
     # Reading
 
-    def _on_readable(self) -> None:
-        """One `recv`: the poller says when there is more, unless this one is full."""
+    def _on_readable(self, received: Received | None = None) -> None:
+        """One `recv`, unless `received` is what that has come to: the poller says when there is more, unless
+        it was full."""
         try:
-            data = self._receive(READ_SIZE)  # type: ignore[misc]
+            if received is None:
+                data = self._receive(READ_SIZE, DONT_WAIT)  # type: ignore[misc]
+            elif isinstance(received, OSError):
+                raise received
+            else:
+                data = received
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -346,7 +347,7 @@ class Socket(Output):
         if self._receive is None or self._watch.has_no_news():  # type: ignore[union-attr]
             return False
         try:
-            self._handle.recv(1, sockets.MSG_PEEK)  # type: ignore[union-attr]
+            self._handle.recv(1, sockets.MSG_PEEK | DONT_WAIT)  # type: ignore[union-attr]
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:

@@ -37,17 +37,14 @@ from contextlib import nullcontext
 from typing import Any, Protocol
 
 from nodehttp import errors
-from nodehttp.loop import Function, Item, Strand, Watch
+from nodehttp.loop import Function, Item, Strand
 from nodehttp.monitor import is_monitor_free, monitor, owns_monitor, release_monitor, released, retake_monitor
-from nodehttp.outsiders import Outsiders
-from nodehttp.poller import wait_readable
+from nodehttp.staying import Staying
 from nodehttp.worker import Onlooker, Source, Worker, look_period
 
 HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (about 50 us)
 MAX_THREADS = 128
-STAY = 20  # ms that a thread waits for the next request of a connection whose handler blocks
 MAX_NESTED = 8  # callbacks that wait on top of each other; each needs some 15 frames of Python's 1000
-SPARE_THREADS = 4  # for others than those
 IDLE_LINGER = 2  # s before a surplus idle thread ends
 QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until there is some
 
@@ -61,7 +58,7 @@ class Awaited(Protocol):
     worker: Worker | None  # whom to call back
 
 
-class Pool(Outsiders):
+class Pool(Staying):
     """The threads and the baton. All methods need the monitor unless they say otherwise."""
 
     def __init__(self) -> None:
@@ -82,7 +79,7 @@ class Pool(Outsiders):
         self._turn = 0  # counts dispatches; with _busy all that the watcher reads
         self._busy = False  # is an item being run, or was one since the last poll?
         self._returning = False  # the baton was handed to a thread that has yet to wake up
-        self._detached = 0  # callbacks that run without the baton
+        self.detached = 0  # callbacks that run without the baton
         self.reset_jobs()
         self._nested = 0  # callbacks that wait with the loop on top of them
         self._postponed: list[Item] = []
@@ -92,17 +89,17 @@ class Pool(Outsiders):
         self.let_go = False  # `run` was left by SystemExit: nothing is waited for at the end of the process
 
     def __repr__(self) -> str:
-        return (f'<Pool threads={len(self._workers)} idle={len(self._idle)} detached={self._detached} '
+        return (f'<Pool threads={len(self._workers)} idle={len(self._idle)} detached={self.detached} '
                 f'references={self.references} watches={len(self.watches)}>')
 
     def is_alive(self) -> bool:
         """Is anything referenced open, left to be run, or running?"""
-        return (self.references > 0 or self._busy or self._returning or self._detached > 0
+        return (self.references > 0 or self._busy or self._returning or self.detached > 0
                 or super().is_alive())
 
     def describe_open(self) -> list[str]:
         """Say what is open or running."""
-        return super().describe_open() + [f'callbacks: {self._detached}'] * (self._detached > 0)
+        return super().describe_open() + [f'callbacks: {self.detached}'] * (self.detached > 0)
 
     # The loop
 
@@ -279,6 +276,11 @@ class Pool(Outsiders):
         """Is the calling thread in a callback?"""
         return self.current() is not None
 
+    def is_caller_detached(self) -> bool:
+        """Is the calling thread in a callback that goes on without the baton?"""
+        worker = self._workers.get(threading.get_ident())
+        return worker is not None and worker.detached
+
     def has_baton(self) -> bool:
         """Is the calling thread in a callback that has the baton, so that what it leaves to the next tick is
         done when the callback is over?"""
@@ -338,7 +340,7 @@ class Pool(Outsiders):
     def _detach(self, worker: Worker) -> None:
         """`worker` goes on without the baton, its strand staying busy."""
         worker.detached = True
-        self._detached += 1
+        self.detached += 1
         strand = worker.strand
         for started in worker.started:  # it may be about to add its listeners
             if started is not strand:
@@ -348,55 +350,11 @@ class Pool(Outsiders):
             worker.kept_strand = strand
             self.occupy(strand)
 
-    def _stay(self, worker: Worker) -> None:
-        """A callback that was likely to block has ended, and the next one of its connection is likely to
-        block as well: go on with the connection on this thread, as a server with a thread for each does.
-
-        To change threads at each request instead costs a third of what 64 sleeping handlers could serve.
-        """
-        source, worker.stays_for = worker.stays_for, None
-        strand = worker.kept_strand
-        if source is None or strand is None or worker.is_runner:
-            return
-        watch = strand.watch
-        while source.blocky and worker.detached and strand.busy == 1:
-            self.holds.end()
-            function: Function
-            args: tuple[Any, ...]
-            item = self.take_deferred(strand)
-            if item is not None:
-                _, function, args = item
-            elif strand.backlog or watch is None or not self._waits_for_input(watch):
-                break
-            elif strand.backlog:  # from other threads meanwhile, and earlier than the input
-                continue
-            else:
-                function, args = watch.read, ()
-            try:
-                function(*args)
-            except BaseException as error:
-                self.report(error)
-        if watch is not None:
-            watch.want_back()
-
-    def _waits_for_input(self, watch: Watch) -> bool:
-        """Wait for a moment, on the calling detached thread; False if nothing came, or threads are scarce."""
-        room = self.max_threads - len(self._workers) - self._starting + len(self._idle)
-        if room < SPARE_THREADS or not watch.borrow():
-            return False
-        self._detached -= 1  # what is idle must not keep the process alive
-        self.tell_if_idle()
-        try:
-            with released():
-                return wait_readable(watch.fd, STAY)
-        finally:
-            self._detached += 1
-
     def _finish_detached(self, worker: Worker) -> None:
         worker.detached = False
-        self._detached -= 1
+        self.detached -= 1
         self._free_strand(worker)
-        if self._detached == 0 and self.on_idle:
+        if self.detached == 0 and self.on_idle:
             self.notify()
 
     def _free_strand(self, worker: Worker) -> None:
@@ -422,20 +380,6 @@ class Pool(Outsiders):
             strand.visit.disturb()
         if strand.holds:
             self.holds.check_later(strand)
-
-    def take_deferred(self, strand: Strand) -> Item | None:
-        """Return what waits longest for a strand, to the one thread that keeps it busy; None if there is
-        nothing, or what only the holder can do."""
-        backlog = strand.backlog
-        if not backlog:
-            return None
-        first = 0 if backlog[0][0] else next((at for at, (is_tick, _) in enumerate(backlog) if is_tick), 0)
-        item = backlog[first][1]
-        if item[1] == self._resume:  # which gives the baton away
-            return None
-        del backlog[first]
-        self._deferred -= 1
-        return item
 
     def pass_on(self) -> bool:
         """The calling thread, in a callback, gives the baton away and keeps its strand; False if nobody can
@@ -468,7 +412,7 @@ class Pool(Outsiders):
         else:
             self.holds.end()
             worker.detached = False
-            self._detached -= 1  # it does not run: what it waits for has to keep the process alive
+            self.detached -= 1  # it does not run: what it waits for has to keep the process alive
             if strand is not None and strand.watch is not None:
                 strand.watch.want_back()  # the thread may have looked at it in place of the poller (`_stay`)
             self._free_strand(worker)

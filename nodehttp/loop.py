@@ -17,16 +17,29 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodehttp.monitor import release_monitor, retake_monitor
-from nodehttp.poller import AT_ONCE, HANG_UP, READ, WRITE, Bell, make_poller
+from nodehttp.poller import (
+    AT_ONCE,
+    HANG_UP,
+    READ,
+    READ_SIZE,
+    WRITE,
+    Bell,
+    Received,
+    make_patient,
+    make_poller,
+)
 
 if TYPE_CHECKING:
+    import socket
+
     from nodehttp.holds import Hold
     from nodehttp.visit import Visit
 
 Function = Callable[..., Any]
+T = TypeVar('T')
 
 TIMEOUT_MAX = 2**31 - 1  # ms; the longest delay of Node's timers
 READING = READ | HANG_UP  # what is asked for to read
@@ -186,10 +199,10 @@ class Watch(Handle):
     """Interest in one file descriptor."""
 
     __slots__ = (
-        '_armed', '_events', '_mask', '_on_readable', '_on_writable', '_polled', '_poller', '_queued', '_row',
-        'fd', 'strand')
+        '_armed', '_at_last', '_events', '_is_patient', '_mask', '_on_readable', '_on_writable', '_polled',
+        '_poller', '_queued', '_row', '_users', 'fd', 'handle', 'strand')
 
-    def __init__(self, loop: Loop, fd: int, on_readable: Callable[[], Any], on_writable: Callable[[], Any],
+    def __init__(self, loop: Loop, fd: int, on_readable: Callable[..., Any], on_writable: Callable[[], Any],
                  strand: Strand | None) -> None:
         super().__init__(loop)
         self._poller, self.fd, self.strand = loop.poller, fd, strand
@@ -199,6 +212,11 @@ class Watch(Handle):
         self._row = 0
         self._events = 0  # what the poller has told last,
         self._polled = 0.0  # and when: the `now` of the loop
+        self._users = 0  # threads that are in `apart`,
+        self._at_last: Callable[[], Any] | None = None  # and what closes the descriptor behind them
+        # The descriptor as a socket, if it is a connected one and `on_readable` takes what was received.
+        self.handle: socket.socket | None = None
+        self._is_patient = False
         if strand is not None:
             strand.watch = self
 
@@ -231,6 +249,19 @@ class Watch(Handle):
             if self._loop.holder is None or not poller.is_live:
                 self._loop.notify()
 
+    def apart(self, call: Callable[..., T], *args: Any) -> T:
+        """Make system calls on the descriptor, without the monitor. It is not closed before they are over."""
+        self._users += 1
+        state = release_monitor()
+        try:
+            return call(*args)
+        finally:
+            retake_monitor(state)
+            self._users -= 1
+            if self._at_last is not None and not self._users:
+                close, self._at_last = self._at_last, None
+                close()
+
     def borrow(self) -> bool:
         """Let the calling thread wait for input by itself: the poller looks away. False if there is more to
         it than that. `want_back` ends it."""
@@ -240,8 +271,27 @@ class Watch(Handle):
             self._arm(0)
         return True
 
+    def receive(self, milliseconds: int) -> Received | None:
+        """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
+        nothing came in time, which is always the same."""
+        handle = self.handle
+        assert handle is not None
+        if not self._is_patient:
+            self._is_patient = True
+            make_patient(handle, milliseconds)
+        try:
+            return self.apart(handle.recv, READ_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            return error
+
     def want_back(self) -> None:
         """The poller looks at it again."""
+        if self._is_patient:
+            self._is_patient = False
+            if self.active:
+                self.handle.setblocking(False)  # type: ignore[union-attr]
         if self._armed != self._mask and not self._queued:
             self._arm(self._mask)
 
@@ -260,6 +310,11 @@ class Watch(Handle):
         """There is input: deliver it."""
         if self._mask & READ:
             self._on_readable()
+
+    def take(self, received: Received) -> None:
+        """Deliver what `receive` has brought."""
+        if self.active:
+            self._on_readable(received)
 
     def polled(self, events: int) -> None:
         """Queue the delivery of a readiness. A second one while the first waits for a busy strand disarms the
@@ -298,6 +353,15 @@ class Watch(Handle):
         if self.strand is not None and self.strand.watch is self:
             self.strand.watch = None
         self.deactivate()
+
+    def close_with(self, close_descriptor: Callable[[], Any]) -> None:
+        """The same, and close the descriptor: behind the last one that is `apart` with it. Else its
+        number might come to stand for something new in the middle of that."""
+        self.close()
+        if self._users and self._generation == self._loop.generation:
+            self._at_last = close_descriptor
+        else:
+            close_descriptor()
 
 
 class Loop:

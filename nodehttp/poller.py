@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import select
 import selectors
+import socket
+import struct
 
 READ = 1
 WRITE = 4
@@ -17,6 +19,14 @@ HANG_UP = 0x2000  # the peer sends no more; told, where it can be, to who asks f
 # would look, in vain, through the youngest objects at each poll, which took 2 us for each request (2,000
 # connections, Python 3.11: it begins with 700 objects).
 AT_ONCE = 256
+READ_SIZE = 65536  # bytes of one recv, as in Node
+# The flag of sends and receptions that must not wait, though the socket may be patient: a thread that waits
+# for one connection alone does so in `recv`. To `poll` before would be a second system call, behind which it
+# wants the interpreter's lock.
+DONT_WAIT = getattr(socket, 'MSG_DONTWAIT', 0)
+CAN_BE_PATIENT = bool(DONT_WAIT) and hasattr(socket, 'SO_RCVTIMEO')
+
+Received = bytes | OSError  # what one recv comes to
 
 
 class EpollPoller:
@@ -71,13 +81,11 @@ class SelectorPoller:
         ]
 
 
-def wait_readable(fd: int, milliseconds: float) -> bool:
-    """Wait until there is something to be read from `fd`, or it is over; False: nothing happened in time."""
-    if not hasattr(select, 'poll'):
-        return False
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(milliseconds))
+def make_patient(handle: socket.socket, milliseconds: int) -> None:
+    """Let a `recv` that has no DONT_WAIT wait for input, so long at most; `setblocking(False)` ends it."""
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
+                      struct.pack('@ll', milliseconds // 1000, milliseconds % 1000 * 1000))
+    handle.setblocking(True)
 
 
 def make_poller() -> EpollPoller | SelectorPoller:

@@ -9,7 +9,7 @@ from typing import Any
 from conftest import MUST_NOT_EXPIRE
 
 import nodehttp as http
-from nodehttp import baton
+from nodehttp import staying
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 END = b'0\r\n\r\n'
@@ -58,7 +58,7 @@ def test_64_handlers_that_sleep_100_ms_end_within_400_ms(dial):
 
 
 def test_a_connection_whose_handler_blocks_keeps_its_thread(dial, monkeypatch):
-    monkeypatch.setattr(baton, 'STAY', 1000)  # on a busy machine the next request takes its time
+    monkeypatch.setattr(staying, 'STAY', 1000)  # on a busy machine the next request takes its time
     threads = []
 
     def handler(req, res):

@@ -1,0 +1,93 @@
+"""A thread that stays with its connection: whose handler blocks, request after request.
+
+To hand each of them to another thread costs a third of what 64 sleeping handlers could serve. So the thread
+on which such a callback has run goes on with the connection by itself for a while, as in a server with a
+thread for each: it waits for input in place of the poller, takes it, and runs what comes of it, without the
+baton.
+
+All such threads want the interpreter's lock and the monitor. Who makes a system call lets go of the first,
+and the next one to run would soon stop at the second, so that both change threads again and again: 10 times a
+request. So no system call that a sleeper makes is made with the monitor (`Watch.apart`).
+"""
+
+from __future__ import annotations
+
+from nodehttp.loop import Function, Item, Strand, Watch
+from nodehttp.outsiders import Outsiders
+from nodehttp.poller import CAN_BE_PATIENT, Received
+from nodehttp.worker import Worker
+
+STAY = 20  # ms that a thread waits for the next request of a connection whose handler blocks
+SPARE_THREADS = 4  # for others than those
+
+
+class Staying(Outsiders):
+    """The part of the pool (baton.py) that knows of threads that stay. All methods need the monitor."""
+
+    # What the pool has.
+    detached: int
+
+    def report(self, error: BaseException) -> None:
+        """What escaped a callback."""
+        raise NotImplementedError
+
+    def _resume(self, worker: Worker, waits: int) -> None:
+        """The holder gives the baton away."""
+        raise NotImplementedError
+
+    def _stay(self, worker: Worker) -> None:
+        """A callback that was likely to block has ended on the calling thread, and the next one of its
+        connection is likely to block as well: go on with the connection."""
+        source, worker.stays_for = worker.stays_for, None
+        strand = worker.kept_strand
+        if source is None or strand is None or worker.is_runner:
+            return
+        watch = strand.watch
+        while source.blocky and worker.detached and strand.busy == 1:
+            self.holds.end()
+            item = self.take_deferred(strand)
+            if item is not None:
+                self._do(item[1], *item[2])
+                continue
+            received = None if strand.backlog or watch is None else self._receive(watch)
+            if received is None or watch is None:
+                break
+            if strand.backlog:  # from other threads meanwhile, and earlier than the input
+                self.defer(strand, (strand, watch.take, (received,)), False)
+            else:
+                self._do(watch.take, received)
+        if watch is not None:
+            watch.want_back()
+
+    def _do(self, function: Function, *args: object) -> None:
+        try:
+            function(*args)
+        except BaseException as error:
+            self.report(error)
+
+    def _receive(self, watch: Watch) -> Received | None:
+        """Wait for input for a moment, on the calling detached thread, and take it; None if nothing came, or
+        threads are scarce."""
+        room = self.max_threads - len(self._workers) - self._starting + len(self._idle)
+        if room < SPARE_THREADS or not CAN_BE_PATIENT or watch.handle is None or not watch.borrow():
+            return None
+        self.detached -= 1  # what is idle must not keep the process alive
+        self.tell_if_idle()
+        try:
+            return watch.receive(STAY)
+        finally:
+            self.detached += 1
+
+    def take_deferred(self, strand: Strand) -> Item | None:
+        """Return what waits longest for a strand, to the one thread that keeps it busy; None if there is
+        nothing, or what only the holder can do."""
+        backlog = strand.backlog
+        if not backlog:
+            return None
+        first = 0 if backlog[0][0] else next((at for at, (is_tick, _) in enumerate(backlog) if is_tick), 0)
+        item = backlog[first][1]
+        if item[1] == self._resume:  # which gives the baton away
+            return None
+        del backlog[first]
+        self._deferred -= 1
+        return item
