@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Any
 
+import pytest
 from conftest import MUST_NOT_EXPIRE
+from test_costs import SYSTEM_CALLS
 
 import nodehttp as http
-from nodehttp import staying
+from nodehttp import loop, net, staying
+from nodehttp.threadpool import owns_monitor, pool
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 END = b'0\r\n\r\n'
@@ -74,6 +78,110 @@ def test_a_connection_whose_handler_blocks_keeps_its_thread(dial, monkeypatch):
         server.closeAllConnections()
     # The first one was caught with the baton; from then on it is the connection's thread.
     assert len(set(threads[1:])) == 1
+
+
+def test_a_request_on_the_thread_of_its_connection_costs_two_calls_without_the_monitor(dial, monkeypatch):
+    monkeypatch.setattr(staying, 'STAY', 1000)
+    calls = []
+
+    def note(frame, event, called):
+        if event == 'c_call' and called.__name__ in SYSTEM_CALLS:
+            calls.append((called.__name__, owns_monitor()))
+
+    def handler(req, res):
+        sys.setprofile(note if req.url == '/counted' else None)
+        time.sleep(0.03)
+        res.end('slept')
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        for path in [b'/'] * 3 + [b'/counted'] * 5 + [b'/']:
+            peer.send(b'GET %b HTTP/1.1\r\nHost: a\r\n\r\n' % path)
+            peer.read_until(b'slept')
+        server.closeAllConnections()
+    assert calls == [('send', False), ('recv', False)] * 5
+
+
+def in_callback_without_baton(wait=MUST_NOT_EXPIRE):
+    """Block until the baton has been taken from the callback that calls this."""
+    deadline = time.monotonic() + wait
+    while not pool.is_caller_detached() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+LONG = b'x' * 8_000_000  # more than the kernel takes at once
+
+
+@pytest.mark.parametrize(('chunk', 'events'), [
+    (b'one', ['finish', 'close False']),
+    (b'one', ['written', 'finish', 'close False']),
+    (LONG, ['written', 'finish', 'close False']),
+], ids=['short', 'with a callback', 'long'])
+@pytest.mark.parametrize(('does', 'behind'), [
+    (lambda socket: socket.write('two'), b'two'),
+    (lambda socket: socket.end('two'), b'two'),
+    (lambda socket: socket.end(), b''),
+    (lambda socket: socket.setTimeout(1000), b''),
+], ids=['write', 'end with more', 'end', 'setTimeout'])
+def test_another_thread_uses_a_socket_during_a_send(dial, monkeypatch, record, chunk, events, does, behind):
+    apart = loop.Watch.apart
+
+    def slow_apart(watch, call, *args):
+        def send(*args):
+            other = threading.Thread(target=does, args=(sockets[0],))
+            other.start()
+            other.join(MUST_NOT_EXPIRE)
+            return call(*args)
+        monkeypatch.setattr(loop.Watch, 'apart', apart)
+        return apart(watch, send, *args)
+
+    sockets = []
+
+    @net.createServer
+    def server(socket):
+        sockets.append(socket)
+        for name in ('finish', 'error', 'close'):
+            socket.on(name, lambda *args, name=name: record(' '.join([name, *map(str, args)])))
+        in_callback_without_baton()
+        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        socket.write(chunk, (lambda: record('written')) if 'written' in events else None)
+        socket.end()
+
+    with server.listen(0, '127.0.0.1'):
+        peer = dial(server)
+        assert peer.read_to_end() == chunk + behind
+        peer.close()
+        record.wait_count(len(events))
+    assert record.events == events
+
+
+def test_a_socket_that_is_destroyed_during_a_send_is_closed_behind_it(dial, monkeypatch, record):
+    apart = loop.Watch.apart
+
+    def slow_apart(watch, call, *args):
+        def send(*args):
+            other = threading.Thread(target=sockets[0].destroy)
+            other.start()
+            other.join(MUST_NOT_EXPIRE)
+            record(sockets[0].destroyed)
+            return call(*args)
+        return apart(watch, send, *args)
+
+    sockets = []
+
+    @net.createServer
+    def server(socket):
+        sockets.append(socket)
+        socket.on('close', lambda had_error: record(f'close {had_error}'))
+        in_callback_without_baton()
+        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        socket.write('sent', lambda *error: record(f'written {error}'))
+
+    with server.listen(0, '127.0.0.1'):
+        peer = dial(server)
+        assert peer.read_to_end() == b'sent'
+        record.wait_count(3)
+    assert record.events == [True, 'written ()', 'close False']
 
 
 def test_a_handler_on_the_thread_of_its_connection_reads_what_arrives_later(dial):
