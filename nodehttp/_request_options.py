@@ -12,11 +12,12 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodehttp import errors
 from nodehttp._head import Header, checked_header
 from nodehttp.abort import AbortSignal
+from nodehttp.agent import name_of_connections
 from nodehttp.common import is_token
 from nodehttp.loop import TIMEOUT_MAX
 from nodehttp.strings import to_usv_string
@@ -210,17 +211,25 @@ def terms_of(agent: Any) -> tuple[Any, Any, Any, bool]:
             options.get('timeout') if options else None, keeps)
 
 
-def host_header(host: str, port: Any, default_port: Any) -> Header:
-    """Return the Host header: brackets around an IPv6 address, the port unless it is the default."""
+class Place(NamedTuple):
+    """Where a request goes."""
+
+    host_header: Header
+    name: str  # that an Agent gives to connections there, if there is no more to it than host and port
+
+
+def place_of(host: str, port: Any, default_port: Any) -> Place:
+    """Return what follows from host and port, and whether the port is the default."""
     if type(port) is not int or type(default_port) is not int:
         port, default_port = str(port), str(default_port)
-    return _host_header(host, port, default_port)
+    return _place(host, port, default_port)
 
 
 @functools.lru_cache(64)  # a program asks the same few servers over and over
-def _host_header(host: str, port: int | str, default_port: int | str) -> Header:
+def _place(host: str, port: int | str, default_port: int | str) -> Place:
     text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
-    return checked_header('Host', text if port == default_port else f'{text}:{port}')
+    header = checked_header('Host', text if port == default_port else f'{text}:{port}')
+    return Place(header, name_of_connections(host, port))
 
 
 def basic_authorization(auth: Any) -> str:

@@ -56,6 +56,9 @@ TIMEOUT_BUFFER = 1000
 BUSY, FREE, GONE = 'busy', 'free', 'gone'
 _MOVES = {BUSY: (FREE, GONE), FREE: (BUSY, GONE), GONE: ()}
 
+# The options that `Agent.getName` looks at.
+_NAMING = frozenset(('host', 'port', 'localAddress', 'family', 'socketPath'))
+
 _is_timeout = re.compile(r'timeout=(\d+)', re.ASCII).match
 
 
@@ -202,28 +205,34 @@ class Agent(EventEmitter):
     def addRequest(self, req: Any, options: Options = None) -> None:
         """Give `req` a socket, now or later, through `req.onSocket(socket)`. Called by ClientRequest."""
         with monitor:
-            self._admit(req, {**(options or {})})
+            self._admit(req, {**(options or {})}, None)
 
-    def _admit(self, req: Any, options: dict[str, Any]) -> None:
-        """`addRequest`, with options that nobody else has."""
+    def _admit(self, req: Any, options: dict[str, Any], name: str | None) -> None:
+        """`addRequest`, with options that nobody else has. `name`: that of their connections, unless there is
+        more to it than the class Agent and these options know."""
+        get_name = self.getName
+        if (name is None or self._needs_server_name or not _NAMING.isdisjoint(self.options)
+                or not getattr(get_name, 'is_internal_hook', False)):
+            options = Record(options)  # for a hook of the user's
+            name = self._call(get_name, self._merged(req, options))
+        socket = self._take_free(name)
+        if socket is not None:
+            self._reuse(socket, req)
+        elif self._may_open(name):
+            _Opening(self, name, req, False).start(self._merged(req, options))
+        else:
+            self._queued_options[req] = options
+            self.requests.setdefault(name, []).append(req)
+
+    def _merged(self, req: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """Add to the options of a request those of the agent, which come first."""
         options.update(self.options)
         options['path'] = options.get('socketPath')
         if req.timeout:
             options['timeout'] = req.timeout
         if self._needs_server_name and options.get('servername') is None:
             options['servername'] = _server_name(options, req)
-        get_name = self.getName
-        if not getattr(get_name, 'is_internal_hook', False):
-            options = Record(options)  # the user's is to see what any of them sees
-        name = self._call(get_name, options)
-        socket = self._take_free(name)
-        if socket is not None:
-            self._reuse(socket, req)
-        elif self._may_open(name):
-            _Opening(self, name, req, False).start(options)
-        else:
-            self._queued_options[req] = options
-            self.requests.setdefault(name, []).append(req)
+        return options
 
     def _reuse(self, socket: Any, req: Any) -> None:
         try:
@@ -268,7 +277,7 @@ class Agent(EventEmitter):
             # One that is being opened will take the first of the queue.
             while len(self.requests.get(name, ())) > self._opening.get(name, 0) and self._may_open(name):
                 req = self.requests[name][self._opening.get(name, 0)]
-                _Opening(self, name, req, True).start(self._queued_options[req])
+                _Opening(self, name, req, True).start(self._merged(req, self._queued_options[req]))
             if self._is_full() and not self._idle:
                 return
 
@@ -499,7 +508,7 @@ class Agent(EventEmitter):
         'host:port:localAddress', then ':family' if that is 4 or 6, and ':socketPath'.
         ("agent.getName([options])")"""
         get = (options or {}).get
-        name = f'{get("host") or "localhost"}:{get("port") or ""}:{get("localAddress") or ""}'
+        name = name_of_connections(get('host') or 'localhost', get('port') or '', get('localAddress') or '')
         family, path = get('family'), get('socketPath')
         if family == 4 or family == 6:
             name = f'{name}:{family}'
@@ -531,6 +540,11 @@ def _add(by_name: Record[Members], name: str, socket: Any) -> None:
     if members is None:
         members = by_name[name] = Members()
     members.add(socket)
+
+
+def name_of_connections(host: str, port: Any, local_address: str = '') -> str:
+    """Return the name of the connections to a place, where that is all there is to say of them."""
+    return f'{host}:{port}:{local_address}'
 
 
 def listeners_if_alone(emitter: EventEmitter, event: str) -> Any:

@@ -34,6 +34,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from threading import get_ident
 from typing import Any, Protocol
 
 from nodehttp import errors
@@ -180,11 +181,11 @@ class Pool(Staying):
         monitor."""
         with monitor:
             self._starting -= 1
-            self._workers[threading.get_ident()] = worker
+            self._workers[get_ident()] = worker
             try:
                 worker.begin()
                 # (In the child after a fork it is not a thread of the pool any more.)
-                while self._workers.get(threading.get_ident()) is worker and self._take_part(worker):
+                while self._workers.get(get_ident()) is worker and self._take_part(worker):
                     pass
             except BaseException as error:  # a fault of ours: the next thread goes on
                 self.report(error)
@@ -226,8 +227,8 @@ class Pool(Staying):
         """The calling thread leaves the pool; others go on with what it had."""
         worker.finish()
         self._called.discard(worker)
-        if self._workers.get(threading.get_ident()) is worker:
-            del self._workers[threading.get_ident()]
+        if self._workers.get(get_ident()) is worker:
+            del self._workers[get_ident()]
         if worker in self._idle:
             self._idle.remove(worker)
         if worker.detached:
@@ -269,7 +270,7 @@ class Pool(Staying):
 
     def current(self) -> Worker | None:
         """Return the worker of the calling thread if it is in a callback."""
-        worker = self._workers.get(threading.get_ident())
+        worker = self._workers.get(get_ident())
         return worker if worker is not None and (worker.detached or self.holder is worker) else None
 
     def is_in_callback(self) -> bool:
@@ -284,8 +285,8 @@ class Pool(Staying):
     def has_baton(self) -> bool:
         """Is the calling thread in a callback that has the baton, so that what it leaves to the next tick is
         done when the callback is over?"""
-        worker = self.holder
-        return worker is not None and worker is self._workers.get(threading.get_ident())
+        holder = self.holder
+        return holder is not None and holder.identity == get_ident()
 
     # The watcher
 
@@ -490,7 +491,7 @@ class Pool(Staying):
         `end_callback` wants to know."""
         mark = source.begin() if source.blocky else None
         worker = self.holder
-        if worker is None or worker is not self._workers.get(threading.get_ident()):
+        if worker is None or worker.identity != get_ident():
             return None, mark
         worker.source = source
         if source.blocky and self.handoff_after is not None and self.pass_on():
@@ -511,7 +512,7 @@ class Pool(Staying):
         Only in a callback that has the baton, and not beside one of that strand. A callback without a strand
         belongs to this one from then on. Who may not makes it an item of the strand.
         """
-        worker = self._workers.get(threading.get_ident())  # as `current`, which would be a call more
+        worker = self._workers.get(get_ident())  # as `current`, which would be a call more
         if worker is None or not (self.holder is worker or worker.detached):
             return self.is_visited_by_caller(strand) and not strand.holds
         if strand.holds:  # another thread may have begun it in the middle
@@ -561,14 +562,14 @@ class Pool(Staying):
             return strand.busy > 1 or not self.is_visited_by_caller(strand)
         holder = self.holder
         return (holder is not None and holder.strand is strand and self._busy
-                and holder is not self._workers.get(threading.get_ident()))
+                and holder.identity != get_ident())
 
     # The calling thread as a member
 
     def run(self, main: Function, *args: Any) -> None:
         """See `threadpool.run`. Called without the monitor."""
         with monitor:
-            identity = threading.get_ident()
+            identity = get_ident()
             if identity in self._workers:
                 raise errors.Error('run() was called from a callback')
             self.holds.end()
@@ -614,7 +615,7 @@ class Pool(Staying):
     def _leave_with(self, runner: Worker, error: BaseException) -> None:
         """Let `run` raise `error`. No callback begins before it has."""
         runner.exit = SystemExit(130) if isinstance(error, KeyboardInterrupt) else error
-        is_caller = self._workers.get(threading.get_ident()) is runner
+        is_caller = self._workers.get(get_ident()) is runner
         if not is_caller and (runner.detached or (self.holder is runner and self._busy)):
             # It is in the middle of a callback, which may need the others to come to its end.
             if self.on_stuck_exit is not None:
@@ -662,7 +663,7 @@ class Pool(Staying):
         `run` goes on with the fresh pool."""
         monitor._at_fork_reinit()  # type: ignore[attr-defined]
         self.close_descriptors()
-        survivor = self._workers.get(threading.get_ident())
+        survivor = self._workers.get(get_ident())
         for worker in self._workers.values():
             worker.finish()
         self.reset()
@@ -670,7 +671,7 @@ class Pool(Staying):
             survivor.detached, survivor.kept_strand = False, None
             if survivor.is_runner:
                 survivor.begin()
-                self._workers[threading.get_ident()] = survivor
+                self._workers[get_ident()] = survivor
                 self.on_idle.append(survivor.gate.open)
                 self.holder = survivor
                 self._busy = True

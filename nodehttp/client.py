@@ -33,13 +33,14 @@ from nodehttp._finished import Finish, is_premature_close
 from nodehttp._head import CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, Header, header_pairs
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._request_options import (
+    Place,
     basic_authorization,
     check_rare,
     checked_host,
     checked_method,
     checked_path,
-    host_header,
     other_agent,
+    place_of,
     read_arguments,
     terms_of,
     timer_duration,
@@ -132,14 +133,14 @@ class ClientRequest(OutgoingMessage):
         self._corked = 0
         with monitor:
             given, callback, has_rare = read_arguments(input, options, callback, kwargs)
-            host_header = self._take_options(given, has_rare)
+            place = self._take_options(given, has_rare)
             if callback is not None:
                 self.once('response', callback)
             if has_rare or 'headers' in given:
-                self._set_headers(given, host_header)
+                self._set_headers(given, place.host_header)
             else:
-                self._headers = {'host': host_header}
-            self._start(given)
+                self._headers = {'host': place.host_header}
+            self._start(given, None if has_rare else place.name)
             # Once more: of the processor time that a hold lasts, all this has used a good part, and the
             # caller's listeners come only now.
             hold(self._strand)
@@ -154,9 +155,9 @@ class ClientRequest(OutgoingMessage):
 
     # Options
 
-    def _take_options(self, options: dict[str, Any], has_rare: bool) -> Header:
+    def _take_options(self, options: dict[str, Any], has_rare: bool) -> Place:
         """Take what a request cannot be without, in the order in which Node checks it. Puts host and port
-        into `options`; returns the Host header, unless the user gives one."""
+        into `options`; returns what follows from these."""
         get = options.get
         default = options.pop('_defaultAgent', agents.globalAgent) if has_rare else agents.globalAgent
         agent = get('agent')
@@ -190,7 +191,7 @@ class ClientRequest(OutgoingMessage):
         self.shouldKeepAlive = keeps  # without reuse in sight the server may as well close
         if timeout:
             self._hears_timeouts = True
-        return host_header(host, port, default_port)
+        return place_of(host, port, default_port)
 
     def _take_rare_options(self, options: dict[str, Any]) -> None:
         if options.get('setDefaultHeaders') is False:
@@ -251,8 +252,8 @@ class ClientRequest(OutgoingMessage):
 
     # The socket
 
-    def _start(self, options: dict[str, Any]) -> None:
-        """Ask the agent, or the user's `createConnection`, for a socket."""
+    def _start(self, options: dict[str, Any], name: str | None) -> None:
+        """Ask the agent, or the user's `createConnection`, for a socket. `name`: see `Agent._admit`."""
         # First of all: where hooks are the user's, another thread may go on with this request at once.
         self._strand = Strand()
         hold(self._strand)
@@ -261,7 +262,7 @@ class ClientRequest(OutgoingMessage):
         elif self.agent is not None:
             add = self.agent.addRequest
             if getattr(add, 'is_internal_hook', False):
-                add.__self__._admit(self, options)
+                add.__self__._admit(self, options, name)
             else:
                 with released():
                     add(self, Record(options))

@@ -222,13 +222,14 @@ class EventEmitter:
         if not callable(function):
             raise errors.invalid_arg_type('listener', 'of type function', function)
         listener = Listener(function, once)
-        visit = None if self._strand is None else self._strand.visit
-        if visit is not None and not listener.is_internal():
-            visit.stop()
-        if 'newListener' in self._events:
-            self._fire_or_emit('newListener', name, function)
-        alone = (listener,)
+        strand = self._strand
+        if strand is not None and strand.visit is not None and not listener.is_internal():
+            strand.visit.stop()
         events: Any = self._events
+        if 'newListener' in events:
+            self._fire_or_emit('newListener', name, function)
+            events = self._events
+        alone = (listener,)
         # One step, before or after those of other threads: it needs no monitor, which would take longer.
         if events is not NO_EVENTS and events.setdefault(name, alone) is alone:
             return self

@@ -32,12 +32,14 @@ class Outsiders(Jobs):
     def hold(self, strand: Strand) -> None:
         """What the calling thread has just started keeps its first events for a while, if that thread has not
         the baton, or loses it before its callback is over."""
-        worker = self._workers.get(get_ident())
+        holder, identity = self.holder, get_ident()
+        if holder is not None and holder.identity == identity:
+            holder.started.append(strand)
+            return
+        worker = self._workers.get(identity)
         if worker is None:
-            if get_ident() not in self.visitors:  # who waits already will not add listeners
+            if identity not in self.visitors:  # who waits already will not add listeners
                 self.holds.begin(strand)
-        elif worker is self.holder:
-            worker.started.append(strand)
         elif worker.detached and strand is not worker.strand:
             self.holds.begin(strand)
 

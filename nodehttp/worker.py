@@ -126,13 +126,14 @@ class Worker:
     *away* while it waits on purpose.
     """
 
-    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'is_runner', 'kept_strand', 'source', 'started',
-                 'stays_for', 'strand', 'waits', 'was_polling')
+    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'identity', 'is_runner', 'kept_strand', 'source',
+                 'started', 'stays_for', 'strand', 'waits', 'was_polling')
 
     def __init__(self, is_runner: bool = False) -> None:
         self.gate = Gate()
         self.is_runner = is_runner  # the thread of somebody who has called `run`
-        self.clocks: Clocks | None = None  # None: it has not begun yet
+        self.identity = 0  # the thread's; 0: it has not begun yet
+        self.clocks: Clocks | None = None
         self.detached = False
         self.waits = 0  # counts the waits that are over
         self.was_polling = False  # what waits is a signal handler
@@ -145,6 +146,7 @@ class Worker:
 
     def begin(self) -> None:
         """The calling thread is the one."""
+        self.identity = threading.get_ident()
         self.clocks = Clocks()
 
     def finish(self) -> None:
