@@ -145,15 +145,17 @@ class Answering:
         else:
             response._on_flushed()
 
-    def response_finished(self, response: ServerResponse) -> None:
-        """All of a response was handed to the system: on to the next one."""
+    def response_finished(self, response: ServerResponse) -> bool:
+        """All of a response was handed to the system: on to the next one. Returns whether nobody hears of
+        it."""
         server, socket, request = self.server, self.socket, response.req
         if self._unanswered and self._unanswered[0] is request:
             del self._unanswered[0]
         response._detach()
         if request.complete and self._request is request:
             self._request = None  # an idle connection holds nothing that was for one request
-        if self._comes_next() and response._is_over_unheard():
+        is_unheard = self._comes_next() and response._is_over_unheard()
+        if is_unheard:
             response._end_unheard()
         else:
             if not request._consumed and not request._resume_scheduled:
@@ -172,6 +174,7 @@ class Answering:
         elif server.keepAliveTimeout:
             self._is_idle_timed = True
             self._set_timeout(server.keepAliveTimeout + server.keepAliveTimeoutBuffer)
+        return is_unheard
 
     def _send_together(self) -> None:
         """Send those of the waiting responses whose turn it is in one packet, as far as they are complete and

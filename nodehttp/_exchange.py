@@ -97,11 +97,11 @@ class ClientConnection:
 
     # For the request
 
-    def begin(self, request: Any, max_header_size: int, lenient: bool) -> None:
+    def begin(self, request: Any, parser_options: tuple[int, bool]) -> None:
         """From now on `request` is sent on this connection, and what arrives is the answer to it."""
         self.request = self.socket._httpMessage = request
-        if self._parser is None or self._parser_options != (max_header_size, lenient):
-            self._parser_options = max_header_size, lenient
+        if self._parser is None or self._parser_options != parser_options:
+            self._parser_options = max_header_size, lenient = parser_options
             self._parser = Parser('response', max_header_size=max_header_size, lenient=lenient)
         if request._hears_timeouts:
             self.hear_timeouts()

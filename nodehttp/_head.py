@@ -264,12 +264,18 @@ class OutgoingHead(Stream):
         Raises TypeError for bad names and values, ERR_HTTP_TRAILER_INVALID.
         """
         parts = [first_line]
+        seen = 0
         if headers is not None:
             seen = self._render_pairs(parts, headers)
         elif self._headers is not None:
-            seen = self._render_set(parts, self._headers)
-        else:
-            seen = 0
+            for name, value, line, kind, _ in list(self._headers.values()):  # (another thread may set one)
+                if line is None:
+                    seen |= self._render_pairs(parts, ((name, value),))
+                    continue
+                parts.append(line)
+                if kind:
+                    seen |= kind
+                    self._heed(kind, value)
         if self.sendDate and not seen & DATE:
             parts.append(f'Date: {http_date()}\r\n')
         if self.chunkedEncoding and self._is_never_chunked():
@@ -287,21 +293,8 @@ class OutgoingHead(Stream):
         self._header = ''.join(parts)
         return seen & EXPECT != 0
 
-    def _render_set(self, parts: list[str], headers: dict[str, Header]) -> int:
-        """The lines of headers that were set; returns which special ones there are."""
-        seen = 0
-        for name, value, line, kind, _ in list(headers.values()):  # (another thread may set one)
-            if line is None:
-                seen |= self._render_pairs(parts, ((name, value),))
-                continue
-            parts.append(line)
-            if kind:
-                seen |= kind
-                self._heed(kind, value)
-        return seen
-
     def _render_pairs(self, parts: list[str], headers: Iterable[tuple[str, Any]]) -> int:
-        """The same of headers that nobody has looked at yet."""
+        """The lines of headers that nobody has looked at yet; returns which special ones there are."""
         seen = 0
         for name, value in headers:
             if type(value) is str or type(value) is int:

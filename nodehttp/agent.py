@@ -299,7 +299,8 @@ class Agent(EventEmitter):
 
     def _set_timeout_for(self, req: Any, socket: Any) -> None:
         """A socket has its request's timeout and no other."""
-        set_timeout(socket, self.options.get('timeout') or 0 if req.timeout is None else req.timeout)
+        timeout = req.timeout
+        set_timeout(socket, self.options.get('timeout') or 0 if timeout is None else timeout)
 
     # Opening
 

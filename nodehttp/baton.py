@@ -490,13 +490,13 @@ class Pool(Staying):
         """A callback of `source` is about to run: without the baton if it is likely to block. Returns what
         `end_callback` wants to know."""
         mark = source.begin() if source.blocky else None
-        worker = self.holder
-        if worker is None or worker.identity != get_ident():
+        holder = self.holder
+        if holder is None or holder.identity != get_ident():
             return None, mark
-        worker.source = source
-        if source.blocky and self.handoff_after is not None and self.pass_on():
-            worker.stays_for = source
-        return worker, mark
+        holder.source = source
+        if mark is not None and self.handoff_after is not None and self.pass_on():
+            holder.stays_for = source
+        return holder, mark
 
     @staticmethod
     def end_callback(source: Source, worker: Worker | None, mark: object) -> None:

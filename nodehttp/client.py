@@ -50,7 +50,7 @@ from nodehttp._stream import OPEN as ALIVE
 from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
 from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
-from nodehttp.outgoing import FINISHED, OPEN, OutgoingMessage
+from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record
 from nodehttp.threadpool import (
     Strand,
@@ -113,8 +113,7 @@ class ClientRequest(OutgoingMessage):
     _hears_timeouts = False
     _was_timed_out = False
     _timeout_is_own = False  # the socket's timeout was set by setTimeout
-    _max_header_size = MAX_HEADER_SIZE
-    _lenient = INSECURE_HTTP_PARSER
+    _parser_options = MAX_HEADER_SIZE, INSECURE_HTTP_PARSER
     _join_duplicates: bool | None = None
     _checked_start: tuple[str, str]  # method and path as they were looked at last
     _signal: Any = None
@@ -199,10 +198,9 @@ class ClientRequest(OutgoingMessage):
         if 'timeout' in options:
             self.timeout = options['timeout']
             self._hears_timeouts = True
-        if options.get('maxHeaderSize'):
-            self._max_header_size = options['maxHeaderSize']
-        if 'insecureHTTPParser' in options:
-            self._lenient = options['insecureHTTPParser']
+        self._parser_options = (
+            options.get('maxHeaderSize') or MAX_HEADER_SIZE,
+            options.get('insecureHTTPParser', INSECURE_HTTP_PARSER))
         if 'joinDuplicateHeaders' in options:
             self._join_duplicates = options['joinDuplicateHeaders']
         if 'signal' in options:
@@ -212,7 +210,7 @@ class ClientRequest(OutgoingMessage):
         """Headers of a mapping can be changed until the head is sent; those of a list are the head."""
         headers = options.get('headers')
         if isinstance(headers, (list, tuple)):
-            self._render_start(header_pairs(headers))
+            self._implicit_header(header_pairs(headers))
             return
         if headers is not None and hasattr(headers, 'items'):  # as Node: what has no names is no headers
             for name, value in headers.items():
@@ -239,10 +237,7 @@ class ClientRequest(OutgoingMessage):
         else:
             super()._send_end(data)
 
-    def _implicit_header(self) -> None:
-        self._render_start()
-
-    def _render_start(self, headers: Iterable[tuple[str, Any]] | None = None) -> None:
+    def _implicit_header(self, headers: Iterable[tuple[str, Any]] | None = None) -> None:
         method, path = self.method, self.path
         checked = self._checked_start
         if method is not checked[0] or path is not checked[1]:
@@ -336,7 +331,7 @@ class ClientRequest(OutgoingMessage):
         connection = connection_of(socket)
         self._begin_on(connection)
         if connection.saves_tick() and self._goes_unheard():
-            self._send_whole()
+            self._send_whole(socket)
         else:
             self._fire('socket', socket)
             self._flush()
@@ -344,28 +339,31 @@ class ClientRequest(OutgoingMessage):
 
     def take_in_place(self, socket: Any) -> None:
         """`onSocket`, where the next tick is the next thing to be done, and the socket is in use already."""
-        connection = socket._httpConnection
+        connection, strand = socket._httpConnection, socket._strand
         if connection.is_plain and self._goes_unheard() and not self._strand.busy and not self.destroyed:
-            self._move_to(socket._strand)
+            strand.patience, self._strand = self._strand.patience, strand
             self._begin_on(connection)
-            self._send_whole()
+            self._send_whole(socket)
         else:
             self.onSocket(socket)
 
     def _goes_unheard(self) -> bool:
         """Is all of the request there, in one piece, and would nobody notice how it is sent?"""
-        return self._is_whole() and _OF_SENDING.isdisjoint(self._events) and self._has_plain_emit()
+        queue = self._queue
+        return (self._phase is ENDED and queue is not None and len(queue) == 1
+                and _OF_SENDING.isdisjoint(self._events) and self._has_plain_emit())
 
     def _begin_on(self, connection: ClientConnection) -> None:
         self._enter(SENT)
         self.socket = connection.socket
-        connection.begin(self, self._max_header_size, self._lenient)
+        connection.begin(self, self._parser_options)
 
-    def _send_whole(self) -> None:
+    def _send_whole(self, socket: Any) -> None:
         """Send all of the request on a connection that takes it, and do at once what follows from that."""
-        socket = self.socket
-        socket._accept(self._take_whole(), 'buffer', None)
-        if socket.writableLength:
+        data = self._queue[0][0]  # type: ignore[index]
+        self._queue, self._queue_size = None, 0
+        socket._accept(data, 'buffer', None)
+        if socket._write_length:
             socket._write_internal(b'', self._on_flushed)  # when what is before it has been sent
         else:
             self._advance(FINISHED)

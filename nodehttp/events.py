@@ -363,9 +363,9 @@ class EventEmitter:
         if getattr(self.emit, '__func__', None) is _PLAIN_EMIT:
             if listeners is None:
                 return name == 'error' and self._fire_error(args)
-            if len(listeners) == 1 and 'removeListener' not in self._events:
+            listener = listeners[0]
+            if len(listeners) == 1 and not (listener.once and 'removeListener' in self._events):
                 # Nearly always: then this is what `emit` comes to.
-                listener = listeners[0]
                 if listener.once:
                     self._set_listeners(name, ())
                 function = listener.listener if listener.least <= len(args) <= listener.most else listener
@@ -420,12 +420,21 @@ class EventEmitter:
                    *args: Any) -> tuple[bool, BaseException | None]:
         """As `_fire` for callbacks that may turn out to block; returns (was there a listener, what it
         raised)."""
-        if name not in self._events and self._has_plain_emit():
-            return False, None
+        listeners = self._events.get(name)
+        function: Function | None = None
+        if self._has_plain_emit():
+            if listeners is None:
+                return False, None
+            listener = listeners[0]
+            if len(listeners) == 1 and not listener.once:  # see `_fire`
+                function = listener.listener if listener.least <= len(args) <= listener.most else listener
         worker, mark = threadpool.begin_callback(source)
         state = release_monitor()
         try:
-            return self.emit(name, *args), None
+            if function is None:
+                return self.emit(name, *args), None
+            function(*args)
+            return True, None
         except BaseException as error:
             return True, error
         finally:

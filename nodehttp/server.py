@@ -321,9 +321,8 @@ class ServerResponse(OutgoingMessage):
         # As in Node also after an error of the socket, when nothing more can be sent.
         if self._phase is ENDED:
             self._advance(FINISHED)
-            if self._connection is not None:
-                self._connection.response_finished(self)
-            self._fire('finish')
+            if self._connection is None or not self._connection.response_finished(self):
+                self._fire('finish')
 
     def _emit_close(self) -> None:
         if not self._closed:
