@@ -220,7 +220,7 @@ class ClientConnection:
                 self._holds = True
                 self.socket._stop_reading()
             else:  # also what a Duplex of the user's delivers although it is paused
-                self._advance(is_last=self.is_plain)
+                self._advance(is_last=self.is_plain and 'data' not in self.socket._events)
         elif self.state is COMPLETE:
             self._is_out_of_step = True
         else:
@@ -260,32 +260,37 @@ class ClientConnection:
             if event is None:
                 if self.state is COMPLETE and not self._parser.is_between_messages():
                     self._is_out_of_step = True
+                elif is_last and self.state is RECEIVING and self.request.res._begins_next():
+                    self.want_data()
                 return
             if self.state is COMPLETE:
                 self.socket.destroy()  # a second response; as Node, look on for what is wrong with it
                 if getattr(event, 'statusCode', None) == 101:  # whatever is behind that is no message
                     self._parser = None
             elif event is END:
-                self._message_ended()
+                self._message_ended(is_last)
             elif type(event) is bytes:
                 response = self.request.res
                 if not response._dumped and not response.push(event):
                     self._stop()
-            elif self._head_arrived(event) and is_last and self._flows_whole():
+            elif self._head_arrived(event) and self._takes_whole(is_last):
                 return
 
-    def _flows_whole(self) -> bool:
-        """A response was announced. If it is about to flow, and all of it is there, let it do so at once:
-        nearly always that is what comes next."""
-        request, parser, socket = self.request, self._parser, self.socket
+    def _takes_whole(self, is_last: bool) -> bool:
+        """A response was announced. If all of it is there, and nobody can tell the difference, let it have
+        that at once. Nearly always it is like that."""
+        request, parser = self.request, self._parser
         if (self.state is not RECEIVING or parser is None or request._phase is not FINISHED
-                or request.destroyed or 'data' in socket._events or socket._flowing is False):
+                or request.destroyed or not self._is_consumed or self.socket._flowing is False):
             return False
         response = request.res
-        if not response._is_to_flow_whole() or (body := parser.take_body()) is None:
+        if not response._may_have_whole(is_last) or (body := parser.take_body()) is None:
             return False
         self.state = COMPLETE
-        response._flow_whole(body)
+        if response._flowing:
+            response._flow_whole(body)
+        else:
+            response._keep_whole(body)
         return True
 
     def _stop(self) -> None:
@@ -313,16 +318,19 @@ class ClientConnection:
         request._answered(head, self)
         return bool(status != 101)
 
-    def _message_ended(self) -> None:
+    def _message_ended(self, is_last: bool) -> None:
         if self._informational:
             self._informational = False
             return
         self._enter(COMPLETE)
         self.want_data()  # also while nobody reads the response: the connection may end, and be used again
-        response, trailers = self.request.res, self._parser.trailers  # type: ignore[union-attr]
+        response: Any = self.request.res
+        parser: Any = self._parser
         if response.statusCode == 101:  # without the headers of an upgrade: as Node, read nothing behind it
             self._parser = None
-        response._complete(trailers)
+        is_last = is_last and response._flowing and not response._asking and not parser.has_input
+        if response._complete(parser.trailers, ends_next=is_last):
+            response._end_next()
 
     def _break(self) -> None:
         """What comes on this connection is of no use any more."""

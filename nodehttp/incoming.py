@@ -18,6 +18,7 @@ from nodehttp._readable import ENDED, EOF, MORE, Readable
 from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
+from nodehttp.loop import Item
 from nodehttp.record import Record
 from nodehttp.threadpool import Strand, internal_hook, is_next, monitor, pool
 
@@ -156,32 +157,65 @@ class IncomingMessage(Readable):
         self._consumed = self._need_readable = True
         self._resume_scheduled = self._asking = False
 
-    def _is_to_flow_whole(self) -> bool:
-        """Does it begin to flow in the next tick, which is the next thing to come, with all that it has
-        received; and would nobody notice if nothing was received yet, and that came at once?"""
-        events, ticks = self._events, pool.ticks
-        return (self._flowing is True and len(ticks) == 1 and ticks[0][1] == self._resume
-                and 'readable' not in events and 'resume' not in events and not self._length
-                and self._input == MORE and not self._need_readable and self._life == OPEN
-                and self._errored is None and self._decoder is None and self._has_plain_emit()
-                and is_next(ticks[0]))
+    def _begins_next(self) -> bool:
+        """If it is about to flow, with nothing buffered, and that is what comes next, let it do so, but for
+        asking the source; return whether it is so."""
+        if (not self._resume_scheduled or not self._begins_unheard() or self._input != MORE
+                or self._life != OPEN or self._errored is not None):
+            return False
+        ticks = pool.ticks
+        if len(ticks) != 1 or ticks[0][1] != self._resume or self._need_readable or not is_next(ticks[0]):
+            return False
+        ticks.clear()
+        self._begin_unheard()
+        self._reading = True
+        return True
 
-    def _flow_whole(self, body: bytes) -> None:
-        """Do then what the next ticks are for, `body` being all that was received, and the end."""
-        self.complete = self._end_scheduled = True
+    def _may_have_whole(self, is_last: bool) -> bool:
+        """Would nobody notice if all of it came at once, in one piece? So it is if nobody has asked for it
+        yet in any way, nor begun to listen; or if it begins to flow in the next tick, and nothing comes
+        before that (`is_last`: not from the source)."""
+        if (self._length or self._input != MORE or self._need_readable or self._life != OPEN
+                or self._errored is not None or not self._has_plain_emit()):
+            return False
+        events, ticks = self._events, pool.ticks
+        if self._flowing is None:
+            return not events and self._decoder is None
+        return (is_last and self._flowing and len(ticks) == 1 and ticks[0][1] == self._resume
+                and 'readable' not in events and 'resume' not in events and is_next(ticks[0]))
+
+    def _keep_whole(self, body: bytes) -> None:
+        """It may have `body`, which is all of it, and has to keep that."""
+        self.complete = True
         self._input = EOF
+        if body:
+            self._append(body)
+
+    def _flow_whole(self, body: Any) -> None:
+        """It may have `body`, which is all of it, and flows: do what the next ticks are for."""
+        self.complete = True
+        self._input = EOF
+        if self._decoder is not None:
+            text, rest = self._decoder.decode(body), self._decoder.decode(b'', True)
+            if rest:  # what is incomplete at the end comes by itself
+                for piece in filter(None, (text, rest)):
+                    self._append(piece)
+                self._announce()
+                return
+            body = text
+        self._end_scheduled = True
         self._resume_scheduled = self._need_readable = False
         pool.ticks.clear()
         if body and 'data' in self._events:
-            rest = self._strand, self._end_flow, ()
-            pool.ticks.append(rest)  # the listener may wait for it
+            tick: Item = self._strand, self._end_flow, ()
+            pool.ticks.append(tick)  # the listener may wait for it
             if self._awaited:
                 self._awaited.clear()
             self._did_read = True
             self._fire('data', body)
             if self._length:  # something was put back
                 self._flow()
-            if not is_next(rest):
+            if not is_next(tick):
                 return
             pool.ticks.popleft()
         elif body and not self._dumped:
@@ -195,6 +229,13 @@ class IncomingMessage(Readable):
             self._announce_now()
         else:
             self._need_readable = False
+            self._emit_end()
+
+    def _end_next(self) -> None:
+        """Emit 'end' in the next tick, at once if that is what comes next."""
+        if pool.ticks or self._strand is None or not pool.may_go_on(self._strand):
+            self._end()
+        else:
             self._emit_end()
 
     def _before_end(self) -> None:

@@ -42,6 +42,7 @@ _STATUS_LINE = re.compile(rb'HTTP/1\.([01]) ([2-9][0-9][0-9]) ([ -~]*+)\r\n')
 _HEADER_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: [!-~\x80-\xff][\t -~\x80-\xff]*+\r\n)*+")
 _FRAMING_NAMES = frozenset(name.decode() for name in FRAMING_NAMES)
 _LENGTH = re.compile('[0-9]{1,15}')
+_LAST_CHUNK = b'\r\n0\r\n\r\n'
 _CHUNK = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n')
 
 
@@ -219,21 +220,31 @@ class Parser(Scanner):
         return block
 
     def take_body(self) -> bytes | None:
-        """To be called after a Head: if all else that was fed is its body, of a length that was announced,
-        take that. END does not come any more then. None: see what comes."""
-        data = self._data
+        """To be called after a Head: if all else that was fed is its body, and that is one piece, take it.
+        END does not come any more then. None: see what comes."""
+        data, start, end = self._data, self._pos, self._size
         if self._reads:
             return None
         if self._due is END_MESSAGE:
-            if self._pos != self._size:
+            if start != end:
                 return None
-        elif self._state is not BODY_OF_LENGTH or self._size - self._pos != self._left:
+        elif self._state is BODY_OF_LENGTH:
+            if end - start != self._left:
+                return None
+        elif self._state is CHUNK_START and data.endswith(_LAST_CHUNK):
+            line = _CHUNK.match(data, start)
+            end -= len(_LAST_CHUNK)
+            if line is None or end - line.end() != int(line[1], 16) or end == line.end():
+                return None
+            start = line.end()
+            self._fields = []
+            self._flags |= IN_TRAILERS
+        else:
             return None
-        body = data[self._pos:]
         self._due, self._left, self._data = None, 0, b''
         self._pos = self._size = 0
         self._end_message()
-        return body
+        return data[start:end]
 
     def _whole_chunk(self) -> Event | None:
         data = self._data

@@ -443,6 +443,9 @@ def test_a_body_is_taken_in_one_step_only_where_it_ends_the_read(row: Any) -> No
 @pytest.mark.parametrize(('text', 'body'), [
     (b'Content-Length: 2\r\n\r\nhi', b'hi'), (b'Content-Length: 0\r\n\r\n', b''),
     (b'Content-Length: 2\r\n\r\nh', None), (b'Content-Length: 2\r\n\r\nhiH', None),
+    (b'Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n', b'hi'),
+    (b'Transfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n', None),
+    (b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n0\r\n\r\n', None),
     (b'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', None), (b'\r\nhi', None),
 ])
 def test_what_is_taken_in_one_step(text: bytes, body: bytes | None) -> None:
