@@ -21,6 +21,7 @@ from nodehttp.poller import DONT_WAIT
 # A write to a connection that the peer has closed is an error, not a signal, also where the program has set
 # SIGPIPE back to its default.
 SEND_FLAGS = getattr(socket, 'MSG_NOSIGNAL', 0) | DONT_WAIT
+PEEK_FLAGS = socket.MSG_PEEK | DONT_WAIT
 # Chunks that one sendmsg takes.
 CHUNKS_AT_ONCE = min(os.sysconf('SC_IOV_MAX') if 'SC_IOV_MAX' in os.sysconf_names else 16, 1024)
 BACKLOG = 511  # Node's; the system may lower it

@@ -19,6 +19,7 @@ from typing import Any, Self
 from nodehttp import errors, threadpool
 from nodehttp._connecting import Connecting
 from nodehttp._handles import (
+    PEEK_FLAGS,
     close_with_reset,
     has_peer,
     is_unix,
@@ -347,7 +348,7 @@ class Socket(Output):
         if self._receive is None or self._watch.has_no_news():  # type: ignore[union-attr]
             return False
         try:
-            self._handle.recv(1, sockets.MSG_PEEK | DONT_WAIT)  # type: ignore[union-attr]
+            self._handle.recv(1, PEEK_FLAGS)  # type: ignore[union-attr]
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:

@@ -66,7 +66,9 @@ class ServerResponse(OutgoingMessage):
         self.req = req
         # (See `IncomingMessage`: they are asked for often.)
         self._events, self._phase, self._has_body = NO_EVENTS, OPEN, req.method != 'HEAD'
-        self.destroyed, self._queue, self._corked = False, None, 0
+        self.destroyed = self._head_sent = self._last = False
+        self._queue = self._header = self._headers = None
+        self._corked = 0
         if req.httpVersionMinor == 0 or req.httpVersionMajor == 0:
             # No chunks for HTTP/1.0, unless it says that it knows them; 0.9 and 2.0 count as such.
             self.useChunkedEncodingByDefault = has_chunked(req.headers['te'] or '') is not None
@@ -272,7 +274,7 @@ class ServerResponse(OutgoingMessage):
             self._connection.queue_changed(delta)
 
     def _send_end(self, data: bytes | None) -> None:
-        connection = self._connection
+        connection, socket = self._connection, self.socket
         if connection is None or self._hears_prefinish() or not connection.saves_tick(self):
             super()._send_end(data)
             return
@@ -281,8 +283,8 @@ class ServerResponse(OutgoingMessage):
         else:  # all of it is one short write, and nothing is before it
             self._head_sent = True
             head = self._header.encode('latin-1')  # type: ignore[union-attr]
-            self.socket._write_internal(head + data if data else head, None)
-        if self.socket.writableCorked or not self._is_unheard():
+            socket._accept(head + data if data else head, 'buffer', None)
+        if socket._corked or not self._is_unheard():
             self._leave_to_socket()
         connection.response_sent(self)
 
