@@ -210,12 +210,11 @@ class Agent(EventEmitter):
     def _admit(self, req: Any, options: dict[str, Any], name: str | None) -> None:
         """`addRequest`, with options that nobody else has. `name`: that of their connections, unless there is
         more to it than the class Agent and these options know."""
-        get_name = self.getName
-        if (name is None or self._needs_server_name or not _NAMING.isdisjoint(self.options)
-                or not getattr(get_name, 'is_internal_hook', False)):
+        if (name is None or getattr(self.getName, '__func__', None) is not _PLAIN_GET_NAME
+                or not _NAMING.isdisjoint(self.options)):
             options = Record(options)  # for a hook of the user's
-            name = self._call(get_name, self._merged(req, options))
-        socket = self._take_free(name)
+            name = self._call(self.getName, self._merged(req, options))
+        socket = self._take_free(name) if name in self.freeSockets else None
         if socket is not None:
             self._reuse(socket, req)
         elif self._may_open(name):
@@ -534,6 +533,9 @@ class Agent(EventEmitter):
     def _forward_keylog(self, socket: Any) -> None:
         """Emit 'keylog' for the lines of a TLS socket."""
         socket.on('keylog', lambda line: self.emit('keylog', line, socket))
+
+
+_PLAIN_GET_NAME = Agent.getName
 
 
 def _add(by_name: Record[Members], name: str, socket: Any) -> None:

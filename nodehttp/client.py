@@ -124,25 +124,29 @@ class ClientRequest(OutgoingMessage):
         self, input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
     ) -> None:
         """See `request`."""
+        with monitor:
+            self._begin(input, options, callback, kwargs)
+            # Once more: of the processor time that a hold lasts, all this has used a good part, and the
+            # caller's listeners come only now.
+            hold(self._strand)
+
+    def _begin(self, input: Any, options: Any, callback: Callback | None, keywords: dict[str, Any]) -> None:
+        """All but the last of it, for `get`."""
         # What most requests get sooner or later: Python has attributes at hand that the first objects of a
         # class get early, and it takes longer to find one in the class, or in a dict.
         self._state, self._phase, self._events = QUEUED, OPEN, {}
         self.socket = self.res = self._header = self._headers = self._queue = None
         self.destroyed = self.reusedSocket = self._head_sent = self._response_over = self._closed = False
         self._corked = 0
-        with monitor:
-            given, callback, has_rare = read_arguments(input, options, callback, kwargs)
-            place = self._take_options(given, has_rare)
-            if callback is not None:
-                self.once('response', callback)
-            if has_rare or 'headers' in given:
-                self._set_headers(given, place.host_header)
-            else:
-                self._headers = {'host': place.host_header}
-            self._start(given, None if has_rare else place.name)
-            # Once more: of the processor time that a hold lasts, all this has used a good part, and the
-            # caller's listeners come only now.
-            hold(self._strand)
+        given, callback, has_rare = read_arguments(input, options, callback, keywords)
+        place = self._take_options(given, has_rare)
+        if callback is not None:
+            self._add('response', callback, True, False)
+        if has_rare or 'headers' in given:
+            self._set_headers(given, place.host_header)
+        else:
+            self._headers = {'host': place.host_header}
+        self._start(given, None if has_rare else place.name)
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self.method} {self.protocol}//{self.host}{self.path} {self._state}>'
@@ -696,6 +700,9 @@ def get(
     input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
 ) -> ClientRequest:
     """As `request`, and `end()` is called. ("http.get(url[, options][, callback])")"""
-    req = ClientRequest(input, options, callback, **kwargs)
-    req.end()
+    req = ClientRequest.__new__(ClientRequest)
+    with monitor:  # once for both
+        req._begin(input, options, callback, kwargs)
+        hold(req._strand)  # as in `end`
+        req._end(None, None)
     return req
