@@ -33,7 +33,7 @@ from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.parser import END, End, Head, ParseError, Parser
-from nodehttp.threadpool import call_next, call_user, now, pool, postpone, report_exception
+from nodehttp.threadpool import call_next, call_user, may_go_on, now, pool, postpone, report_exception
 
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
@@ -161,7 +161,7 @@ class ServerConnection(Answering):
         socket = self.socket
         if (len(pool.ticks) != (self._late is not None) or self._due is not None
                 or self._is_secure or 'data' in socket._events
-                or socket._write_length > JOIN_LIMIT or not pool.may_go_on(self._strand)):
+                or socket._write_length > JOIN_LIMIT or not may_go_on(self._strand)):
             return False
         if self._late is not None:
             self._pass_late()
@@ -267,11 +267,8 @@ class ServerConnection(Answering):
         assert request is not None
         if request._dumped:
             return
-        if (request._resume_scheduled and self._has_ticks and self._due is None
-                and request._begins_unheard() and pool.drop_only_tick(request._resume)):
-            # Before there is something: that need not be buffered then.
-            request._begin_unheard()
-            self._intake.want()
+        if self._has_ticks and self._due is None and request._begins_next():
+            self._intake.want()  # before there is something: that need not be buffered then
         if not request.push(data) and not request.complete:  # a listener may have waited for its end
             self._intake.hold(READER_IS_SLOW)
 

@@ -43,6 +43,11 @@ def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
         raise turn.error
 
 
+@internal
+def _handle(*_: Any) -> None:
+    """A listener for 'error': the loop raises it."""
+
+
 class _Turn:
     """One iteration: what it waits for, and how it ends. Its methods need the monitor."""
 
@@ -53,10 +58,7 @@ class _Turn:
         self._is_over = False
         self._waiter: Waiter | None = None
         self._finish: Finish | None = None  # listens from the first wait on
-        # From the beginning: the loop raises it, so it is handled.
-        self._readable_listener = internal(self._on_readable)
-        self._error_listener = internal(self._on_error)
-        stream.on('error', self._error_listener)
+        stream.on('error', _handle)  # from the beginning
 
     def take(self) -> Any:
         """Return the next chunk, or None if there is none now."""
@@ -80,11 +82,9 @@ class _Turn:
         return self._waiter
 
     def _listen(self) -> None:
+        self._readable_listener = internal(self._on_readable)
         self._stream.on('readable', self._readable_listener)
         self._finish = Finish(self._stream, self._on_finish, writable=False, is_internal=True)
-
-    def _on_error(self, *_: Any) -> None:
-        """See `_on_finish`."""
 
     def _on_readable(self, *_: Any) -> None:
         if self._waiter is not None:
@@ -109,7 +109,7 @@ class _Turn:
             stream._iteration_left()
 
     def _leave(self) -> None:
-        self._stream.off('error', self._error_listener)
+        self._stream.off('error', _handle)
         if self._finish is not None:
             self._stream.off('readable', self._readable_listener)
             self._finish.leave()

@@ -525,35 +525,15 @@ class Pool(Staying):
             worker.strand = strand
         return True
 
-    def may_go_on(self, strand: Strand) -> bool:
+    def may_go_on(self, strand: Strand | None) -> bool:
         """An item of `strand` is at its end, and what the loop would take next is of `strand` as well: may it
-        begin with that by itself, as a turn of its own? Not if it has lost the baton."""
+        begin with that by itself, as a turn of its own? Not if it has lost the baton, or is no such item."""
         worker = self.holder
-        if worker is None or worker.strand is not strand or strand.busy:
+        if strand is None or worker is None or worker.strand is not strand or strand.busy:
             return False
         if worker.started:
             worker.started.clear()
         self._turn += 1
-        return True
-
-    def is_next(self, tick: Item) -> bool:
-        """An item of the same strand as `tick` is at its end. Would the loop take that next? Then the caller
-        may do it by itself, as a turn of its own. Not if it has lost the baton."""
-        ticks, worker = self.ticks, self.holder
-        if not ticks or ticks[0] is not tick or worker is None or worker.strand is not tick[0]:
-            return False
-        if worker.started:
-            worker.started.clear()
-        self._turn += 1
-        return True
-
-    def drop_only_tick(self, function: Function) -> bool:
-        """If there is one tick, and it is to call `function`, forget it and return True: the caller does at
-        once what it is for."""
-        ticks = self.ticks
-        if len(ticks) != 1 or ticks[0][1] != function:
-            return False
-        ticks.clear()
         return True
 
     def is_busy_elsewhere(self, strand: Strand) -> bool:

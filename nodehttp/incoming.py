@@ -20,7 +20,7 @@ from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
 from nodehttp.loop import Item
 from nodehttp.record import Record
-from nodehttp.threadpool import Strand, internal_hook, is_next, monitor, pool
+from nodehttp.threadpool import Strand, internal_hook, may_go_on, monitor, pool
 
 Callback = Callable[..., Any]
 
@@ -147,28 +147,19 @@ class IncomingMessage(Readable):
         if self._source is not None:
             self._source.want_data()
 
-    def _begins_unheard(self) -> bool:
-        """Is it about to flow, with nothing buffered, and would nobody notice if it began to at once?"""
-        return (self._flowing is True and not self._length and 'resume' not in self._events
-                and self._has_plain_emit() and getattr(self._read, '__func__', None) is IncomingMessage._read)
-
-    def _begin_unheard(self) -> None:
-        """What `_resume` comes to then, but for asking the source."""
-        self._consumed = self._need_readable = True
-        self._resume_scheduled = self._asking = False
-
     def _begins_next(self) -> bool:
-        """If it is about to flow, with nothing buffered, and that is what comes next, let it do so, but for
-        asking the source; return whether it is so."""
-        if (not self._resume_scheduled or not self._begins_unheard() or self._input != MORE
-                or self._life != OPEN or self._errored is not None):
-            return False
+        """If it is about to flow, with nothing buffered, and that is what comes next, and unheard, let it do
+        so, but for asking the source; return whether it is so."""
         ticks = pool.ticks
-        if len(ticks) != 1 or ticks[0][1] != self._resume or self._need_readable or not is_next(ticks[0]):
+        if (not self._resume_scheduled or len(ticks) != 1 or ticks[0][1] != self._resume
+                or self._flowing is not True or self._length or self._need_readable or self._input != MORE
+                or self._life != OPEN or self._errored is not None or 'resume' in self._events
+                or not self._has_plain_emit() or getattr(self._read, '__func__', None) is not _PLAIN_READ
+                or not may_go_on(self._strand)):
             return False
         ticks.clear()
-        self._begin_unheard()
-        self._reading = True
+        self._consumed = self._need_readable = self._reading = True
+        self._resume_scheduled = self._asking = False
         return True
 
     def _may_have_whole(self, is_last: bool) -> bool:
@@ -182,7 +173,7 @@ class IncomingMessage(Readable):
         if self._flowing is None:
             return not events and self._decoder is None
         return (is_last and self._flowing and len(ticks) == 1 and ticks[0][1] == self._resume
-                and 'readable' not in events and 'resume' not in events and is_next(ticks[0]))
+                and 'readable' not in events and 'resume' not in events and may_go_on(self._strand))
 
     def _keep_whole(self, body: bytes) -> None:
         """It may have `body`, which is all of it, and has to keep that."""
@@ -205,19 +196,20 @@ class IncomingMessage(Readable):
             body = text
         self._end_scheduled = True
         self._resume_scheduled = self._need_readable = False
-        pool.ticks.clear()
+        ticks = pool.ticks
+        ticks.clear()
         if body and 'data' in self._events:
             tick: Item = self._strand, self._end_flow, ()
-            pool.ticks.append(tick)  # the listener may wait for it
+            ticks.append(tick)  # the listener may wait for it
             if self._awaited:
                 self._awaited.clear()
             self._did_read = True
             self._fire('data', body)
             if self._length:  # something was put back
                 self._flow()
-            if not is_next(tick):
+            if not ticks or ticks[0] is not tick or not may_go_on(self._strand):
                 return
-            pool.ticks.popleft()
+            ticks.popleft()
         elif body and not self._dumped:
             self._did_read = True
         self._end_flow()
@@ -233,7 +225,7 @@ class IncomingMessage(Readable):
 
     def _end_next(self) -> None:
         """Emit 'end' in the next tick, at once if that is what comes next."""
-        if pool.ticks or self._strand is None or not pool.may_go_on(self._strand):
+        if pool.ticks or not may_go_on(self._strand):
             self._end()
         else:
             self._emit_end()
@@ -444,7 +436,7 @@ class IncomingMessage(Readable):
         callback(error if 'error' in self._events else None)
 
 
-_PLAIN_DESTROY = IncomingMessage._destroy
+_PLAIN_DESTROY, _PLAIN_READ = IncomingMessage._destroy, IncomingMessage._read
 
 
 def aborted_error() -> errors.NodeError:

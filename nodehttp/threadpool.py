@@ -52,9 +52,9 @@ __all__ = [
     'internal_hook',
     'is_busy_elsewhere',
     'is_in_callback',
-    'is_next',
     'leave_to_pool',
     'may_deliver',
+    'may_go_on',
     'monitor',
     'monitored',
     'next_tick',
@@ -95,9 +95,9 @@ release_strand = pool.release_strand
 begin_callback = pool.begin_callback
 end_callback = pool.end_callback
 may_deliver = pool.may_deliver
+may_go_on = pool.may_go_on
 is_busy_elsewhere = pool.is_busy_elsewhere
 is_in_callback = pool.is_in_callback
-is_next = pool.is_next
 leave_to_pool = pool.leave_to_pool
 has_baton = pool.has_baton
 report_exception = pool.report
