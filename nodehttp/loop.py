@@ -271,6 +271,14 @@ class Watch(Handle):
             self._arm(0)
         return True
 
+    def forgets(self, function: Function) -> bool:
+        """Who waits for input by itself finds this item: if it is the poller's word that there is some, forget
+        that and return True. To deliver it would have the poller look again, and be faster once more."""
+        is_input = self._queued and self._mask == READING and function == self._deliver
+        if is_input:
+            self._queued = False
+        return is_input
+
     def receive(self, milliseconds: int) -> Received | None:
         """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
         nothing came in time, which is always the same."""

@@ -47,7 +47,8 @@ class Staying(Outsiders):
             self.holds.end()
             item = self.take_deferred(strand)
             if item is not None:
-                self._do(item[1], *item[2])
+                if watch is None or not watch.forgets(item[1]):
+                    self._do(item[1], *item[2])
                 continue
             received = None if strand.backlog or watch is None else self._receive(watch)
             if received is None or watch is None:

@@ -80,6 +80,13 @@ def test_a_connection_whose_handler_blocks_keeps_its_thread(dial, monkeypatch):
     assert len(set(threads[1:])) == 1
 
 
+def in_callback_without_baton(wait=MUST_NOT_EXPIRE):
+    """Block until the baton has been taken from the callback that calls this."""
+    deadline = time.monotonic() + wait
+    while not pool.is_caller_detached() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 def test_a_request_on_the_thread_of_its_connection_costs_two_calls_without_the_monitor(dial, monkeypatch):
     monkeypatch.setattr(staying, 'STAY', 1000)
     calls = []
@@ -89,8 +96,8 @@ def test_a_request_on_the_thread_of_its_connection_costs_two_calls_without_the_m
             calls.append((called.__name__, owns_monitor()))
 
     def handler(req, res):
+        in_callback_without_baton()
         sys.setprofile(note if req.url == '/counted' else None)
-        time.sleep(0.03)
         res.end('slept')
 
     with http.createServer(handler).listen(0, '127.0.0.1') as server:
@@ -100,13 +107,6 @@ def test_a_request_on_the_thread_of_its_connection_costs_two_calls_without_the_m
             peer.read_until(b'slept')
         server.closeAllConnections()
     assert calls == [('send', False), ('recv', False)] * 5
-
-
-def in_callback_without_baton(wait=MUST_NOT_EXPIRE):
-    """Block until the baton has been taken from the callback that calls this."""
-    deadline = time.monotonic() + wait
-    while not pool.is_caller_detached() and time.monotonic() < deadline:
-        time.sleep(0.005)
 
 
 LONG = b'x' * 8_000_000  # more than the kernel takes at once
