@@ -272,8 +272,8 @@ class Watch(Handle):
         return True
 
     def forgets(self, function: Function) -> bool:
-        """Who waits for input by itself finds this item: if it is the poller's word that there is some, forget
-        that and return True. To deliver it would have the poller look again, and be faster once more."""
+        """Who waits for input by itself finds this item: if it is the poller's word that there is some, drop
+        that and return True. To deliver it would let the poller look again, and be faster once more."""
         is_input = self._queued and self._mask == READING and function == self._deliver
         if is_input:
             self._queued = False
