@@ -34,10 +34,11 @@ PLENTY = 20  # ms of processor time after which no listener is to be expected an
 class _Guest:
     """A thread without the baton that has started something."""
 
-    __slots__ = ('clocks', 'holds')
+    __slots__ = ('clocks', 'holds', 'is_forgotten')
 
     def __init__(self, clocks: Clocks) -> None:
         self.clocks = clocks
+        self.is_forgotten = False
         self.holds: list[tuple[Strand, Hold]] = []
 
     def forget_old(self) -> None:
@@ -49,62 +50,63 @@ class Hold:
     """For how long one thread holds back one strand; and when that is over, for how long it may yet add a
     listener."""
 
-    __slots__ = ('_began', '_calls', '_clocks', '_computed', '_last', '_limit', '_looks', '_until', '_used',
-                 'has_waited')
+    __slots__ = ('_began', '_calls', '_computed', '_last', '_limit', '_looks', '_used', 'clocks',
+                 'has_waited', 'until')
 
     def __init__(self, clocks: Clocks) -> None:
-        self._clocks = clocks
-        self._last: tuple[float, bytes] | None = None
-        self._until = 0.0
+        self.clocks = clocks
+        self.until = 0.0  # ms; it is not over before
         self._looks = 0
         self.has_waited = False
         self.prolong()
 
-    def is_of(self, clocks: Clocks) -> bool:
-        """Is it the thread with these clocks that holds?"""
-        return self._clocks is clocks
-
     def prolong(self) -> None:
         """The thread has started the next thing with this strand."""
         now = monotonic() * 1000
-        if self._until - now > HOLD - AT_ONCE and not self._looks and not self.has_waited:
+        if self.until - now > HOLD - AT_ONCE and not self._looks and not self.has_waited:
             return
-        self._until = now + HOLD
+        self.until = now + HOLD
         self._limit = now + PATIENCE
         self._looks = 0
-        self._calls = 0  # so often it was seen in a system call
-        self._used = math.inf  # processor time at the last look; nothing counts before the first
-        self._computed = 0.0  # what of it counts, in ms
         self.has_waited = False
-        try:
-            self._began = self._clocks.processor_time()
-        except OSError:  # the thread that began with the strand has ended, another goes on with it
-            self._began = 0.0
+        self._began: float | None = None  # see `_first_used`
+
+    def _first_used(self) -> float:
+        """The processor time when this was asked first. Nearly all threads have begun to wait before, and
+        nothing needs to be counted."""
+        if self._began is None:
+            self._last: tuple[float, bytes] | None = None
+            self._calls = 0  # so often it was seen in a system call
+            self._used = math.inf  # processor time at the last look; nothing counts before the first
+            self._computed = 0.0  # what of it counts, in ms
+            self._began = self.clocks.processor_time()
+        return self._began
 
     def remaining(self) -> float:
         """Return for how many ms it lasts yet, as far as one can say now; 0: it is over."""
         now = monotonic() * 1000
-        if now < self._until:
-            return self._until - now
+        if now < self.until:
+            return self.until - now
         self._looks += 1
         try:
-            self._calls += self._clocks.is_in_a_call()
-            used = self._clocks.processor_time()
+            self._first_used()
+            self._calls += self.clocks.is_in_a_call()
+            used = self.clocks.processor_time()
             self._computed += max(0, min(used - self._used, IN_ONE_GO))
             self._used = used
             # (Once it may happen to be in a short call, late as everything is on a busy machine.)
             if self._looks > MOST_LOOKS or self._computed >= ENOUGH or self._calls > 1:
                 return 0
-            last, self._last = self._last, self._clocks.sample()
-            self._clocks.close()
+            last, self._last = self._last, self.clocks.sample()
+            self.clocks.close()
         except OSError:  # the thread has ended
             return 0
         # `sample` does not show that a thread waits for a processor, only that it has waited for one.
-        if self._last == last and not self._clocks.is_runnable():
+        if self._last == last and not self.clocks.is_runnable():
             return 0
         # Who waits for the interpreter's lock wakes up every switch interval.
         pause = max(HOLD, 1.2 * sys.getswitchinterval() * 1000)
-        self._until = now + pause
+        self.until = now + pause
         return pause
 
     def is_patient(self, is_error: bool) -> bool:
@@ -113,11 +115,11 @@ class Hold:
         if self.has_waited:
             return False
         try:
-            is_fresh = self._clocks.processor_time() - self._began < PLENTY
+            is_fresh = self.clocks.processor_time() - self._first_used() < PLENTY
             if monotonic() * 1000 < self._limit:
                 return is_error or is_fresh
             # Who still wants a processor may have wanted it all the while.
-            return is_error and is_fresh and self._clocks.is_runnable()
+            return is_error and is_fresh and self.clocks.is_runnable()
         except OSError:  # the thread has ended
             return False
 
@@ -129,6 +131,7 @@ class Holds:
         self._loop = loop
         self._release_strand = release_strand
         self._guests: dict[int, _Guest] = {}  # by the kernel's number of the thread: its clocks go by that
+        self._caller = threading.local()  # its `guest`, so that the kernel need not be asked for the number
         self._awaited: dict[Hold, Strand] = {}  # those that an event waits for
         self._is_used = False  # has any begun to wait since these were last looked at?
         self._timer: Timer | None = None  # of the next look,
@@ -136,17 +139,21 @@ class Holds:
 
     def begin(self, strand: Strand, clocks: Clocks | None = None) -> None:
         """The calling thread, or the one with these clocks, has started something."""
-        number = threading.get_native_id() if clocks is None else clocks.thread
-        guest = self._guests.get(number) or self._welcome(Clocks(clocks))
+        guest = self._guest() if clocks is None else self._guests.get(clocks.thread)
+        if guest is None:
+            guest = self._welcome(Clocks(clocks))
         for hold in strand.holds:
-            if hold.is_of(guest.clocks):
+            if hold.clocks is guest.clocks:
                 hold.prolong()
                 strand.patience = hold
                 return
-        strand.patience = hold = Hold(guest.clocks)
-        strand.holds = (*strand.holds, hold)
         if len(guest.holds) > 64:  # a thread that never waits
             guest.forget_old()
+        self._hold_back(strand, Hold(guest.clocks), guest)
+
+    def _hold_back(self, strand: Strand, hold: Hold, guest: _Guest) -> None:
+        strand.patience = hold
+        strand.holds = (*strand.holds, hold) if strand.holds else (hold,)
         guest.holds.append((strand, hold))
         self._loop.occupy(strand)
         if strand.backlog:  # of a callback that runs detached, at whose end nobody would ask about the hold
@@ -154,18 +161,34 @@ class Holds:
 
     def begin_instead(self, strand: Strand, other: Strand) -> bool:
         """See Pool.hold_instead."""
-        guest = self._guests.get(threading.get_native_id())
-        if guest is None or strand.busy != 1 or strand.backlog or not any(
-                hold.is_of(guest.clocks) for hold in strand.holds):
+        guest = self._guest()
+        if guest is None or strand.busy != 1 or strand.backlog or not strand.holds:
             return False
-        self.begin(other)
+        hold = strand.holds[0]
+        if hold.clocks is not guest.clocks:
+            return False
+        if other.holds or guest.holds[-1] != (strand, hold):
+            self.begin(other)
+        else:  # the same hold goes on elsewhere
+            guest.holds.pop()
+            self._awaited.pop(hold, None)
+            strand.holds, strand.busy = (), 0
+            self._hold_back(other, hold, guest)
         return True
+
+    def _guest(self) -> _Guest | None:
+        """Return what the calling thread is here, if it has started something."""
+        guest: _Guest | None = getattr(self._caller, 'guest', None)
+        if guest is None or guest.is_forgotten:
+            guest = self._caller.guest = self._guests.get(threading.get_native_id()) if self._guests else None
+        return guest
 
     def _welcome(self, clocks: Clocks) -> _Guest:
         if len(self._guests) > 64:  # some of them will have ended
             for number, guest in list(self._guests.items()):
                 guest.forget_old()
                 if not guest.holds:
+                    guest.is_forgotten = True
                     del self._guests[number]
         guest = self._guests[clocks.thread] = _Guest(clocks)
         return guest
@@ -176,7 +199,8 @@ class Holds:
         for hold in strand.holds:
             if hold not in self._awaited:
                 self._awaited[hold] = strand
-                self._look_after(hold.remaining())
+                if self._timer is None or self._due > hold.until:
+                    self._look_after(hold.remaining())
 
     def looks_soon(self) -> bool:
         """Will the holder wake up within HOLD ms, or so?"""
@@ -218,8 +242,8 @@ class Holds:
 
     def end(self) -> None:
         """The calling thread begins to wait: it has said all it wanted."""
-        guest = self._guests.get(threading.get_native_id())
-        if guest is not None:
+        guest = self._guest()
+        if guest is not None and guest.holds:
             holds, guest.holds = guest.holds, []
             for strand, hold in holds:
                 hold.has_waited = True
@@ -228,5 +252,6 @@ class Holds:
     def _end(self, strand: Strand, hold: Hold) -> None:
         self._awaited.pop(hold, None)
         if hold in strand.holds:
-            strand.holds = tuple(other for other in strand.holds if other is not hold)
+            strand.holds = () if len(strand.holds) == 1 else tuple(
+                other for other in strand.holds if other is not hold)
             self._release_strand(strand)

@@ -760,7 +760,7 @@ def test_a_thread_that_sleeps_is_in_a_call_and_one_that_wants_a_lock_is_not() ->
 
 def test_a_garbage_collection_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     hold = holds.Hold(worker.Clocks())
-    now, used = itertools.count(time.monotonic() + 1), [hold._began + 50]
+    now, used = itertools.count(time.monotonic() + 1), [hold._first_used() + 50]
     monkeypatch.setattr(holds, 'monotonic', lambda: next(now))
     monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used[0])
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
@@ -776,7 +776,8 @@ def test_a_thread_that_sleeps_a_little_again_and_again_waits(monkeypatch: pytest
     hold = holds.Hold(worker.Clocks())
     now = itertools.count(time.monotonic() + 1)
     monkeypatch.setattr(holds, 'monotonic', lambda: next(now))
-    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: hold._began)
+    used = hold._first_used()
+    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used)
     monkeypatch.setattr(worker.Clocks, 'sample', lambda clocks: (next(now), b''))
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: True)
     assert [hold.remaining() > 0, hold.remaining() > 0] == [True, False]
@@ -808,7 +809,8 @@ def test_a_pause_of_the_whole_process_ends_no_hold(monkeypatch: pytest.MonkeyPat
     now = time.monotonic() + 3600
     monkeypatch.setattr(holds, 'monotonic', lambda: now)
     # What the pool sees first of all after the pause; this thread has done nothing since.
-    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: hold._began)
+    used = hold._first_used()
+    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used)
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
     assert hold.remaining() > 0
 
