@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp._finished import Finish
 from nodehttp._stream import DOOMED
-from nodehttp.events import internal
-from nodehttp.threadpool import Waiter, is_in_callback, monitor, unhurried
+from nodehttp.events import NO_EVENTS, OwnListener, internal
+from nodehttp.threadpool import Waiter, is_in_callback, monitor, pool, unhurried
 
 if TYPE_CHECKING:
     from nodehttp._readable import Readable
@@ -48,6 +48,9 @@ def _handle(*_: Any) -> None:
     """A listener for 'error': the loop raises it."""
 
 
+_HANDLED = (OwnListener(_handle),)  # all listeners of 'error', where nobody else listens
+
+
 class _Turn:
     """One iteration: what it waits for, and how it ends. Its methods need the monitor."""
 
@@ -58,7 +61,11 @@ class _Turn:
         self._is_over = False
         self._waiter: Waiter | None = None
         self._finish: Finish | None = None  # listens from the first wait on
-        stream.on('error', _handle)  # from the beginning
+        # From the beginning: the loop raises it, so it is handled.
+        events: Any = stream._events
+        if (events is NO_EVENTS or 'newListener' in events or 'error' in events
+                or events.setdefault('error', _HANDLED) is not _HANDLED):
+            stream.on('error', _handle)
 
     def take(self) -> Any:
         """Return the next chunk, or None if there is none now."""
@@ -74,7 +81,11 @@ class _Turn:
 
     def begin_to_wait(self) -> Waiter | None:
         """Return what to wait with, None at the end."""
-        if self._is_over or self._stream._end_at_once(alone_with=self._finish):
+        stream = self._stream
+        if self._is_over:
+            return None
+        if stream._end_at_once(alone_with=self._finish):
+            pool.forget_last_tick(stream._emit_end)  # nothing would come of it
             return None
         if self._finish is None:
             self._listen()
@@ -109,7 +120,11 @@ class _Turn:
             stream._iteration_left()
 
     def _leave(self) -> None:
-        self._stream.off('error', _handle)
+        stream, events = self._stream, self._stream._events
+        if events.get('error') is _HANDLED and 'removeListener' not in events:
+            del events['error']  # type: ignore[attr-defined]
+        else:
+            stream.off('error', _handle)
         if self._finish is not None:
-            self._stream.off('readable', self._readable_listener)
+            stream.off('readable', self._readable_listener)
             self._finish.leave()

@@ -536,6 +536,13 @@ class Pool(Staying):
         self._turn += 1
         return True
 
+    def forget_last_tick(self, function: Function) -> None:
+        """If the last tick is to call `function`, of which nothing would come any more, spare the holder
+        that."""
+        ticks = self.ticks
+        if ticks and ticks[-1][1] == function:
+            ticks.pop()
+
     def is_busy_elsewhere(self, strand: Strand) -> bool:
         """Is another thread in a callback of `strand`, or does it wait for one?"""
         if strand.busy:

@@ -95,8 +95,9 @@ class Waiter:
             finally:
                 self._visit.end()
                 self._visit = None
-        gate = Gate()
-        self._gate = gate
+        if self.done:
+            return
+        self._gate = gate = Gate()
         while not self.done:
             remaining = deadline - monotonic()
             if remaining <= 0:
