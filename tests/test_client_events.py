@@ -103,7 +103,8 @@ class Run:
         self.agent: Any = case.get('agent')
         if self.agent is not None and self.agent is not False:
             self.agent = self.module.Agent(self.agent, maxSockets=case.get('maxSockets'))
-            self.agent.on('free', lambda: self.say('agent free'))
+            if 'hears' not in case:
+                self.agent.on('free', lambda: self.say('agent free'))
             if 'connects' in case:
                 self.agent.createConnection = self.connect
             for hook, result in case.get('hooks', {}).items():
@@ -349,8 +350,13 @@ class Run:
     def listen(self, label: str, spec: dict[str, Any], state: dict[str, Any]) -> None:
         req = state['req']
 
+        def hears(event: str) -> bool:
+            everything = self.case.get('hears')
+            return everything is None or event.endswith('error') or event in spec.get('hears', everything)
+
         def on(emitter: Any, kind: str, name: str, details: Any = lambda *_: '') -> None:
-            emitter.on(name, lambda *args: self.at(label, f'{kind} {name}', details(*args)))
+            if hears(f'{kind} {name}'):
+                emitter.on(name, lambda *args: self.at(label, f'{kind} {name}', details(*args)))
 
         for name in ('abort', 'close', 'finish', 'prefinish', 'timeout', 'continue', 'drain'):
             on(req, 'req', name)
@@ -377,7 +383,8 @@ class Run:
             number = self.numbers.setdefault(sock, len(self.numbers) + 1)
             self.at(label, 'req socket', f' {number}{" reused" if req.reusedSocket else ""}')
 
-        req.on('socket', on_socket)
+        if hears('req socket'):
+            req.on('socket', on_socket)
 
         def on_response(res: Any) -> None:
             state['res'] = res

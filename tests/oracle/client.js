@@ -51,7 +51,7 @@ class Run {
     this.module = require(options.tls ? 'https' : 'http');
     const limits = options.maxSockets ? { maxSockets: options.maxSockets } : {};
     this.agent = options.agent ? new this.module.Agent({ ...options.agent, ...limits }) : options.agent;
-    if (this.agent) this.agent.on('free', () => this.say('agent free'));
+    if (this.agent && !options.hears) this.agent.on('free', () => this.say('agent free'));
     if (options.connects && this.agent) {
       this.agent.createConnection = (given, callback) => this.connect(this.opened++, given, callback);
     }
@@ -234,12 +234,13 @@ class Run {
 
   listen(label, spec, state) {
     const { req } = state;
+    const hears = (event) => !this.case.hears || event.endsWith('error') || (spec.hears ?? this.case.hears).includes(event);
     const on = (emitter, kind, name, details = () => '') =>
-      emitter.on(name, (...args) => this.at(label, `${kind} ${name}`, details(...args)));
+      hears(`${kind} ${name}`) && emitter.on(name, (...args) => this.at(label, `${kind} ${name}`, details(...args)));
     for (const name of ['abort', 'close', 'finish', 'prefinish', 'timeout', 'continue', 'drain']) on(req, 'req', name);
     on(req, 'req', 'error', (error) => errorText(error) + (error.cause ? ` cause${errorText(error.cause)}` : ''));
     on(req, 'req', 'information', (info) => ` ${info.statusCode}`);
-    req.on('socket', (socket) => {
+    if (hears('req socket')) req.on('socket', (socket) => {
       if (spec.socketEvents) {
         for (const name of ['connect', 'ready', 'secureConnect', 'end', 'timeout', 'close', 'free', 'agentRemove']) on(socket, 'sock', name);
         on(socket, 'sock', 'error', errorText);

@@ -14,6 +14,7 @@ A case has
     agent     options of the Agent, False, or None for the global one
     connects  how each call of `createConnection` is answered, the agent's or, without agent, the option's
     hooks     overridden methods of the agent, by name: 'super', or what is returned
+    hears     the events that are listened to, nobody listening to the agent then; a request may have others
 
 and what happens is a list of lines such as 'req response 200 | s1 f0 q0 t1': the event, and the agent's
 sockets, free sockets, queued requests and total at that moment. `client.js` records what Node does (see
@@ -67,6 +68,7 @@ def cases(is_secure: bool = False) -> list[Case]:
     limits(case)
     if not is_secure:
         connections(case)
+        hearing(case)
     return made
 
 
@@ -413,6 +415,33 @@ def sequences(case: Any) -> None:
     """One request after another."""
     for point in ('res end', 'res close', 'req close'):
         case(f'next at {point}', [ANSWER * 2], {'a': {'do': {point: ['start:b']}}, 'b': {}})
+
+
+HEARD = ('req socket', 'req prefinish', 'req finish', 'req close', 'res data', 'res end', 'res close')
+
+
+def hearing(case: Any) -> None:
+    """Requests that wait for a connection, of which some events are heard and others are not: what is done
+    without its ticks where nobody can tell must not show where somebody can."""
+    for count in range(128):
+        heard = [event for bit, event in enumerate(HEARD) if count >> bit & 1]
+        first = ['res data', 'res end']
+        first += HEARD[3:4] if count % 3 == 1 else HEARD[6:] if count % 3 == 2 else ()
+        second: dict[str, Any] = {'hears': heard}
+        if 'res data' not in heard:
+            second['do'] = {'req response': ['resResume']}
+        if count % 4 == 2:
+            second |= {'options': {'method': 'POST'}, 'body': ['endBody']}
+        case(
+            f'heard of the next: {", ".join(heard)}; of the first: {", ".join(first)}',
+            [ANSWER * 3],
+            {'a': {'hears': first}, 'b': second, 'c': {}},
+            start=['a', 'b', 'c'],
+            agent={'keepAlive': True},
+            maxSockets=1,
+            hears=['res data', 'res end'],
+            fields=count % 2 == 1,
+        )
 
 
 def hooks(case: Any) -> None:
