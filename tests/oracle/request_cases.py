@@ -9,6 +9,7 @@ what was returned, raised and emitted.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 Case = dict[str, Any]
@@ -285,6 +286,15 @@ def checks(case: Any) -> None:
     ):
         for value in values:
             case({name: value})
+    # Of two that are bad the first to be checked is told of, in whatever order they are written.
+    bad = [
+        {'agent': 5}, {'path': 'a b'}, {'protocol': 'ftp:'}, {'hostname': 5}, {'host': 5}, {'timeout': 'x'},
+        {'signal': 5}, {'method': 5}, {'maxHeaderSize': 'x'}, {'insecureHTTPParser': 5},
+        {'joinDuplicateHeaders': 5}, {'headers': {'a b': 1}},
+    ]
+    for first, second in itertools.combinations(bad, 2):
+        case({**second, **first})
+    case({'hostname': '127.0.0.1', 'host': 5})
 
 
 def bodies(case: Any) -> None:
