@@ -307,7 +307,7 @@ def run_client(port: int, times: int, event: str = 'close', module: Any = http, 
 # whoever adds to them knows.
 
 
-@pytest.mark.parametrize(('event', 'most'), [('end', 255), ('close', 360)])
+@pytest.mark.parametrize(('event', 'most'), [('end', 220), ('close', 325)])
 def test_a_plain_request_takes_a_client_few_calls(
         strict: None, scripted: Any, event: str, most: int) -> None:
     def serve(peer: RawPeer) -> None:
@@ -317,7 +317,7 @@ def test_a_plain_request_takes_a_client_few_calls(
     assert run_client(scripted(serve), TIMES, event).each() <= most
 
 
-@pytest.mark.parametrize(('reads', 'most'), [(False, 160), (True, 260)])
+@pytest.mark.parametrize(('reads', 'most'), [(False, 146), (True, 232)])
 def test_a_plain_request_takes_a_server_few_calls(strict: None, reads: bool, most: int) -> None:
     def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
         if reads:
