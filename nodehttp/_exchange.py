@@ -271,7 +271,8 @@ class ClientConnection:
                 self._message_ended(is_last)
             elif type(event) is bytes:
                 response = self.request.res
-                if not response._dumped and not response.push(event):
+                # Complete: a listener has waited for that, and the connection may be at the next one.
+                if not response._dumped and not response.push(event) and not response.complete:
                     self._stop()
             elif self._head_arrived(event) and self._takes_whole(is_last):
                 return

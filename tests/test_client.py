@@ -245,6 +245,30 @@ def test_a_listener_of_a_response_may_wait_for_what_comes_next(
     agent.destroy()
 
 
+def test_a_listener_may_wait_until_its_connection_is_used_again(
+        scripted: Any, record: Recorder, keeping: Agent) -> None:
+    flows = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab')
+        assert flows.wait(MUST_NOT_EXPIRE)
+        peer.send(b'cd')
+        answering()(peer)
+
+    def on_data(chunk: bytes) -> None:
+        if chunk == b'cd':
+            http.once(second, 'socket', MUST_NOT_EXPIRE)
+        flows.set()
+
+    keeping.maxSockets = 1
+    port = scripted(script)
+    first, second = (get(host='127.0.0.1', port=port, agent=keeping) for _ in range(2))
+    first.on('response', lambda res: res.on('data', on_data))
+    second.on('response', lambda res: res.on('data', record).on('end', lambda: record('end')))
+    assert record.wait_count(2) == [b'ok', 'end']
+
+
 def test_trailers_come_with_the_end(scripted: Any, record: Recorder) -> None:
     answer = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: v\r\n\r\n'
     req = get(host='127.0.0.1', port=scripted(answering(answer)), agent=False)
