@@ -23,9 +23,10 @@ class Members(Sequence[Any]):
         """Put it at the end."""
         self._members[member] = None
 
-    def remove(self, member: Any) -> None:
-        """Take it out; KeyError if it is not there."""
+    def remove(self, member: Any) -> bool:
+        """Take it out; KeyError if it is not there. Returns whether it was the last one."""
         del self._members[member]
+        return not self._members
 
     def first(self) -> Any:
         """Return the one that was added first; there must be one."""

@@ -486,8 +486,7 @@ class Agent(EventEmitter):
         assert state in _MOVES[lease.state], (lease.name, lease.state, state)
         socket, name = lease.socket, lease.name
         left = self.freeSockets if lease.state is FREE else self.sockets
-        left[name].remove(socket)
-        if not left[name]:
+        if left[name].remove(socket):
             del left[name]
         self._idle.pop(socket, None)
         if state is GONE:

@@ -46,7 +46,7 @@ def parameters(function: Function) -> tuple[int, float]:
         return least if least > 0 else 0, _ANY if code.co_flags & _VARARGS else most
     if kind is BuiltinMethodType:
         owner = plain.__self__
-        if isinstance(owner, (type, ModuleType)):
+        if isinstance(owner, type) or isinstance(owner, ModuleType):  # noqa: SIM101 (faster than a tuple)
             return _parameters_of_builtin_function(plain)
         return _parameters_of_builtin(owner.__class__, plain.__name__)
     return _parameters_by_signature(function)
@@ -115,9 +115,17 @@ class Listener:
 
     __slots__ = ('least', 'listener', 'most', 'once')
 
+    least: int  # arguments that it needs
+    most: float  # and takes
+
     def __init__(self, function: Function, once: bool) -> None:
         self.listener = function
         self.once = once
+        if type(function) is FunctionType and function.__defaults__ is None:
+            code = function.__code__
+            if not code.co_flags & _VARARGS and not hasattr(function, '__wrapped__'):
+                self.least = self.most = code.co_argcount  # what `parameters` comes to for most listeners
+                return
         self.least, self.most = parameters(function)
 
     def is_internal(self) -> bool:
