@@ -168,6 +168,10 @@ class ClientConnection:
             self._private_listeners = listeners
         return bool(socket._has_plain_emit())
 
+    def is_at_rest(self) -> bool:
+        """Is nothing to be received?"""
+        return self.state is COMPLETE or self.state is IDLE
+
     def release(self) -> None:
         """The exchange is over and the connection may be used for another."""
         self.request = None

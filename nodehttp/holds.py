@@ -17,6 +17,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from nodehttp.loop import Loop, Strand, Timer, monotonic
 from nodehttp.monitor import released
@@ -136,6 +137,7 @@ class Holds:
         self._is_used = False  # has any begun to wait since these were last looked at?
         self._timer: Timer | None = None  # of the next look,
         self._due = 0.0  # and when that is
+        self._not_urgent: set[Callable[[], Any]] = set()  # what is done then, too
 
     def begin(self, strand: Strand, clocks: Clocks | None = None) -> None:
         """The calling thread, or the one with these clocks, has started something."""
@@ -211,6 +213,13 @@ class Holds:
         """Let it do so."""
         self._look_after(HOLD)
 
+    def call_soon(self, function: Callable[[], Any]) -> None:
+        """Have the holder call `function`, which is not urgent, when it looks next; once, however often this
+        is said until then."""
+        self._not_urgent.add(function)
+        if not self.looks_soon():
+            self.look_soon()
+
     def _look_after(self, delay: float) -> None:
         due = monotonic() * 1000 + delay
         if self._timer is not None:
@@ -233,6 +242,8 @@ class Holds:
         if self._is_used:
             self._is_used = False
             self._look_after(HOLD)
+        while self._not_urgent:
+            self._not_urgent.pop()()
         for hold, strand in list(self._awaited.items()):
             remaining = hold.remaining()
             if remaining > 0:

@@ -199,8 +199,8 @@ class Watch(Handle):
     """Interest in one file descriptor."""
 
     __slots__ = (
-        '_armed', '_at_last', '_events', '_is_patient', '_mask', '_on_readable', '_on_writable', '_polled',
-        '_poller', '_queued', '_row', '_users', 'fd', 'handle', 'strand')
+        '_armed', '_at_last', '_events', '_is_lent', '_is_patient', '_mask', '_on_readable', '_on_writable',
+        '_polled', '_poller', '_queued', '_row', '_users', 'fd', 'handle', 'strand')
 
     def __init__(self, loop: Loop, fd: int, on_readable: Callable[..., Any], on_writable: Callable[[], Any],
                  strand: Strand | None) -> None:
@@ -216,6 +216,7 @@ class Watch(Handle):
         self._at_last: Callable[[], Any] | None = None  # and what closes the descriptor behind them
         # The descriptor as a socket, if it is a connected one and `on_readable` takes what was received.
         self.handle: socket.socket | None = None
+        self._is_lent = False  # somebody waits for input in place of the poller
         self._is_patient = False
         if strand is not None:
             strand.watch = self
@@ -226,7 +227,8 @@ class Watch(Handle):
         if referenced is not None and referenced is not self._referenced:
             self.ref() if referenced else self.unref()
         self._mask = (READING if readable else 0) | (WRITE if writable else 0)
-        if self._mask != self._armed and not (self._queued and not self._armed):
+        if self._mask != self._armed and (self._armed or not (
+                self._queued or (self._is_lent and not writable and self._loop.is_outside()))):
             self._arm(self._mask)
 
     def _arm(self, mask: int) -> None:
@@ -267,6 +269,7 @@ class Watch(Handle):
         it than that. `want_back` ends it."""
         if self._mask != READING or self._queued:
             return False
+        self._is_lent = True
         if self._armed:
             self._arm(0)
         return True
@@ -295,7 +298,10 @@ class Watch(Handle):
             return error
 
     def want_back(self) -> None:
-        """The poller looks at it again."""
+        """The poller looks at it again, unless a visitor does."""
+        if self.strand is not None and self.strand.visit is not None:
+            return
+        self._is_lent = False
         if self._is_patient:
             self._is_patient = False
             if self.active:
@@ -634,6 +640,10 @@ class Loop:
             self._bell = Bell()
             self.poller.register(self._bell.fd, READ)
         self._bell.ring()
+
+    def is_outside(self) -> bool:
+        """Is the calling thread none of those that run the loop? Overridden by the pool."""
+        return False
 
     def man(self) -> None:
         """Nobody runs the loop and somebody should: overridden by the pool."""

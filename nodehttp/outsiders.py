@@ -25,6 +25,10 @@ class Outsiders(Jobs):
         self.visitors: dict[int, Strand] = {}  # who is doing something in a Visit, and for whom
         self.unhurried: set[int] = set()  # who is in an `unhurried` (waiting.py)
 
+    def is_outside(self) -> bool:
+        """Is the calling thread none of the pool's?"""
+        return get_ident() not in self._workers
+
     def release_strand(self, strand: Strand) -> None:
         """One reason less for the strand to be busy."""
         raise NotImplementedError

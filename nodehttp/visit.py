@@ -52,7 +52,7 @@ def begin_visit(emitter: Any) -> Visit | None:
     """The calling thread, which is not in a callback, is about to wait for an event of `emitter`. Returns its
     visit to the connection of that; None if the pool has to do it."""
     visit = _own.visit
-    if visit is not None:
+    if visit is not None and visit._strand is not None:
         visit.end()  # what waits here is a signal handler, perhaps for just that connection
     if emitter is None or pool.visits >= MOST_VISITS or not _CAN_POLL:
         return None
@@ -106,7 +106,10 @@ class Visit:
         if strand is not None:
             self._is_over, strand.visit = True, None
             pool.visits -= self._generation == pool.generation
-            self._watch.want_back()
+            if strand.owner.is_at_rest():  # often the next visit begins at once
+                pool.holds.call_soon(self._watch.want_back)
+            else:
+                self._watch.want_back()
             pool.release_strand(strand)
 
     def disturb(self) -> None:

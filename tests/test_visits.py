@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
+from test_costs import TIMES, Meter
 
 import nodehttp as http
 import nodehttps as https
-from nodehttp import visit
+from nodehttp import holds, timers, visit
 from nodehttp.errors import Error
 from nodehttp.threadpool import pool
 from nodehttp.visit import Visit
@@ -138,6 +139,52 @@ def test_one_after_the_other_wakes_nobody_up(scripted: Any, agent: http.Agent, v
     assert len(visits) == times
     # It is told once of the first hold, and seldom of another, if it was late itself.
     assert len(wakes) < times / 4
+
+
+def test_a_request_costs_four_system_calls(scripted: Any, agent: http.Agent) -> None:
+    port = scripted(answers(TIMES + 2))
+    for _ in range(2):
+        assert fetch(port, agent) == b'ok'
+    meter = Meter()
+    meter.start()
+    for _ in range(TIMES):
+        fetch(port, agent)
+    meter.stop()
+    # One `recv` looks whether the server has closed the connection meanwhile.
+    assert meter.system_calls() == {'send': 1, 'poll': 1, 'recv': 2}
+    assert not round(meter.calls['get_native_id'] / TIMES)
+
+
+def test_the_end_of_an_idle_connection_is_heard_afterwards(scripted: Any, agent: http.Agent) -> None:
+    ends, closed = threading.Event(), threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        for _ in range(2):
+            peer.read_until(END)
+            peer.send(ANSWER)
+        assert ends.wait(MUST_NOT_EXPIRE)
+    port = scripted(script)
+    for _ in range(2):
+        assert fetch(port, agent) == b'ok'
+    [[socket]] = agent.freeSockets.values()
+    socket.on('close', closed.set)
+    ends.set()
+    assert closed.wait(MUST_NOT_EXPIRE)
+    assert not agent.freeSockets
+
+
+def test_the_pool_may_use_the_connection_at_once_afterwards(
+        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds, 'HOLD', 3_600_000)  # the visitor gives nothing back
+    port = scripted(answers(3))
+    for _ in range(2):
+        assert fetch(port, agent) == b'ok'
+    ended = threading.Event()
+
+    def in_the_pool() -> None:
+        ask(port, agent).on('response', lambda res: res.resume().on('end', ended.set))
+    timers.setImmediate(in_the_pool)
+    assert ended.wait(MUST_NOT_EXPIRE)
 
 
 def test_a_listener_of_the_users_runs_in_the_pool(
