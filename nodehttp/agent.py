@@ -419,7 +419,10 @@ class Agent(EventEmitter):
                 or free + len(self.sockets.get(name, ())) > self.maxSockets):
             return False
         try:
-            keeps = self._call(self.keepSocketAlive, socket)
+            if getattr(self.keepSocketAlive, '__func__', None) is _PLAIN_KEEP:
+                keeps = self._prepare_for_idling(socket)
+            else:
+                keeps = self._call(self.keepSocketAlive, socket)
         except Exception as error:
             report_exception(error)
             return False
@@ -435,17 +438,21 @@ class Agent(EventEmitter):
         the time that the server's `Keep-Alive: timeout=` names. ("agent.keepSocketAlive(socket)")
         """
         with monitor:
-            socket.setKeepAlive(True, self.keepAliveMsecs)
-            socket.unref()
-            limit: float = self.options.get('timeout') or 0
-            hint = _timeout_hint(socket)
-            if hint is not None:
-                remaining = hint - self.agentKeepAliveTimeoutBuffer
-                if remaining <= 0:
-                    return False
-                limit = min(limit, remaining) if limit else remaining
-            set_timeout(socket, limit)
-            return True
+            return self._prepare_for_idling(socket)
+
+    def _prepare_for_idling(self, socket: Any) -> bool:
+        """`keepSocketAlive`, with the monitor."""
+        socket.setKeepAlive(True, self.keepAliveMsecs)
+        socket.unref()
+        limit: float = self.options.get('timeout') or 0
+        hint = _timeout_hint(socket)
+        if hint is not None:
+            remaining = hint - self.agentKeepAliveTimeoutBuffer
+            if remaining <= 0:
+                return False
+            limit = min(limit, remaining) if limit else remaining
+        set_timeout(socket, limit)
+        return True
 
     @internal_hook
     def reuseSocket(self, socket: Any, request: Any) -> None:
@@ -485,10 +492,14 @@ class Agent(EventEmitter):
         """The one place where a socket changes its state."""
         assert state in _MOVES[lease.state], (lease.name, lease.state, state)
         socket, name = lease.socket, lease.name
-        left = self.freeSockets if lease.state is FREE else self.sockets
+        if lease.state is FREE:
+            left = self.freeSockets
+            del self._idle[socket]
+        else:
+            left = self.sockets
         if left[name].remove(socket):
             del left[name]
-        self._idle.pop(socket, None)
+        lease.state = state
         if state is GONE:
             del self._leases[socket]
             self.totalSocketCount -= 1
@@ -497,7 +508,6 @@ class Agent(EventEmitter):
             self._idle[socket] = lease
         else:
             _add(self.sockets, name, socket)
-        lease.state = state
 
     # The rest
 
@@ -534,7 +544,7 @@ class Agent(EventEmitter):
         socket.on('keylog', lambda line: self.emit('keylog', line, socket))
 
 
-_PLAIN_GET_NAME = Agent.getName
+_PLAIN_GET_NAME, _PLAIN_KEEP = Agent.getName, Agent.keepSocketAlive
 
 
 def _add(by_name: Record[Members], name: str, socket: Any) -> None:
@@ -574,8 +584,13 @@ def _timeout_hint(socket: Any) -> float | None:
     if message is None or not message._has_keep_alive_hint:
         return None
     raw = message.res.rawHeaders
-    names = [*map(str.lower, raw[::2])]
-    found = _is_timeout(raw[2 * names.index('keep-alive') + 1]) if 'keep-alive' in names else None
+    at = raw.index('Keep-Alive') if 'Keep-Alive' in raw else 1
+    if at % 2:  # written in another way, or the value of another header comes first
+        names = [*map(str.lower, raw[::2])]
+        if 'keep-alive' not in names:
+            return None
+        at = 2 * names.index('keep-alive')
+    found = _is_timeout(raw[at + 1])
     return int(found[1]) * 1000 if found else None
 
 
