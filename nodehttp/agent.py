@@ -24,6 +24,7 @@ Where this leaves Node 25.2.1, because its documentation promises otherwise:
 - `maxTotalSockets` is never exceeded, and never starves a request: when it is reached, the socket that has
   been idle longest, of whatever name, makes room.
 - A socket whose `createConnection` has not answered yet counts against `maxSockets` and `maxTotalSockets`.
+- The options of the agent are looked at when a connection is opened, not when a request is queued for it.
 - What an overridden `createConnection` raises becomes the 'error' of the request.
 - An idle socket that the peer has closed, or has sent something on, is not used again, even if its events
   are still on their way; unless the poller has told of it in the same turn, and of no end: what has come in

@@ -121,11 +121,13 @@ class Listener:
     def __init__(self, function: Function, once: bool) -> None:
         self.listener = function
         self.once = once
-        if type(function) is FunctionType and function.__defaults__ is None:
-            code = function.__code__
-            if not code.co_flags & _VARARGS and not hasattr(function, '__wrapped__'):
-                self.least = self.most = code.co_argcount  # what `parameters` comes to for most listeners
-                return
+        if (type(function) is FunctionType and function.__defaults__ is None
+                and not hasattr(function, '__wrapped__')):
+            code = function.__code__  # what `parameters` comes to for most listeners
+            self.least = self.most = code.co_argcount
+            if code.co_flags & _VARARGS:
+                self.most = _ANY
+            return
         self.least, self.most = parameters(function)
 
     def is_internal(self) -> bool:
