@@ -572,10 +572,7 @@ class Socket(Output):
         with monitor:
             if not self._referenced:
                 self._referenced = True
-                if self._receiving and self._watch is not None and not self.connecting:
-                    self._watch.ref()  # what that comes to
-                else:
-                    self._update_interest()
+                self._update_interest()
         return self
 
     def unref(self) -> Self:
