@@ -133,13 +133,16 @@ class Visit:
         if pool.ready and any(item[0] is strand for item in pool.ready):  # comes first, and is the holder's
             return
         while not awaited.done and not self._is_over and strand.busy == 1:
-            item = pool.take_deferred(strand)
-            remaining = min(deadline - monotonic(), longest)  # looked at once: a negative one is for ever
-            if item is not None:
+            if strand.backlog:
+                item = pool.take_deferred(strand)
+                if item is None:
+                    return
                 self._run(strand, item[1], *item[2])
-            elif strand.backlog or not watch.borrow() or remaining <= 0:
+                continue
+            remaining = min(deadline - monotonic(), longest)  # looked at once: a negative one is for ever
+            if remaining <= 0 or not watch.borrow():
                 return
-            elif self._wait_for_input(watch, remaining) and strand.busy == 1:
+            if self._wait_for_input(watch, remaining) and strand.busy == 1:
                 self._run(strand, watch.read)
 
     def _run(self, strand: Strand, function: Any, *args: Any) -> None:
@@ -164,10 +167,13 @@ class Visit:
             self._is_polling = False
             if self._is_over:
                 self._bell.silence()
-        if self._bell.fd in ready:  # it may have rung for the last visit, which was just over
-            self._bell.silence()
-            ready.discard(self._bell.fd)
-        return bool(ready) and not self._is_over and watch.active
+        has_input = False
+        for fd, _ in ready:
+            if fd == watch.fd:
+                has_input = True
+            else:  # it may have rung for the last visit, which was just over
+                self._bell.silence()
+        return has_input and not self._is_over and watch.active
 
-    def _poll(self, timeout: float) -> set[int]:
-        return {fd for fd, _ in self._poller.poll(math.ceil(min(timeout, LONGEST) * 1000))}
+    def _poll(self, timeout: float) -> list[tuple[int, int]]:
+        return self._poller.poll(math.ceil(min(timeout, LONGEST) * 1000))

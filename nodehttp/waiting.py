@@ -83,7 +83,7 @@ class Waiter:
 
     def _wait_foreign(self, timeout: float | None, emitter: Any) -> None:
         deadline = math.inf if timeout is None else monotonic() + timeout
-        is_main = threading.current_thread() is threading.main_thread()
+        is_main = threading.get_ident() == threading.main_thread().ident
         longest = SIGNALS_AFTER if is_main else threading.TIMEOUT_MAX
         self._visit = begin_visit(emitter)
         pool.holds.end()
