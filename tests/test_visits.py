@@ -141,7 +141,7 @@ def test_one_after_the_other_wakes_nobody_up(scripted: Any, agent: http.Agent, v
     assert len(wakes) < times / 4
 
 
-def test_a_request_costs_four_system_calls(scripted: Any, agent: http.Agent) -> None:
+def test_a_request_costs_four_system_calls_and_few_others(scripted: Any, agent: http.Agent) -> None:
     port = scripted(answers(TIMES + 2))
     for _ in range(2):
         assert fetch(port, agent) == b'ok'
@@ -153,6 +153,7 @@ def test_a_request_costs_four_system_calls(scripted: Any, agent: http.Agent) -> 
     # One `recv` looks whether the server has closed the connection meanwhile.
     assert meter.system_calls() == {'send': 1, 'poll': 1, 'recv': 2}
     assert not round(meter.calls['get_native_id'] / TIMES)
+    assert meter.each() <= 435
 
 
 def test_the_end_of_an_idle_connection_is_heard_afterwards(scripted: Any, agent: http.Agent) -> None:
