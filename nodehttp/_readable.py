@@ -458,11 +458,11 @@ class Readable(Lifecycle):
 
     def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
         Lifecycle._add(self, name, function, once, prepend)
-        if name == 'data' or name == 'readable':
+        if (name == 'data' or name == 'readable') and not prepend:  # as Node: that changes nothing
             with monitor:
                 if name == 'readable':
                     self._listen_for_readable()
-                elif not prepend:
+                else:
                     self._has_readable_listener = 'readable' in self._events
                     if self._flowing is not False:
                         self._resume_soon()

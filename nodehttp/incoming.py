@@ -134,10 +134,10 @@ class IncomingMessage(Readable):
             self._reading = self._need_readable = False
             self._input = EOF
             return True
-        elif self._flowing or not self._is_unheard():
+        elif self._flowing or pool.ticks or not self._is_unheard():
             self._end_of_input()
         else:
-            self._input = EOF  # what that comes to if nobody waits for anything
+            self._input = EOF  # what that comes to if nobody waits for anything, nor can begin to before
         return False
 
     @internal_hook
@@ -171,7 +171,7 @@ class IncomingMessage(Readable):
             return False
         events, ticks = self._events, pool.ticks
         if self._flowing is None:
-            return not events and self._decoder is None
+            return not events and self._decoder is None and not ticks
         return (is_last and self._flowing and len(ticks) == 1 and ticks[0][1] == self._resume
                 and 'readable' not in events and 'resume' not in events and may_go_on(self._strand))
 
@@ -389,9 +389,16 @@ class IncomingMessage(Readable):
                     return
             self._enter(DESTROYING)
             self._enter(CLOSED)
-            self._tick(self._emit_end_of_life, None)
+            self._tick(self._close_unheard)
         else:
             super()._after_end()
+
+    def _close_unheard(self) -> None:
+        """Nobody listened to 'close' when 'end' was emitted, so that one tick is saved; if not in vain."""
+        if 'close' in self._events:
+            self._tick(self._emit_end_of_life, None)
+        else:
+            self._emit_end_of_life(None)
 
     def _emit_end_of_life(self, error: Any) -> None:
         super()._emit_end_of_life(error)

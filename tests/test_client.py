@@ -269,6 +269,42 @@ def test_a_listener_may_wait_until_its_connection_is_used_again(
     assert record.wait_count(2) == [b'ok', 'end']
 
 
+@pytest.mark.parametrize('event', ['data', 'readable'])
+def test_a_listener_that_comes_in_a_tick_finds_the_ticks_of_node(
+        strictly: None, scripted: Any, record: Recorder, keeping: Agent, event: str) -> None:
+    def begin(res: Any) -> None:
+        timers.nextTick(record, 'before')
+        if event == 'data':
+            res.on('data', record)
+        else:
+            res.on('readable', lambda: record('readable', *iter(res.read, None)))
+        res.on('end', lambda: record('end'))
+        timers.nextTick(record, 'behind')
+
+    get(host='127.0.0.1', port=scripted(answering()), agent=keeping).on(
+        'response', lambda res: timers.nextTick(begin, res))
+    expected = ([b'ok', 'before', 'behind', 'end'] if event == 'data'
+                else [('readable', b'ok'), 'before', 'readable', 'behind', 'end'])
+    assert record.wait_count(len(expected)) == expected
+
+
+def test_a_close_that_is_listened_for_late_comes_when_it_would(
+        strictly: None, scripted: Any, record: Recorder, keeping: Agent) -> None:
+    keeping.maxSockets = 1
+    port = scripted(answering())
+    first, second = (get(host='127.0.0.1', port=port, agent=keeping) for _ in range(2))
+
+    def on_close() -> None:
+        record('request')
+        first.res.on('close', lambda: record('response'))  # type: ignore[union-attr]
+
+    first.on('response', lambda res: res.resume())
+    first.on('close', on_close)
+    second.on('socket', lambda socket: record('next'))
+    second.on('response', lambda res: res.on('end', lambda: record('end')).resume())
+    assert record.wait_count(4) == ['request', 'next', 'response', 'end']
+
+
 def test_trailers_come_with_the_end(scripted: Any, record: Recorder) -> None:
     answer = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: v\r\n\r\n'
     req = get(host='127.0.0.1', port=scripted(answering(answer)), agent=False)

@@ -344,6 +344,17 @@ def test_resume_has_no_effect_beside_a_readable_listener(log):
     log(r.readableFlowing)
 
 
+@logs('None', 'True', 'resume', 'readable', 'end', 'close')
+def test_a_readable_listener_that_is_prepended_changes_nothing(log):
+    r = watch(log, silent())
+    r.prependListener('readable', lambda: log('readable'))
+    log(r.readableFlowing)
+    r.resume()
+    log(r.readableFlowing)
+    r.push('a')
+    r.push(None)
+
+
 @logs('resume', 'data b:abc', 'data b:c', 'data b:d', 'end', 'close')
 def test_unshift_in_a_data_listener(log):
     r = watch(log, source('abc', 'd'))
