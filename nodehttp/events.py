@@ -25,6 +25,7 @@ Function = Callable[..., Any]
 _VARARGS = 0x04  # inspect.CO_VARARGS
 _ANY = math.inf  # arguments
 _MISSING: Any = object()
+_SPENT = 2
 
 
 class MaxListenersExceededWarning(UserWarning):
@@ -115,6 +116,7 @@ class Listener:
 
     __slots__ = ('least', 'listener', 'most', 'once')
 
+    once: int  # True: to be called once; _SPENT: it was
     least: int  # arguments that it needs
     most: float  # and takes
 
@@ -354,11 +356,15 @@ class EventEmitter:
         return True
 
     def _take_once(self, name: str, listener: Listener) -> bool:
-        """Remove a one-time listener before its call; False if another emit was faster."""
+        """Remove a one-time listener before its call; False if another emit was faster. One that a listener
+        before it has removed is called, as any."""
         with monitor:
+            if listener.once == _SPENT:
+                return False
+            listener.once = _SPENT
             present = self._events.get(name, ())
             if listener not in present:
-                return False
+                return True
             self._set_listeners(name, () if len(present) == 1 else tuple(
                 other for other in present if other is not listener))
         if 'removeListener' in self._events:
@@ -377,6 +383,7 @@ class EventEmitter:
             if len(listeners) == 1 and not (listener.once and 'removeListener' in self._events):
                 # Nearly always: then this is what `emit` comes to.
                 if listener.once:
+                    listener.once = _SPENT
                     self._set_listeners(name, ())
                 function = listener.listener if listener.least <= len(args) <= listener.most else listener
         state = release_monitor()

@@ -145,6 +145,19 @@ def test_a_wrapper_of_once_removes_its_listener_when_it_is_called(
     assert emitter.listenerCount('x') == 0
 
 
+@pytest.mark.parametrize('removes', ['removeAllListeners', 'off'])
+def test_a_listener_that_one_before_it_removes_is_called_all_the_same(
+        emitter: EventEmitter, record: Recorder, removes: str) -> None:
+    def last() -> None:
+        record('last')
+
+    emitter.on('x', lambda: emitter.removeAllListeners('x') if removes != 'off' else emitter.off('x', last))
+    emitter.once('x', last)
+    assert emitter.emit('x')
+    assert record.events == ['last']
+    assert emitter.listenerCount('x') == (removes == 'off')
+
+
 def test_new_and_removed_listeners_are_announced(emitter: EventEmitter, record: Recorder) -> None:
     def note(what: str) -> Callable[[str, Any], None]:
         def noted(name: str, function: Any) -> None:
