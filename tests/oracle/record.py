@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]  # cases; tls_tools; the packages
 import client_cases  # noqa: E402
 import https_cases  # noqa: E402
+import reading_cases  # noqa: E402
 import request_cases  # noqa: E402
 import server_cases  # noqa: E402
 
@@ -76,6 +77,7 @@ SOURCES = {
     'client_events.json': Source('client.js', by_name(client_cases.cases())),
     'client_events_tls.json': Source('client.js', by_name(client_cases.secure_cases()), with_tls),
     'https.json': Source('https.js', by_name(https_cases.cases()), with_certificates),
+    'reading.json': Source('reading.js', by_name(reading_cases.cases())),
     'requests.json': Source('requests.js', by_text(request_cases.cases())),
     'server.json': Source('server.js', by_name(server_cases.cases())),
     'server_tls.json': Source('server.js', by_name(server_cases.secure_cases()), with_tls),
