@@ -67,7 +67,9 @@ class Waiter:
         """Wait for `set` or `fail`, at most `timeout` seconds; TimeoutError after that. `emitter`: by whose
         event either is called, if that is so."""
         with monitor:
-            if not self.done:
+            if self.done:
+                pool.holds.end()  # it would have waited
+            else:
                 worker = pool.current()
                 if worker is None:
                     self._wait_foreign(timeout, emitter)

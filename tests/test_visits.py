@@ -285,6 +285,27 @@ def test_a_body_is_read_piece_by_piece(scripted: Any, agent: http.Agent, visits:
     assert visits
 
 
+@pytest.mark.parametrize(('method', 'event', 'head'), [
+    ('GET', 'upgrade', b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    ('CONNECT', 'connect', b'HTTP/1.1 200 OK\r\n\r\n'),
+])
+def test_a_connection_may_become_the_users(scripted: Any, agent: http.Agent, visits: list[Visit],
+                                           method: str, event: str, head: bytes) -> None:
+    def script(peer: RawPeer) -> None:
+        for answer in (ANSWER, head + b'more'):
+            peer.read_until(END)
+            peer.send(answer)
+        peer.read_to_end()
+    port = scripted(script)
+    fetch(port, agent)
+    req = http.request({
+        'host': '127.0.0.1', 'port': port, 'agent': agent, 'method': method, 'path': 'a:1',
+        'headers': {'Connection': 'Upgrade', 'Upgrade': 'x'}})
+    [_, socket, rest] = http.once(req.end(), event, MUST_NOT_EXPIRE)
+    assert rest == b'more' and visits
+    socket.destroy()
+
+
 def test_breaking_out_of_the_loop_ends_the_connection(scripted: Any, agent: http.Agent) -> None:
     port = scripted(answers(2), answers(1))
     fetch(port, agent)
