@@ -28,6 +28,7 @@ from nodehttp.poller import (
     WRITE,
     Bell,
     Received,
+    end_patience,
     make_patient,
     make_poller,
 )
@@ -274,13 +275,17 @@ class Watch(Handle):
             self._arm(0)
         return True
 
-    def forgets(self, function: Function) -> bool:
-        """Who waits for input by itself finds this item: if it is the poller's word that there is some, drop
-        that and return True. To deliver it would let the poller look again, and be faster once more."""
-        is_input = self._queued and self._mask == READING and function == self._deliver
-        if is_input:
-            self._queued = False
-        return is_input
+    def tells(self, function: Function) -> bool:
+        """Is `function`, of an item, the poller's word about this descriptor?"""
+        return function == self._deliver
+
+    def write(self) -> None:
+        """What to do with that for who waits for input by himself. Were the input read as well, it would come
+        before what `receive` may have brought meanwhile; and the poller, asked again, be faster once more."""
+        self._queued = False
+        self._polled = 0.0  # it stays unread
+        if self._mask & WRITE:
+            self._on_writable()
 
     def receive(self, milliseconds: int) -> Received | None:
         """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
@@ -374,6 +379,8 @@ class Watch(Handle):
         self.close()
         if self._users and self._generation == self._loop.generation:
             self._at_last = close_descriptor
+            if self._is_patient:
+                end_patience(self.handle)  # type: ignore[arg-type]
         else:
             close_descriptor()
 

@@ -88,6 +88,14 @@ def make_patient(handle: socket.socket, milliseconds: int) -> None:
     handle.setblocking(True)
 
 
+def end_patience(handle: socket.socket) -> None:
+    """Let a `recv` that waits return at once; nothing is received any more."""
+    try:
+        handle.shutdown(socket.SHUT_RD)
+    except OSError:  # the peer was faster
+        pass
+
+
 def make_poller() -> EpollPoller | SelectorPoller:
     """Return the best poller of this machine."""
     return EpollPoller() if hasattr(select, 'epoll') else SelectorPoller()

@@ -47,7 +47,9 @@ class Staying(Outsiders):
             self.holds.end()
             item = self.take_deferred(strand)
             if item is not None:
-                if watch is None or not watch.forgets(item[1]):
+                if watch is not None and watch.tells(item[1]):
+                    self._do(watch.write)
+                else:
                     self._do(item[1], *item[2])
                 continue
             received = None if strand.backlog or watch is None else self._receive(watch)

@@ -287,3 +287,61 @@ def test_more_handlers_wait_than_there_may_be_threads(dial, escaped):
     finally:
         http.configure()
     assert escaped == []
+
+
+def test_what_a_thread_has_received_comes_before_what_the_poller_tells_of(dial, monkeypatch):
+    monkeypatch.setattr(staying, 'STAY', 1000)
+    apart, sockets, urls = loop.Watch.apart, [], []
+
+    def slow_apart(watch, call, *args):
+        def received(*args):
+            data = call(*args)
+            if data[:6] == b'GET /1':  # 1. It is received, 2. while others write more than the kernel takes,
+                sockets[0].write(LONG)
+                peer.send(b'GET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+                deadline = time.monotonic() + MUST_NOT_EXPIRE
+                while not sockets[0]._strand.backlog and time.monotonic() < deadline:
+                    time.sleep(0.001)  # 3. and the poller tells of room, or of more input
+            return data
+        return apart(watch, received if call.__name__ == 'recv' else call, *args)
+
+    def handler(req, res):
+        urls.append(req.url)
+        in_callback_without_baton()
+        sockets[:] = [req.socket]
+        answer(res, 'done')
+
+    monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        for url in b'/', b'/', b'/1':
+            peer.send(b'GET %b HTTP/1.1\r\nHost: a\r\n\r\n' % url)
+            if url == b'/':
+                peer.read_until(END)
+        for _ in range(2):
+            peer.read_until(END)
+        server.closeAllConnections()
+    assert urls == ['/', '/', '/1', '/2']
+
+
+def test_a_connection_is_closed_at_once_while_its_thread_waits_for_input(dial, monkeypatch):
+    monkeypatch.setattr(staying, 'STAY', 3_600_000)
+    apart, waits = loop.Watch.apart, threading.Event()
+
+    def noted_apart(watch, call, *args):
+        if call.__name__ == 'recv':
+            waits.set()
+        return apart(watch, call, *args)
+
+    def handler(req, res):
+        in_callback_without_baton()
+        answer(res, 'done')
+
+    monkeypatch.setattr(loop.Watch, 'apart', noted_apart)
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(REQUEST)
+        peer.read_until(END)
+        assert waits.wait(MUST_NOT_EXPIRE)
+        server.closeAllConnections()
+        assert peer.read_to_end() == b''
