@@ -235,9 +235,9 @@ class ClientRequest(OutgoingMessage):
                 and (data is None or len(data) <= JOIN_LIMIT)):
             # The short way: all of it waits for a socket.
             head = self._header.encode('latin-1')  # type: ignore[union-attr]
+            whole = head if data is None else head + data
             self._head_sent, self._corked = True, 0
-            self._queue = [(head if data is None else head + data, self._on_flushed)]
-            self._queue_size = len(head) if data is None else len(head) + len(data)
+            self._queue, self._queue_size = [(whole, self._on_flushed)], len(whole)
         else:
             super()._send_end(data)
 
@@ -343,9 +343,9 @@ class ClientRequest(OutgoingMessage):
 
     def take_in_place(self, socket: Any) -> None:
         """`onSocket`, where the next tick is the next thing to be done, and the socket is in use already."""
-        connection, strand = socket._httpConnection, socket._strand
+        connection = socket._httpConnection
         if connection.is_plain and self._goes_unheard() and not self._strand.busy and not self.destroyed:
-            strand.patience, self._strand = self._strand.patience, strand
+            self._move_to(socket._strand)
             self._begin_on(connection)
             self._send_whole(socket)
         else:
