@@ -168,9 +168,9 @@ class ClientConnection:
             self._private_listeners = listeners
         return bool(socket._has_plain_emit())
 
-    def is_at_rest(self) -> bool:
-        """Is nothing to be received?"""
-        return self.state is COMPLETE or self.state is IDLE
+    def has_all(self) -> bool:
+        """Has all of the response been received? (An IDLE one may be about to be asked for something.)"""
+        return self.state is COMPLETE
 
     def release(self) -> None:
         """The exchange is over and the connection may be used for another."""

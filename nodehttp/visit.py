@@ -107,7 +107,7 @@ class Visit:
             self._is_over, strand.visit = True, None
             pool.visits -= self._generation == pool.generation
             connection = strand.owner  # None: the user's, after 'upgrade' or 'connect'
-            if connection is not None and connection.is_at_rest():  # often the next visit begins at once
+            if connection is not None and connection.has_all():  # often the next visit begins at once
                 pool.holds.call_soon(self._watch.want_back)
             else:
                 self._watch.want_back()
