@@ -407,7 +407,10 @@ class EventEmitter:
 
     def _is_unheard(self) -> bool:
         """Would nobody hear anything that is emitted?"""
-        return not self._events and getattr(self.emit, '__func__', None) is _PLAIN_EMIT
+        try:
+            return not self._events and self.emit.__func__ is _PLAIN_EMIT  # type: ignore[attr-defined]
+        except AttributeError:  # see `_has_plain_emit`
+            return False
 
     def _has_plain_emit(self) -> bool:
         """Has neither a subclass nor middleware put an `emit` of its own in place of ours?
@@ -415,7 +418,10 @@ class EventEmitter:
         Asked without `__dict__`: Python makes that only when it is looked at, and from then on all attributes
         of the object are looked up in it, which takes longer.
         """
-        return getattr(self.emit, '__func__', None) is _PLAIN_EMIT
+        try:
+            return self.emit.__func__ is _PLAIN_EMIT  # type: ignore[attr-defined]
+        except AttributeError:  # no method at all; a default for getattr takes longer
+            return False
 
     def _is_private(self) -> bool:
         """Do its events call nothing of the user's?"""
