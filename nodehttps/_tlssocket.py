@@ -297,10 +297,12 @@ class TLSSocket(Handshake):
     # Writing
 
     def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
-        """The short path: nothing waits before this chunk, and the wire takes all of it at once."""
+        """The short path: nothing waits before this chunk, and the wire takes all of it at once. Not where
+        other threads may write while the wire is sending (`_accept_apart` of that)."""
         size = len(chunk)
         if (self._state is not SECURE or self._writing or self._queue or self._corked
-                or self._errored is not None or size > BATCH):
+                or self._errored is not None or size > BATCH
+                or (pool.detached and pool.is_caller_detached())):
             if self._silent:
                 self._count_silent()
             return super()._accept(chunk, encoding, callback)

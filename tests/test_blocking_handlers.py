@@ -345,3 +345,33 @@ def test_a_connection_is_closed_at_once_while_its_thread_waits_for_input(dial, m
         assert waits.wait(MUST_NOT_EXPIRE)
         server.closeAllConnections()
         assert peer.read_to_end() == b''
+
+
+def test_another_thread_writes_over_tls_during_a_send(serve, connect, monkeypatch):
+    apart, received, all_received = loop.Watch.apart, [], threading.Event()
+
+    def listener(socket):
+        def slow_apart(watch, call, *args):
+            def send(*args):
+                other = threading.Thread(target=socket.write, args=('two ',))
+                other.start()
+                other.join(MUST_NOT_EXPIRE)
+                raise BlockingIOError  # the kernel takes nothing
+            monkeypatch.setattr(loop.Watch, 'apart', apart)
+            return apart(watch, send, *args)
+
+        in_callback_without_baton()
+        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        socket.write('one ')
+        socket.end('three')
+
+    def note(data):
+        received.append(data)
+        if b''.join(received).endswith(b'three'):
+            all_received.set()
+
+    socket = connect(serve(listener))
+    socket.on('data', note)
+    socket.on('close', all_received.set)
+    assert all_received.wait(MUST_NOT_EXPIRE)
+    assert b''.join(received) == b'one two three'
