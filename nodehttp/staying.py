@@ -12,6 +12,8 @@ request. So no system call that a sleeper makes is made with the monitor (`Watch
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nodehttp.loop import Function, Item, Strand, Watch
 from nodehttp.outsiders import Outsiders
 from nodehttp.poller import CAN_BE_PATIENT, Received
@@ -81,15 +83,18 @@ class Staying(Outsiders):
         finally:
             self.detached += 1
 
-    def take_deferred(self, strand: Strand) -> Item | None:
+    def take_deferred(
+            self, strand: Strand, allows: Callable[[Strand, Function], bool] | None = None) -> Item | None:
         """Return what waits longest for a strand, to the one thread that keeps it busy; None if there is
-        nothing, or what only the holder can do."""
+        nothing, or what only the holder can do, or `allows` does not allow."""
         backlog = strand.backlog
         if not backlog:
             return None
         first = 0 if backlog[0][0] else next((at for at, (is_tick, _) in enumerate(backlog) if is_tick), 0)
         item = backlog[first][1]
         if item[1] == self._resume:  # which gives the baton away
+            return None
+        if allows is not None and not allows(strand, item[1]):
             return None
         del backlog[first]
         self._deferred -= 1

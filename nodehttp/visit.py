@@ -48,6 +48,16 @@ class _Own(threading.local):
 _own = _Own()
 
 
+def _is_private(strand: Strand, function: Any) -> bool:
+    """Is it a method that calls nothing of the user's, as most are that a connection leaves for later? That
+    of the response before may be another's."""
+    owner = getattr(function, '__self__', None)
+    if owner is strand.watch or owner is strand.owner:
+        return owner is not None
+    asks = getattr(owner, '_is_private', None)
+    return asks is not None and asks()
+
+
 def begin_visit(emitter: Any) -> Visit | None:
     """The calling thread, which is not in a callback, is about to wait for an event of `emitter`. Returns its
     visit to the connection of that; None if the pool has to do it."""
@@ -135,8 +145,8 @@ class Visit:
             return
         while not awaited.done and not self._is_over and strand.busy == 1:
             if strand.backlog:
-                item = pool.take_deferred(strand)
-                if item is None:
+                item = pool.take_deferred(strand, _is_private)
+                if item is None:  # the holder's
                     return
                 self._run(strand, item[1], *item[2])
                 continue

@@ -153,7 +153,7 @@ def test_a_request_costs_four_system_calls_and_few_others(scripted: Any, agent: 
     # One `recv` looks whether the server has closed the connection meanwhile.
     assert meter.system_calls() == {'send': 1, 'poll': 1, 'recv': 2}
     assert not round(meter.calls['get_native_id'] / TIMES)
-    assert meter.each() <= 435
+    assert meter.each() <= 437
 
 
 def test_the_end_of_an_idle_connection_is_heard_afterwards(scripted: Any, agent: http.Agent) -> None:
@@ -211,6 +211,26 @@ def test_so_does_one_that_comes_in_the_middle(scripted: Any, agent: http.Agent, 
     thread = while_polling(visits, listen)
     [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
     thread.join()
+    assert b''.join(res) == b'ok'
+    assert caller.name() == 'nodehttp' and visits
+
+
+def test_so_does_one_of_another_request_that_comes_while_the_visitor_is_at_work(
+        scripted: Any, agent: http.Agent, visits: list[Visit], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the 'close' of the response before, which may be late."""
+    go = threading.Event()
+    port = scripted(answers_when(go))
+    fetch(port, agent)
+    other, caller, run = http.IncomingMessage(), Caller(), Visit._run
+    other.on('close', caller)
+
+    def at_work(self: Visit, strand: Any, *work: Any) -> None:
+        run(self, strand, *work)
+        if not go.is_set():
+            pool.next_tick(other._fire, 'close', strand=strand)
+            go.set()
+    monkeypatch.setattr(Visit, '_run', at_work)
+    [res] = http.once(ask(port, agent), 'response', MUST_NOT_EXPIRE)
     assert b''.join(res) == b'ok'
     assert caller.name() == 'nodehttp' and visits
 
