@@ -669,6 +669,9 @@ class ClientRequest(OutgoingMessage):
             assigned(self.socket)
 
 
+_PLAIN_END = ClientRequest.end  # not the one of somebody who looks on
+
+
 def destroy_soon(socket: Any) -> None:
     """End a socket and destroy it when everything is written."""
     if hasattr(socket, 'destroySoon'):
@@ -703,6 +706,9 @@ def get(
     req = ClientRequest.__new__(ClientRequest)
     with monitor:  # once for both
         req._begin(input, options, callback, kwargs)
-        hold(req._strand)  # as in `end`
-        req._end(None, None)
+        if ClientRequest.end is _PLAIN_END and req._phase is OPEN:  # a hook of the user's may have ended it
+            hold(req._strand)
+            req._end(None, None)
+        else:
+            req.end()
     return req

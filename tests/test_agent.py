@@ -817,6 +817,29 @@ def test_an_agent_of_the_users_own_needs_add_request_only(scripted: Any, record:
     assert record.wait_count(1) == ['free']
 
 
+def test_an_agent_of_the_users_own_may_end_the_request(scripted: Any) -> None:
+    class Hasty:
+        protocol = 'http:'
+
+        def addRequest(self, req: ClientRequest, options: Any) -> None:
+            req.end()
+            req.onSocket(net.connect(options))
+
+    req = get(host='127.0.0.1', port=scripted(answering()), agent=Hasty())
+    assert finish(req) == [200]
+
+
+def test_who_looks_on_sees_the_end_of_a_get(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(self: ClientRequest, *args: Any) -> ClientRequest:
+        ended.append(args)
+        return plain_end(self, *args)
+
+    plain_end, ended = ClientRequest.end, []
+    monkeypatch.setattr(ClientRequest, 'end', end)
+    finish(get(host='127.0.0.1', port=scripted(answering()), agent=False))
+    assert ended == [()]
+
+
 def test_agent_false_makes_an_agent_for_one_request(scripted: Any) -> None:
     req = fetch(False, scripted(answering()))
     assert type(req.agent) is Agent and req.agent is not http.globalAgent
