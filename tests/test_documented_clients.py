@@ -156,6 +156,7 @@ KEEP_ALIVE = r"""
 import nodehttp as http
 from nodehttp.timers import setInterval, clearInterval
 agent = http.Agent({'keepAlive': True})
+asked = []
 seen = []
 
 # Server has a 5 seconds keep-alive timeout by default
@@ -175,7 +176,8 @@ def ask():
                 clearInterval(interval)
                 server.close()
                 print(*seen)
-    http.get('http://localhost:PORT', {'agent': agent}, answered)
+    if len(asked) == len(seen):  # on a busy machine an answer takes longer, and the last would be a reset
+        asked.append(http.get('http://localhost:PORT', {'agent': agent}, answered))
 interval = setInterval(ask, 5)  # Sending request on 5ms interval
 """
 
