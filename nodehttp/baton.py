@@ -279,7 +279,7 @@ class Pool(Staying):
 
     def is_caller_detached(self) -> bool:
         """Is the calling thread in a callback that goes on without the baton?"""
-        worker = self._workers.get(threading.get_ident())
+        worker = self._workers.get(get_ident())
         return worker is not None and worker.detached
 
     def has_baton(self) -> bool:

@@ -228,6 +228,7 @@ class Watch(Handle):
         if referenced is not None and referenced is not self._referenced:
             self.ref() if referenced else self.unref()
         self._mask = (READING if readable else 0) | (WRITE if writable else 0)
+        # What is queued or lent is armed when that is over. But the loop's own threads do not borrow it anew.
         if self._mask != self._armed and (self._armed or not (
                 self._queued or (self._is_lent and not writable and self._loop.is_outside()))):
             self._arm(self._mask)
@@ -271,6 +272,7 @@ class Watch(Handle):
         if self._mask != READING or self._queued:
             return False
         self._is_lent = True
+        self._polled = 0.0  # it tells of no news any more
         if self._armed:
             self._arm(0)
         return True
