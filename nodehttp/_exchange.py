@@ -19,16 +19,13 @@ It works over any Duplex. A `net.Socket` hands its bytes over directly (`_consum
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nodehttp import errors
 from nodehttp.events import internal
 from nodehttp.outgoing import FINISHED
 from nodehttp.parser import END, Parser
 from nodehttp.threadpool import next_tick, pool
-
-if TYPE_CHECKING:
-    pass
 
 IDLE, WAITING, RECEIVING, COMPLETE, TUNNEL, CLOSED = (
     'idle', 'waiting', 'receiving', 'complete', 'tunnel', 'closed')

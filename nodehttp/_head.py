@@ -36,7 +36,6 @@ _SPECIAL = {
 }
 _AUTOMATIC = CONNECTION | TRANSFER_ENCODING | CONTENT_LENGTH
 
-
 _KEEP_ALIVE_LINE = 'Connection: keep-alive\r\n'
 
 

@@ -75,7 +75,6 @@ class Strand:
 Item = tuple[Strand | None, Function, tuple[Any, ...]]
 
 
-
 class Handle:
     """Something open that keeps the process alive while it is referenced and active, as it is from the
     beginning. In the child after a fork, what the parent has opened counts no more."""
