@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,98 +30,120 @@ ENOUGH = 4  # ms of processor time: on an idle machine a thread that computes ha
 IN_ONE_GO = 3  # ms that count of what it used between two looks: the rest may be a garbage collection
 PATIENCE = 100  # ms that an 'error' waits for a listener
 MOST_LOOKS = 20  # that a hold lasts, of at least HOLD ms each: a pause of the whole process is one of them
+MANY = 64  # holds of a thread, or threads, after which it is time to forget those that are over
+GIVE_WAY = 1e-4  # s; who releases a lock and takes it again at once has it before one who is only waking up
 PLENTY = 20  # ms of processor time after which no listener is to be expected any more, but for an 'error'
 
 
-class _Guest:
-    """A thread without the baton that has started something."""
+class Guest:
+    """A thread without the baton that has started something, and what was seen of it.
 
-    __slots__ = ('clocks', 'holds', 'is_forgotten')
+    One look serves all its holds, however many they are: to read what a thread uses takes system calls, each
+    of which lets go of the interpreter's lock.
+    """
+
+    __slots__ = ('_last', '_looked', 'calls', 'clocks', 'computed', 'holds', 'is_forgotten', 'looks', 'many',
+                 'stands_still', 'used')
 
     def __init__(self, clocks: Clocks) -> None:
         self.clocks = clocks
         self.is_forgotten = False
         self.holds: list[tuple[Strand, Hold]] = []
+        self.many = MANY  # with more holds than that it seems never to wait: some will be over
+        self.looks = 0
+        self._looked = -math.inf  # ms; when that was last
+        self.used = math.inf  # processor time at that look
+        self.computed = 0.0  # what counts of all that it has used, in ms
+        self.calls = 0  # so often it was seen in a system call
+        self._last: tuple[float, bytes] | None = None
+        self.stands_still = False  # it has done nothing since the look before, and wants no processor
 
     def forget_old(self) -> None:
         """Keep only what is not over."""
         self.holds = [(strand, hold) for strand, hold in self.holds if hold in strand.holds]
+        self.many = max(MANY, 2 * len(self.holds))
+
+    def look(self, now: float) -> float:
+        """Look at the thread, unless that was just done. Returns when (ms) to look next: things must have had
+        the time to change. OSError: the thread has ended."""
+        # Who waits for the interpreter's lock wakes up every switch interval.
+        pause = max(HOLD, 1.2 * sys.getswitchinterval() * 1000)
+        if now < self._looked + pause:
+            return self._looked + pause
+        self.calls += self.clocks.is_in_a_call()
+        used = self.clocks.processor_time()
+        self.computed += max(0, min(used - self.used, IN_ONE_GO))
+        self.used = used
+        last, self._last = self._last, self.clocks.sample()
+        self.clocks.close()
+        # `sample` does not show that a thread waits for a processor, only that it has waited for one.
+        self.stands_still = self._last == last and not self.clocks.is_runnable()
+        self.looks += 1
+        self._looked = now
+        return now + pause
 
 
 class Hold:
     """For how long one thread holds back one strand; and when that is over, for how long it may yet add a
     listener."""
 
-    __slots__ = ('_began', '_calls', '_computed', '_last', '_limit', '_looks', '_used', 'clocks',
-                 'has_waited', 'until')
+    __slots__ = ('_began', '_calls', '_computed', '_first_look', '_limit', 'guest', 'has_waited', 'until')
 
-    def __init__(self, clocks: Clocks) -> None:
-        self.clocks = clocks
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
         self.until = 0.0  # ms; it is not over before
-        self._looks = 0
+        # Which of the thread's looks came first: what it did before does not count. Nearly all threads have
+        # begun to wait before somebody looks, and nothing needs to be counted.
+        self._first_look: int | None = None
         self.has_waited = False
         self.prolong()
 
     def prolong(self) -> None:
         """The thread has started the next thing with this strand."""
         now = monotonic() * 1000
-        if self.until - now > HOLD - AT_ONCE and not self._looks and not self.has_waited:
+        if self.until - now > HOLD - AT_ONCE and self._first_look is None and not self.has_waited:
             return
         self.until = now + HOLD
         self._limit = now + PATIENCE
-        self._looks = 0
         self.has_waited = False
-        self._began: float | None = None  # see `_first_used`
-
-    def _first_used(self) -> float:
-        """The processor time when this was asked first. Nearly all threads have begun to wait before, and
-        nothing needs to be counted."""
-        if self._began is None:
-            self._last: tuple[float, bytes] | None = None
-            self._calls = 0  # so often it was seen in a system call
-            self._used = math.inf  # processor time at the last look; nothing counts before the first
-            self._computed = 0.0  # what of it counts, in ms
-            self._began = self.clocks.processor_time()
-        return self._began
+        self._first_look = None
+        self._began: float | None = None  # the processor time then
 
     def remaining(self) -> float:
         """Return for how many ms it lasts yet, as far as one can say now; 0: it is over."""
         now = monotonic() * 1000
         if now < self.until:
             return self.until - now
-        self._looks += 1
+        guest = self.guest
+        calls = guest.calls
         try:
-            self._first_used()
-            self._calls += self.clocks.is_in_a_call()
-            used = self.clocks.processor_time()
-            self._computed += max(0, min(used - self._used, IN_ONE_GO))
-            self._used = used
-            # (Once it may happen to be in a short call, late as everything is on a busy machine.)
-            if self._looks > MOST_LOOKS or self._computed >= ENOUGH or self._calls > 1:
-                return 0
-            last, self._last = self._last, self.clocks.sample()
-            self.clocks.close()
+            self.until = guest.look(now)
         except OSError:  # the thread has ended
             return 0
-        # `sample` does not show that a thread waits for a processor, only that it has waited for one.
-        if self._last == last and not self.clocks.is_runnable():
+        if self._first_look is None:
+            self._first_look, self._calls, self._computed = guest.looks, calls, guest.computed
+            self._began = guest.used
+        # (Once it may happen to be in a short call, late as everything is on a busy machine.)
+        elif (guest.stands_still or guest.computed - self._computed >= ENOUGH or guest.calls - self._calls > 1
+                or guest.looks - self._first_look >= MOST_LOOKS):
             return 0
-        # Who waits for the interpreter's lock wakes up every switch interval.
-        pause = max(HOLD, 1.2 * sys.getswitchinterval() * 1000)
-        self.until = now + pause
-        return pause
+        return self.until - now
 
     def is_patient(self, is_error: bool) -> bool:
         """May the thread yet add the listener that an event has not found? An 'error' waits for longer: it is
         the one that nobody must miss."""
         if self.has_waited:
             return False
+        clocks = self.guest.clocks
         try:
-            is_fresh = self.clocks.processor_time() - self._first_used() < PLENTY
+            used = clocks.processor_time()
+            if self._began is None:
+                self._began = used
+            is_fresh = used - self._began < PLENTY
             if monotonic() * 1000 < self._limit:
                 return is_error or is_fresh
             # Who still wants a processor may have wanted it all the while.
-            return is_error and is_fresh and self.clocks.is_runnable()
+            return is_error and is_fresh and clocks.is_runnable()
         except OSError:  # the thread has ended
             return False
 
@@ -131,7 +154,7 @@ class Holds:
     def __init__(self, loop: Loop, release_strand: Callable[[Strand], None]) -> None:
         self._loop = loop
         self._release_strand = release_strand
-        self._guests: dict[int, _Guest] = {}  # by the kernel's number of the thread: its clocks go by that
+        self._guests: dict[int, Guest] = {}  # by the kernel's number of the thread: its clocks go by that
         self._caller = threading.local()  # its `guest`, so that the kernel need not be asked for the number
         self._awaited: dict[Hold, Strand] = {}  # those that an event waits for
         self._is_used = False  # has any begun to wait since these were last looked at?
@@ -145,15 +168,15 @@ class Holds:
         if guest is None:
             guest = self._welcome(Clocks(clocks))
         for hold in strand.holds:
-            if hold.clocks is guest.clocks:
+            if hold.guest is guest:
                 hold.prolong()
                 strand.patience = hold
                 return
-        if len(guest.holds) > 64:  # a thread that never waits
+        if len(guest.holds) > guest.many:
             guest.forget_old()
-        self._hold_back(strand, Hold(guest.clocks), guest)
+        self._hold_back(strand, Hold(guest), guest)
 
-    def _hold_back(self, strand: Strand, hold: Hold, guest: _Guest) -> None:
+    def _hold_back(self, strand: Strand, hold: Hold, guest: Guest) -> None:
         strand.patience = hold
         strand.holds = (*strand.holds, hold) if strand.holds else (hold,)
         guest.holds.append((strand, hold))
@@ -167,7 +190,7 @@ class Holds:
         if guest is None or strand.busy != 1 or strand.backlog or not strand.holds:
             return False
         hold = strand.holds[0]
-        if hold.clocks is not guest.clocks:
+        if hold.guest is not guest:
             return False
         if other.holds or guest.holds[-1] != (strand, hold):
             self.begin(other)
@@ -178,21 +201,21 @@ class Holds:
             self._hold_back(other, hold, guest)
         return True
 
-    def _guest(self) -> _Guest | None:
+    def _guest(self) -> Guest | None:
         """Return what the calling thread is here, if it has started something."""
-        guest: _Guest | None = getattr(self._caller, 'guest', None)
+        guest: Guest | None = getattr(self._caller, 'guest', None)
         if guest is None or guest.is_forgotten:
             guest = self._caller.guest = self._guests.get(threading.get_native_id()) if self._guests else None
         return guest
 
-    def _welcome(self, clocks: Clocks) -> _Guest:
-        if len(self._guests) > 64:  # some of them will have ended
+    def _welcome(self, clocks: Clocks) -> Guest:
+        if len(self._guests) > MANY:  # some of them will have ended
             for number, guest in list(self._guests.items()):
                 guest.forget_old()
                 if not guest.holds:
                     guest.is_forgotten = True
                     del self._guests[number]
-        guest = self._guests[clocks.thread] = _Guest(clocks)
+        guest = self._guests[clocks.thread] = Guest(clocks)
         return guest
 
     def check_later(self, strand: Strand) -> None:
@@ -237,8 +260,9 @@ class Holds:
         to wake up.
         """
         self._timer = None
-        with released():  # a thread that waits for just the monitor is not idle: now it can be seen to run
-            pass
+        with released():  # a thread that waits for just the monitor is not idle: now it gets that
+            if self._awaited:
+                time.sleep(GIVE_WAY)
         if self._is_used:
             self._is_used = False
             self._look_after(HOLD)

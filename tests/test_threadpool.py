@@ -759,8 +759,8 @@ def test_a_thread_that_sleeps_is_in_a_call_and_one_that_wants_a_lock_is_not() ->
 
 
 def test_a_garbage_collection_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    hold = holds.Hold(worker.Clocks())
-    now, used = itertools.count(time.monotonic() + 1), [hold._first_used() + 50]
+    hold = holds.Hold(holds.Guest(worker.Clocks()))
+    now, used = itertools.count(time.monotonic() + 1), [time.monotonic()]
     monkeypatch.setattr(holds, 'monotonic', lambda: next(now))
     monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used[0])
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
@@ -771,12 +771,29 @@ def test_a_garbage_collection_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> N
     assert hold.remaining() == 0  # it goes on computing
 
 
+def test_one_look_at_a_thread_serves_all_its_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = holds.Guest(worker.Clocks())
+    many = [holds.Hold(guest) for _ in range(100)]
+    now, samples, stands_still = time.monotonic(), [], (0.0, b'')
+    monkeypatch.setattr(holds, 'monotonic', lambda: now)
+    monkeypatch.setattr(worker.Clocks, 'sample', lambda clocks: samples.append(now) or stands_still)
+    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: 0.0)
+    monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
+    monkeypatch.setattr(worker.Clocks, 'is_runnable', lambda clocks: False)
+    now += 1
+    assert all(hold.remaining() > 0 for hold in many)
+    assert samples == [now]
+    now += 1
+    assert [hold.remaining() for hold in many] == [0] * 100
+    assert samples == [now - 1, now]
+
+
 def test_a_thread_that_sleeps_a_little_again_and_again_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     # What it uses of the processor and how often it wakes up would let the hold last MOST_LOOKS.
-    hold = holds.Hold(worker.Clocks())
+    hold = holds.Hold(holds.Guest(worker.Clocks()))
     now = itertools.count(time.monotonic() + 1)
     monkeypatch.setattr(holds, 'monotonic', lambda: next(now))
-    used = hold._first_used()
+    used = 50.0
     monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used)
     monkeypatch.setattr(worker.Clocks, 'sample', lambda clocks: (next(now), b''))
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: True)
@@ -805,11 +822,11 @@ def test_a_hold_lasts_until_the_thread_has_had_a_processor(monkeypatch: pytest.M
 
 
 def test_a_pause_of_the_whole_process_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    hold = holds.Hold(worker.Clocks())
+    hold = holds.Hold(holds.Guest(worker.Clocks()))
     now = time.monotonic() + 3600
     monkeypatch.setattr(holds, 'monotonic', lambda: now)
     # What the pool sees first of all after the pause; this thread has done nothing since.
-    used = hold._first_used()
+    used = 50.0
     monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used)
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
     assert hold.remaining() > 0
