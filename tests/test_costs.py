@@ -488,7 +488,7 @@ def test_the_calls_for_a_body_grow_with_its_reads_and_no_faster(
 
 # Whatever else is open
 
-FEW, MANY = 50, 2000
+FEW, MANY = 50, 1000
 
 
 def allowed(wanted: int, descriptors: int) -> int:

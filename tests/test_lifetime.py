@@ -410,7 +410,7 @@ baton.IDLE_LINGER = 0.1
 listen()
 for number in range(8):
     timers.setTimeout(time.sleep, 1, 0.02)
-timers.setTimeout(lambda: None, 2500).close()
+timers.setTimeout(lambda: None, 1500).close()
 timers.setTimeout(lambda: None, 3_600_000)
 
 def switches():
@@ -422,9 +422,9 @@ def switches():
     return counts
 
 def observe():
-    time.sleep(1)
+    time.sleep(0.7)
     before = switches()
-    time.sleep(3)
+    time.sleep(1.5)
     after = switches()
     say(len(after), before == after or (before, after))
     os._exit(0)

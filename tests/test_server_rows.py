@@ -112,6 +112,7 @@ server = http.createServer(lambda req, res: res.end('x'))
         head + """
 def answered(res):
     res.resume().on('close', lambda: print('answered'))
+server.keepAliveTimeout = 2000  # ms; that of the agent ends a second sooner
 server.listen(0, lambda: http.get({'port': server.address().port}, answered))
 server.unref()
 """,
