@@ -14,7 +14,8 @@ Parsing is a pull: `_advance` takes what the parser has next and delivers it, un
 input is kept in the parser and the response, so that another thread can go on when a listener waits in the
 middle (`Strand.resume`).
 
-It works over any Duplex. A `net.Socket` hands its bytes over directly (`_consume`), anything else as 'data'.
+It works over any Duplex, and listens to its 'data'; a `net.Socket` hands its bytes over without that detour
+when nobody else does.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _MOVES = {
     CLOSED: (),
 }
 
-_HEARD = 'end', 'error', 'close', 'drain'  # the events of the socket that each request hears of
+_HEARD = 'data', 'end', 'error', 'close', 'drain'  # the events of the socket that each request hears of
 
 
 def connection_of(socket: Any) -> ClientConnection:
@@ -68,7 +69,7 @@ class ClientConnection:
         # All listeners of the socket, when none of them was the user's.
         self._private_listeners: list[tuple[Any, ...]] | None = None
         self._is_read = False  # what arrives comes here, since the first request
-        self._is_consumed = False  # without detour
+        self._is_consumed = False  # it is a net.Socket
         self.is_plain = False  # nor is it enciphered
         # Of a connection that failed before the request was there.
         self._error: BaseException | None = None
@@ -81,7 +82,7 @@ class ClientConnection:
         }
         for name, listener in self._listeners.items():
             socket.on(name, listener)
-        self._resume_before, socket._strand.resume = socket._strand.resume, self._advance
+        self._resume_before, socket._strand.resume = socket._strand.resume, self._go_on
         socket._strand.owner = self
 
     def __repr__(self) -> str:
@@ -111,13 +112,12 @@ class ClientConnection:
 
     def _begin_to_read(self) -> None:
         self._is_read = True
-        self._is_consumed = hasattr(self.socket, '_consume')
+        self._is_consumed = hasattr(self.socket, '_consume_alone')
         self.is_plain = self._is_consumed and not hasattr(self.socket, 'encrypted')
+        self._listeners['data'] = internal(self._data_came)
+        self.socket.on('data', self._listeners['data'])
         if self._is_consumed:
-            self.socket._consume(self._received)
-        else:
-            self._listeners['data'] = internal(self._received)
-            self.socket.on('data', self._listeners['data'])
+            self.socket._consume_alone(self._received)
 
     def hear_timeouts(self) -> None:
         """The request listens from now on."""
@@ -131,6 +131,8 @@ class ClientConnection:
             for name in _HEARD:
                 self._listen_last(name)
             self._heard = [*map(self.socket._events.get, _HEARD)]
+            if self._is_consumed:
+                self.socket._consume_alone(self._received)
 
     def _listen_last(self, name: str) -> None:
         listener, present = self._listeners[name], self.socket._events.get(name)
@@ -192,8 +194,7 @@ class ClientConnection:
         self.socket._strand.owner = None
         if self._is_consumed:
             self.socket._unconsume()
-        else:
-            self.socket.readableFlowing = None
+        self.socket.readableFlowing = None
         return rest
 
     def want_data(self) -> None:
@@ -211,35 +212,37 @@ class ClientConnection:
     # From the socket
 
     def _received(self, data: bytes) -> None:
+        """Nobody else hears of it."""
+        socket = self.socket
+        if socket._flowing is False:  # the user has paused it
+            socket._take_in(data)
+        else:
+            self._feed(data, self.is_plain)
+
+    def _data_came(self, data: bytes) -> None:
+        self._feed(data, False)
+
+    def _feed(self, data: bytes, is_last: bool) -> None:
         if self.state in (WAITING, RECEIVING):
             if self._parser is None:
                 return
             self._parser.feed(data)
-            if self._is_consumed and self.socket._flowing is False:
-                self._wait_for_user()
-            elif self._stopped and self._is_consumed:
+            if self._stopped and self._is_consumed:
                 self._holds = True
                 self.socket._stop_reading()
             else:  # also what a Duplex of the user's delivers although it is paused
-                self._advance(is_last=self.is_plain and 'data' not in self.socket._events)
+                self._advance(is_last=is_last)
         elif self.state is COMPLETE:
             self._is_out_of_step = True
         else:
             # Nobody asked for it; were it kept, the next request would take it for its answer.
             self._break()
 
-    def _wait_for_user(self) -> None:
-        """The user has paused the socket: what has arrived waits in the parser."""
-        if not self._holds:
-            self._holds = True
-            self.socket._stop_reading()
-            self.socket.once('resume', internal(self._user_resumed))
-
-    def _user_resumed(self) -> None:
-        if self._holds and not self._stopped:
-            self._holds = False
-            self.socket._start_reading()
-            self._advance()
+    def _go_on(self) -> None:
+        """A listener waits: let others have what is behind its event."""
+        self._advance()
+        if self.socket.readableLength:
+            self.socket._flow()
 
     def _end_pause(self) -> None:
         """As in Node a pause of the socket lasts until its response is complete, or is read."""

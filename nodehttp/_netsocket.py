@@ -88,6 +88,7 @@ class Socket(Output):
 
     _receive: Callable[..., bytes] | None = None  # the handle's; None while there is no connection
     _consumer: Callable[[bytes], Any] | None = None  # gets what is received, instead of the stream
+    _alone: tuple[Any, ...] | None = None  # the listeners of 'data' when nobody but the consumer hears of it
 
     _first_final: Function | None = None  # waits for the connection
 
@@ -290,14 +291,20 @@ class Socket(Output):
     def _received(self, data: bytes) -> None:
         """Hand on what has arrived."""
         consumer = self._consumer
-        if consumer is None:
-            if not self.push(data):
-                self._stop_reading()
-        elif 'data' in self._events:
-            consumer(data)
-            self._fire('data', data)
-        else:
-            consumer(data)
+        if consumer is not None:
+            if self._events.get('data') is self._alone:
+                consumer(data)
+                return
+            if self._alone is None:
+                consumer(data)
+                self._fire('data', data)
+                return
+        self._take_in(data)
+
+    def _take_in(self, data: bytes) -> None:
+        """Have the stream hand on what has arrived."""
+        if not self.push(data):
+            self._stop_reading()
 
     def _on_end_of_input(self) -> None:
         self.push(None)
@@ -321,15 +328,24 @@ class Socket(Output):
 
     def _consume(self, on_data: Callable[[bytes], Any]) -> None:
         """For http: give what is received to `on_data(data)`, an internal function, instead of the stream;
-        `_stop_reading` pauses."""
+        `_stop_reading` pauses. Who listens to 'data' hears of it after that."""
         self._consumer = on_data
         while self._length and self._consumer is on_data:
             on_data(self._take(None))
         self._start_reading()
 
+    def _consume_alone(self, on_data: Callable[[bytes], Any]) -> None:
+        """For http: the one listener of 'data', if there is but one, is an internal function that comes to
+        `on_data(data)`, which may be called without the detour. Nothing else changes."""
+        listeners = self._events.get('data', ())
+        if len(listeners) == 1:
+            self._consumer, self._alone = on_data, listeners
+        else:
+            self._consumer = self._alone = None
+
     def _unconsume(self) -> None:
         """An ordinary stream again."""
-        self._consumer = None
+        self._consumer = self._alone = None
 
     def _lend(self, on_data: Callable[[bytes], Any], on_end: Callable[[], Any]) -> None:
         """For TLS: what is received goes to `on_data(data)` from now on, and its end to `on_end()`; both are

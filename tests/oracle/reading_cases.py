@@ -7,8 +7,7 @@ was heard of), and `on`, what listens to it. Listeners are [whose, event, action
 of a name and arguments: see `act` in the runners. Each event is noted with what response, request and agent
 say of themselves then.
 
-Left out is what depends on listeners of Node's own, which the user can take away ('end', 'readable') or come
-before ('data' of the socket).
+Left out is what depends on listeners of Node's own, which the user can take away ('end', 'readable').
 """
 
 from __future__ import annotations
@@ -122,6 +121,27 @@ def one_action(event: str, action: list[Any]) -> dict[str, Any]:
     }
 
 
+def of_socket() -> list[dict[str, Any]]:
+    """The user listens to the socket, too, from an event on, while it serves three requests: who is first?"""
+    plain = ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello']
+    in_two = ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe', 'llo']
+    heard = [['on', 'sock', name, []] for name in ('data', 'resume', 'pause', 'end', 'close')]
+    listening: Actions = [['on', 'res', 'data', []], ['on', 'res', 'end', []]]
+    pausing: Actions = [['on', 'sock', 'data', []], ['sockPause'], ['immediate', [['sockResume']]]]
+    made = []
+    for name, answer in (('', plain), (', in two', in_two)):
+        for title, does, points in (
+                ('who listens to the socket', heard, ('socket', 'response', 'close')),
+                ('who pauses the socket', pausing, ('socket', 'response'))):
+            for point in points:
+                requests = [{'method': 'GET', 'answer': answer, 'on': [
+                    ['response', [*listening, ['on', 'res', 'close', [['start']]]]],
+                ]} for _ in range(3)]
+                requests[0]['on'].append([point, does])
+                made.append({'name': f'{title} from {point} on{name}', 'requests': requests})
+    return made
+
+
 def cases() -> list[dict[str, Any]]:
     """Return those that are recorded."""
     programs = Programs(36)
@@ -129,4 +149,5 @@ def cases() -> list[dict[str, Any]]:
     actions = [action for at, action in enumerate(SIMPLE) if action not in SIMPLE[:at]]
     actions += [['tick', []], ['immediate', []], ['on', 'req', 'close', []]]
     actions += [['on', 'res', event, []] for event in EVENTS]
+    made += of_socket()
     return made + [one_action(event, action) for event in ('response', 'data', 'end') for action in actions]
