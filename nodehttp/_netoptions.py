@@ -20,6 +20,18 @@ Listener = Function | None
 # Node's names of families as an option.
 _FAMILY_NAMES: dict[Any, int] = {'IPv4': 4, 'IPv6': 6}
 
+def server_arguments(
+    options: Any, listener: Function | None, keywords: Mapping[str, Any],
+) -> tuple[dict[str, Any], Function | None]:
+    """Sort what a server is made with: `([options][, listener])`, the options by name as well. TypeError
+    ERR_INVALID_ARG_TYPE."""
+    if callable(options) and not isinstance(options, Mapping):
+        options, listener = None, options
+    elif options is not None and not isinstance(options, Mapping):
+        raise errors.invalid_arg_type('options', 'of type object', options)
+    return merged(options, keywords), listener
+
+
 class Defaults:
     """What holds for connections that say nothing else."""
 

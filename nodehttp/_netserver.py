@@ -18,16 +18,22 @@ from __future__ import annotations
 
 import os
 import socket as sockets
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self
 
 from nodehttp import errors, events, threadpool
 from nodehttp._addresses import address_record, isIP, resolve
 from nodehttp._handles import Exhausted, Listener, listen_on_handle, listen_on_path, listen_on_port
-from nodehttp._netoptions import backlog_of, check_signal, listen_arguments, seconds_of, server_mark
+from nodehttp._netoptions import (
+    backlog_of,
+    check_signal,
+    listen_arguments,
+    seconds_of,
+    server_arguments,
+    server_mark,
+)
 from nodehttp._netsocket import Socket
-from nodehttp._stream import Function, merged
+from nodehttp._stream import Function
 from nodehttp.events import EventEmitter, internal
 from nodehttp.monitor import monitor
 from nodehttp.record import Record
@@ -83,11 +89,7 @@ class Server(EventEmitter):
     def __init__(
         self, options: Any = None, connectionListener: Function | None = None, **kwargs: Any,
     ) -> None:
-        if callable(options):
-            options, connectionListener = None, options
-        elif options is not None and not isinstance(options, Mapping):
-            raise errors.invalid_arg_type('options', 'of type object', options)
-        given = merged(options, kwargs)
+        given, connectionListener = server_arguments(options, connectionListener, kwargs)
         self.allowHalfOpen = bool(given.get('allowHalfOpen'))
         self.pauseOnConnect = bool(given.get('pauseOnConnect'))
         self.noDelay = bool(given.get('noDelay'))

@@ -22,8 +22,9 @@ from nodehttp import errors, net
 from nodehttp._answering import Answering
 from nodehttp._connection import ServerConnection
 from nodehttp._head import flat_pairs, header_pairs
+from nodehttp._netoptions import server_arguments
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._stream import GONE, merged, user_callback
+from nodehttp._stream import GONE, user_callback
 from nodehttp.common import (
     STATUS_CODES,
     has_chunked,
@@ -430,11 +431,7 @@ class Server(net.Server):
     _checker: Timer | None = None
 
     def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
-        if callable(options) and not isinstance(options, Mapping):
-            options, requestListener = None, options
-        elif options is not None and not isinstance(options, Mapping):
-            raise errors.invalid_arg_type('options', 'of type object', options)
-        given = merged(options, kwargs)
+        given, requestListener = server_arguments(options, requestListener, kwargs)
         self._take_options(given)
         super().__init__(self._options_of_net(given))
         self._source = Source()

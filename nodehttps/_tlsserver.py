@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodehttp import errors, net
+from nodehttp._netoptions import server_arguments
 from nodehttp._stream import Function, merged
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
@@ -44,11 +45,7 @@ class Server(net.Server):
     def __init__(
         self, options: Any = None, secureConnectionListener: Function | None = None, **kwargs: Any,
     ) -> None:
-        if callable(options) and not isinstance(options, Mapping):
-            options, secureConnectionListener = None, options
-        elif options is not None and not isinstance(options, Mapping):
-            raise errors.invalid_arg_type('options', 'of type object', options)
-        given = merged(options, kwargs)
+        given, secureConnectionListener = server_arguments(options, secureConnectionListener, kwargs)
         self._take_tls_options(given)
         super().__init__(given)
         self._secure_source = Source()

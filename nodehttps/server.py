@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from nodehttp import errors
 from nodehttp import server as http_server
-from nodehttp._stream import merged
+from nodehttp._netoptions import server_arguments
 from nodehttp.events import internal
 from nodehttps import tls
 
@@ -27,11 +26,7 @@ class Server(http_server.Server, tls.Server):
     _http_event = 'secureConnection'
 
     def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
-        if callable(options) and not isinstance(options, Mapping):
-            options, requestListener = None, options
-        elif options is not None and not isinstance(options, Mapping):
-            raise errors.invalid_arg_type('options', 'of type object', options)
-        given = merged(options, kwargs)
+        given, requestListener = server_arguments(options, requestListener, kwargs)
         given.pop('uniqueHeaders', None)
         if 'ALPNProtocols' not in given and 'ALPNCallback' not in given:
             given['ALPNProtocols'] = ['http/1.1']
