@@ -214,7 +214,7 @@ class ServerConnection(Answering):
     def _is_in_long_block(self, parser: Parser) -> bool:
         """Does the parser stop in a head, or in trailers, with so many lines that ticks have come since?"""
         fields, request = parser.fields, self._request
-        is_complete = request is not None and fields is request.rawHeaders
+        is_complete = request is not None and fields is request._raw_headers
         return not is_complete and len(fields) >= MANY_HEADERS - 1
 
     def _after_ticks(self, event: Head | End) -> None:

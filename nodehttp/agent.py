@@ -584,7 +584,7 @@ def _timeout_hint(socket: Any) -> float | None:
     message = getattr(socket, '_httpMessage', None)
     if message is None or not message._has_keep_alive_hint:
         return None
-    raw = message.res.rawHeaders
+    raw = message.res._raw_headers
     at = raw.index('Keep-Alive') if 'Keep-Alive' in raw else 1
     if at % 2:  # written in another way, or the value of another header comes first
         names = [*map(str.lower, raw[::2])]

@@ -418,7 +418,6 @@ class ClientRequest(OutgoingMessage):
         self.res = response = IncomingMessage(self.socket)
         response._events = {}  # somebody is about to listen
         names = response._take_head(head, connection, self.maxHeadersCount, self._join_duplicates)
-        response.rawHeaders = head.rawHeaders.copy()
         if 'keep-alive' in names:
             self._has_keep_alive_hint = True
         response.statusCode, response.statusMessage = head.statusCode, head.statusMessage

@@ -149,8 +149,8 @@ def collect_distinct(raw: list[str]) -> Record[list[str]]:
     return headers
 
 
-def limit_headers(raw: list[str], max_count: int | None = None) -> list[str]:
-    """Apply `maxHeadersCount` to the flat list `raw`, in place; return the part of it that reaches `headers`.
+def limit_headers(raw: list[str], max_count: int | None = None) -> int:
+    """Apply `maxHeadersCount` to the flat list `raw`, in place; return how much of it reaches `headers`.
 
     None means DEFAULT_HEADERS_COUNT, 0 no limit. As Node, whose parser hands headers over in lots of 31 pairs
     and stops asking once it has enough, `rawHeaders` keeps the last lot whole.
@@ -158,9 +158,9 @@ def limit_headers(raw: list[str], max_count: int | None = None) -> list[str]:
     if max_count is None:
         max_count = DEFAULT_HEADERS_COUNT
     if not max_count or len(raw) <= 2 * max_count:
-        return raw
+        return len(raw)
     del raw[2 * -(-max_count // _LOT) * _LOT:]
-    return raw[:2 * max_count]
+    return 2 * max_count
 
 
 _LOT = 31

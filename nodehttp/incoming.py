@@ -71,14 +71,16 @@ class IncomingMessage(Readable):
     joinDuplicateHeaders: bool | None = None
     req: Any = None  # the ClientRequest, of a response
 
-    rawHeaders: list[str]
     _source: Any = None  # a Source, or of a request a RequestSource
     _consumed = False  # has anybody asked for the body?
     _dumped = False  # is the body thrown away?
     _headers: Record[Any] | None = None
     _headers_distinct: Record[list[str]] | None = None
-    _headers_raw: list[str] | None = None  # the part of rawHeaders that `maxHeadersCount` admits to `headers`
+    _raw_headers: list[str]  # not to be changed: responses that are alike share it
+    _shown_headers: Any = NOTHING  # `rawHeaders`, once somebody has asked for it
+    _headers_count: int | None = None  # how much of that reaches `headers`; None: all
     _raw_trailers: list[str] | None = None
+    _trailers_count = 0  # how much of that was received
     _trailers: Record[Any] | None = None
     _trailers_distinct: Record[list[str]] | None = None
     # As if the source were being asked already: it is asked only when somebody reads.
@@ -87,7 +89,7 @@ class IncomingMessage(Readable):
     def __init__(self, socket: Any = None) -> None:
         # Readable keeps its state in class-level defaults: nothing to set up there.
         self.socket = socket
-        self.rawHeaders = []
+        self._raw_headers = []
         if socket is not None:
             self._strand = socket._strand or socket._own_strand()
             # These are asked for so often that it pays to have them at hand, and not in the class.
@@ -109,12 +111,15 @@ class IncomingMessage(Readable):
         major, minor = head.versionMajor, head.versionMinor
         self.httpVersionMajor, self.httpVersionMinor = major, minor
         self.httpVersion = '1.1' if minor == 1 and major == 1 else f'{major}.{minor}'
-        self.rawHeaders = raw = head.rawHeaders
+        self._raw_headers = raw = head.rawHeaders
         if join:
             self.joinDuplicateHeaders = True
-        if (max_count or len(raw) > 124) and (admitted := limit_headers(raw, max_count)) is not raw:
-            self._headers_raw = admitted
-            return frozenset(map(str.lower, admitted[::2]))
+        if max_count or len(raw) > 124:
+            if head.statusCode:
+                self._raw_headers = raw = raw.copy()
+            self._headers_count = count = limit_headers(raw, max_count)
+            if count < len(raw):
+                return frozenset(map(str.lower, raw[:count:2]))
         names: frozenset[str] = head.names
         return names
 
@@ -123,7 +128,7 @@ class IncomingMessage(Readable):
         returned."""
         self.complete = True
         if raw_trailers:
-            self._raw_trailers = raw_trailers
+            self._raw_trailers, self._trailers_count = raw_trailers, len(raw_trailers)
             if self._trailers is not None:  # somebody holds what was empty so far
                 self._trailers.update(collect_headers(raw_trailers, bool(self.joinDuplicateHeaders)))
             if self._trailers_distinct is not None:
@@ -252,11 +257,38 @@ class IncomingMessage(Readable):
     # Headers
 
     @property
+    def rawHeaders(self) -> list[str]:
+        """The headers as received: name, value, ... ("message.rawHeaders")"""
+        if self._shown_headers is NOTHING:
+            self._show_headers()
+        return self._shown_headers  # type: ignore[no-any-return]
+
+    @rawHeaders.setter
+    def rawHeaders(self, value: list[str]) -> None:
+        if self._shown_headers is NOTHING:
+            self._show_headers()
+        self._shown_headers = value
+
+    def _show_headers(self) -> None:
+        """The user may change `rawHeaders` from now on. As in Node what replaces a header shows in `headers`
+        and `headersDistinct`, if nobody has asked for these before, but not what comes in addition; and Node
+        itself asks for the `headers` of a request of HTTP/1.1."""
+        if self.httpVersion == '1.1' and self.statusCode is None:
+            self._headers = self.headers
+        self._shown_headers = self._raw_headers.copy()
+        if self._headers_count is None:
+            self._headers_count = len(self._raw_headers)
+
+    def _admitted(self) -> list[str]:
+        """The raw headers that reach `headers`."""
+        raw = self._raw_headers if self._shown_headers is NOTHING else self._shown_headers
+        return raw if self._headers_count is None else raw[:self._headers_count]
+
+    @property
     def headers(self) -> Record[Any]:
         """The headers by lower-case name, repeated ones combined by the rules of "message.headers"."""
         if self._headers is None:
-            self._headers = collect_headers(
-                self._headers_raw or self.rawHeaders, bool(self.joinDuplicateHeaders))
+            self._headers = collect_headers(self._admitted(), bool(self.joinDuplicateHeaders))
         return self._headers
 
     @headers.setter
@@ -267,7 +299,7 @@ class IncomingMessage(Readable):
     def headersDistinct(self) -> Record[list[str]]:
         """The headers by lower-case name, each a list of all values. ("message.headersDistinct")"""
         if self._headers_distinct is None:
-            self._headers_distinct = collect_distinct(self._headers_raw or self.rawHeaders)
+            self._headers_distinct = collect_distinct(self._admitted())
         return self._headers_distinct
 
     @headersDistinct.setter
@@ -285,11 +317,14 @@ class IncomingMessage(Readable):
     def rawTrailers(self, value: list[str]) -> None:
         self._raw_trailers = value
 
+    def _received_trailers(self) -> list[str]:
+        return (self._raw_trailers or [])[:self._trailers_count]
+
     @property
     def trailers(self) -> Record[Any]:
         """The trailers by lower-case name. Empty before 'end'. ("message.trailers")"""
         if self._trailers is None:
-            self._trailers = collect_headers(self._raw_trailers or [], bool(self.joinDuplicateHeaders))
+            self._trailers = collect_headers(self._received_trailers(), bool(self.joinDuplicateHeaders))
         return self._trailers
 
     @trailers.setter
@@ -300,7 +335,7 @@ class IncomingMessage(Readable):
     def trailersDistinct(self) -> Record[list[str]]:
         """The trailers by lower-case name, each a list of all values. ("message.trailersDistinct")"""
         if self._trailers_distinct is None:
-            self._trailers_distinct = collect_distinct(self._raw_trailers or [])
+            self._trailers_distinct = collect_distinct(self._received_trailers())
         return self._trailers_distinct
 
     @trailersDistinct.setter

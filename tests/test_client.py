@@ -214,6 +214,16 @@ def test_what_is_done_to_the_headers_of_a_response_is_not_seen_in_the_next(
         assert b''.join(res) == b'ok'
 
 
+def test_max_headers_count_of_a_request_is_not_that_of_the_next(scripted: Any, keeping: Agent) -> None:
+    lines = ''.join(f'H{number}: 1\r\n' for number in range(40))
+    port = scripted(answering(f'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{lines}\r\n'.encode()))
+    for limit, count in ((1, 31), (None, 41)):
+        req = get(host='127.0.0.1', port=port, agent=keeping)
+        req.maxHeadersCount = limit
+        res = response_to(req)
+        assert (len(res.rawHeaders), b''.join(res)) == (2 * count, b'')
+
+
 @pytest.mark.parametrize('event', ['data', 'end'])
 @pytest.mark.parametrize('ticks', [False, True])
 def test_a_listener_of_a_response_may_wait_for_what_comes_next(

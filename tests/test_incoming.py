@@ -121,6 +121,28 @@ def test_headers_are_built_when_they_are_read() -> None:
     assert made.headers == made.headersDistinct == made.trailers == made.trailersDistinct == {'b': 2}
 
 
+@pytest.mark.parametrize(('change', 'as_request', 'as_response'), [
+    (lambda made: made.rawHeaders.extend(['C', '3']), [{'a': '1', 'b': '2'}] * 2, [{'a': '1', 'b': '2'}] * 2),
+    (lambda made: made.rawHeaders.__setitem__(1, 'x'),
+        [{'a': '1', 'b': '2'}, {'a': 'x', 'b': '2'}], [{'a': 'x', 'b': '2'}] * 2),
+    (lambda made: setattr(made, 'rawHeaders', ['D', '4', 'E', '5', 'F', '6']),
+        [{'a': '1', 'b': '2'}, {'d': '4', 'e': '5'}], [{'d': '4', 'e': '5'}] * 2),
+    (lambda made: made.rawTrailers.append('T'), [{'a': '1', 'b': '2'}] * 2, [{'a': '1', 'b': '2'}] * 2),
+], ids=['more', 'others', 'another list', 'trailers'])
+def test_what_is_done_to_raw_headers_before_headers_are_read(
+        change: Any, as_request: Any, as_response: Any) -> None:
+    """As in Node, which asks for the headers of a request itself: changes show, additions do not."""
+    for status, expected in ((0, as_request), (200, as_response)):
+        head = Head('GET', '/', status, '', 1, 1, ['A', '1', 'B', '2'], frozenset(), False, True)
+        made = http.IncomingMessage()
+        made.statusCode = status or None
+        made._take_head(head, Idle(), None, None)
+        change(made)
+        distinct = {name: value for name, [value] in made.headersDistinct.items()}
+        assert [made.headers, distinct, made.trailers] == [*expected, {}]
+        assert head.rawHeaders == ['A', '1', 'B', '2']
+
+
 @pytest.mark.parametrize(('limit', 'count', 'raw_count'), [(None, 1000, 2046), (0, 1100, 2200), (1, 1, 62),
     (50, 50, 124)])
 def test_max_headers_count(limit: int | None, count: int, raw_count: int) -> None:
