@@ -361,9 +361,12 @@ class ClientConnection:
             self.socket.end()
 
     def _failed(self, error: BaseException) -> None:
+        parser = self._parser
         self._break()
         if self.request is not None:
             self.request._connection_failed(error)
+            if self.request is not None:
+                self._end_last(self.request.res, parser)
         else:
             self._error = error
             next_tick(self.socket._fire, 'agentRemove', strand=self.socket._strand)
@@ -372,10 +375,17 @@ class ClientConnection:
         if self.state is CLOSED:  # the socket was connected anew, with another ClientConnection
             return
         request, self.request = self.request, None
-        self._parser = None
+        parser, self._parser = self._parser, None
         self._enter(CLOSED)
         if request is not None:
             request._connection_closed()
+            self._end_last(request.res, parser)
+
+    def _end_last(self, response: Any, parser: Parser | None) -> None:
+        """As in Node a response that lasts until the connection ends is complete then, also if it was
+        aborted."""
+        if parser is not None and response is not None and response.aborted and parser.is_in_last_message():
+            response.complete = True
 
     def _drained(self) -> None:
         if self.request is not None:

@@ -95,6 +95,10 @@ class Scanner(StartLines):
         Empty when their message is complete."""
         return self._fields
 
+    def is_in_last_message(self) -> bool:
+        """Has a message begun that lasts until the connection ends?"""
+        return self._state is Scanner._body_until_eof
+
     def is_between_messages(self) -> bool:
         """Is all that was fed parsed, and no message begun?"""
         return (self._state in (Scanner._between_messages, Scanner._closed) and self._pos == self._size

@@ -142,6 +142,20 @@ def of_socket() -> list[dict[str, Any]]:
     return made
 
 
+def lasting() -> list[dict[str, Any]]:
+    """A response that lasts until the connection ends, and is destroyed: when is it complete?"""
+    made = []
+    for way in ('destroy', 'reqDestroy', 'sockDestroy'):
+        listeners = [['on', 'res', name, [[way]] if name == 'data' else []]
+                     for name in ('data', 'aborted', 'end', 'error', 'close')]
+        heard = [['on', kind, 'close', [['immediate', []]]] for kind in ('req', 'sock')]
+        made.append({'name': f'{way} of what lasts', 'requests': [{
+            'method': 'GET', 'answer': ['HTTP/1.1 200 OK\r\n\r\nhello'],
+            'on': [['response', [*listeners, *heard]]],
+        }]})
+    return made
+
+
 def cases() -> list[dict[str, Any]]:
     """Return those that are recorded."""
     programs = Programs(36)
@@ -149,5 +163,5 @@ def cases() -> list[dict[str, Any]]:
     actions = [action for at, action in enumerate(SIMPLE) if action not in SIMPLE[:at]]
     actions += [['tick', []], ['immediate', []], ['on', 'req', 'close', []]]
     actions += [['on', 'res', event, []] for event in EVENTS]
-    made += of_socket()
+    made += of_socket() + lasting()
     return made + [one_action(event, action) for event in ('response', 'data', 'end') for action in actions]
