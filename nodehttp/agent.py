@@ -215,7 +215,7 @@ class Agent(EventEmitter):
                 or not _NAMING.isdisjoint(self.options)):
             options = Record(options)  # for a hook of the user's
             name = self._call(self.getName, self._merged(req, options))
-        socket = self._take_free(name) if name in self.freeSockets else None
+        socket = self._take_free(name)
         if socket is not None:
             self._reuse(socket, req)
         elif self._may_open(name):
@@ -223,6 +223,25 @@ class Agent(EventEmitter):
         else:
             self._queued_options[req] = options
             self.requests.setdefault(name, []).append(req)
+
+    def idle_for(self, req: Any, name: str) -> Any:
+        """`addRequest`, for a request of which nobody else knows yet, if there is an idle socket for it and no
+        hook of the user's is to be asked: return the socket, which `req` is to take; else None. `name`: see
+        `_admit`."""
+        try:
+            if (self.getName.__func__ is not _PLAIN_GET_NAME  # type: ignore[attr-defined]
+                    or self.addRequest.__func__ is not _PLAIN_ADD  # type: ignore[attr-defined]
+                    or self.reuseSocket.__func__ is not _PLAIN_REUSE  # type: ignore[attr-defined]
+                    or not _NAMING.isdisjoint(self.options)):
+                return None
+        except AttributeError:  # a function is no method
+            return None
+        socket = self._take_free(name)
+        if socket is not None:
+            req.reusedSocket = True
+            socket.ref()
+            self._set_timeout_for(req, socket)
+        return socket
 
     def _merged(self, req: Any, options: dict[str, Any]) -> dict[str, Any]:
         """Add to the options of a request those of the agent, which come first."""
@@ -246,7 +265,7 @@ class Agent(EventEmitter):
     def _take_free(self, name: str) -> Any:
         """Take an idle socket that can be used, or None; those that cannot are dropped."""
         free = self.freeSockets.get(name)
-        while free:
+        while free is not None:
             socket = free.last() if self.scheduling == 'lifo' else free.first()
             if socket.writable and not is_stale(socket):
                 self._enter(self._leases[socket], BUSY)
@@ -392,21 +411,22 @@ class Agent(EventEmitter):
         lease = self._leases.get(socket)
         if lease is None or lease.state is not BUSY:
             return None
-        if not socket.writable or (lease.name in self.requests and is_stale(socket)):
+        name, requests = lease.name, self.requests
+        if not socket.writable or (name in requests and is_stale(socket)):
             socket.destroy()
             return None
-        req = self._next_waiting(lease.name)
+        req = self._next_waiting(name) if name in requests else None
         if req is not None:
             self._set_timeout_for(req, socket)
         elif not self._is_worth_keeping(lease):
             socket.destroy()
-        elif (late := self._next_waiting(lease.name)) is not None:  # the hook has taken its time
-            self._reuse(socket, late)
+        elif name in requests:  # the hook has taken its time
+            self._reuse(socket, self._next_waiting(name))
         else:
             socket._httpMessage = None
             self._enter(lease, FREE)
-            if self.requests:  # of other names, for which there was no room
-                self._serve_waiting(lease.name)
+            if requests:  # of other names, for which there was no room
+                self._serve_waiting(name)
         return req
 
     def _is_worth_keeping(self, lease: _Lease) -> bool:
@@ -415,19 +435,18 @@ class Agent(EventEmitter):
         message = getattr(socket, '_httpMessage', None)
         if message is None or not message.shouldKeepAlive or not self.keepAlive:
             return False
-        free = len(self.freeSockets.get(name, ()))
+        free = len(self.freeSockets[name]) if name in self.freeSockets else 0
         if (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets
                 or free + len(self.sockets.get(name, ())) > self.maxSockets):
             return False
         try:
             if getattr(self.keepSocketAlive, '__func__', None) is _PLAIN_KEEP:
-                keeps = self._prepare_for_idling(socket)
-            else:
-                keeps = self._call(self.keepSocketAlive, socket)
+                return self._prepare_for_idling(socket)
+            keeps = self._call(self.keepSocketAlive, socket)
         except Exception as error:
             report_exception(error)
             return False
-        # The hook may be the user's: the socket may be closed when it returns.
+        # It is the user's: the socket may be closed when it returns.
         return bool(keeps) and lease.state is BUSY and socket.writable
 
     @internal_hook
@@ -545,7 +564,8 @@ class Agent(EventEmitter):
         socket.on('keylog', lambda line: self.emit('keylog', line, socket))
 
 
-_PLAIN_GET_NAME, _PLAIN_KEEP = Agent.getName, Agent.keepSocketAlive
+_PLAIN_GET_NAME, _PLAIN_ADD = Agent.getName, Agent.addRequest
+_PLAIN_REUSE, _PLAIN_KEEP = Agent.reuseSocket, Agent.keepSocketAlive
 
 
 def _add(by_name: Record[Members], name: str, socket: Any) -> None:

@@ -126,12 +126,8 @@ class ClientRequest(OutgoingMessage):
         """See `request`."""
         with monitor:
             self._begin(input, options, callback, kwargs)
-            # Once more: of the processor time that a hold lasts, all this has used a good part, and the
-            # caller's listeners come only now.
-            hold(self._strand)
 
     def _begin(self, input: Any, options: Any, callback: Callback | None, keywords: dict[str, Any]) -> None:
-        """All but the last of it, for `get`."""
         # What most requests get sooner or later: Python has attributes at hand that the first objects of a
         # class get early, and it takes longer to find one in the class, or in a dict.
         self._state, self._phase, self._events = QUEUED, OPEN, {}
@@ -253,13 +249,20 @@ class ClientRequest(OutgoingMessage):
 
     def _start(self, options: dict[str, Any], name: str | None) -> None:
         """Ask the agent, or the user's `createConnection`, for a socket. `name`: see `Agent._admit`."""
+        agent = self.agent
+        if (name is not None and isinstance(agent, agents.Agent) and name in agent.freeSockets
+                and type(self) is ClientRequest):
+            socket = agent.idle_for(self, name)
+            if socket is not None:
+                self._take_idle(socket)
+                return
         # First of all: where hooks are the user's, another thread may go on with this request at once.
         self._strand = Strand()
         hold(self._strand)
         if self.destroyed:  # by a signal that was aborted already: no need for a connection
             self.onSocket(None)
-        elif self.agent is not None:
-            add = self.agent.addRequest
+        elif agent is not None:
+            add = agent.addRequest
             if getattr(add, 'is_internal_hook', False):
                 add.__self__._admit(self, options, name)
             else:
@@ -268,6 +271,17 @@ class ClientRequest(OutgoingMessage):
         else:
             self._last = True
             self._create_connection(Record(options))
+        # Once more: of the processor time that a hold lasts, all this has used a good part, and the caller's
+        # listeners come only now.
+        hold(self._strand)
+
+    def _take_idle(self, socket: Any) -> None:
+        """`onSocket`, with a socket that is in use already, before anybody else knows of this request."""
+        connection_of(socket)
+        self._state = ASSIGNED
+        self._strand = strand = socket._strand
+        hold(strand)
+        add_tick(strand, self._take_socket, (socket, None))
 
     def _create_connection(self, options: Record[Any]) -> None:
         """The option `createConnection`: it returns a socket or passes one to its callback; the first
@@ -706,7 +720,6 @@ def get(
     with monitor:  # once for both
         req._begin(input, options, callback, kwargs)
         if ClientRequest.end is _PLAIN_END and req._phase is OPEN:  # a hook of the user's may have ended it
-            hold(req._strand)
             req._end(None, None)
         else:
             req.end()
