@@ -399,6 +399,11 @@ class Agent(EventEmitter):
         return (lease is not None and socket._events.get('free') is lease.unheard
                 and self._events.get('free') is self._unheard and self._has_plain_emit())
 
+    def _is_private(self) -> bool:
+        events = self._events
+        return (events.get('free') is self._unheard and len(events) == 1 and self._has_plain_emit()
+                or super()._is_private())
+
     def _on_free(self, socket: Any, options: Options = None) -> None:
         """A socket has no request: the next one takes it, or it is kept, or destroyed."""
         req = self.next_for(socket)

@@ -425,8 +425,13 @@ class EventEmitter:
 
     def _is_private(self) -> bool:
         """Do its events call nothing of the user's?"""
-        return self._has_plain_emit() and all(
-            listener.is_internal() for listeners in list(self._events.values()) for listener in listeners)
+        if not self._has_plain_emit():
+            return False
+        for listeners in list(self._events.values()):
+            for listener in listeners:
+                if getattr(listener.listener, '__code__', None) is not _INTERNAL:
+                    return False
+        return True
 
     def _visitable_strand(self) -> threadpool.Strand | None:
         """Return the strand of a connection on which everything that comes is for this emitter and what

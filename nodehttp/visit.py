@@ -153,38 +153,39 @@ class Visit:
             remaining = min(deadline - monotonic(), longest)  # looked at once: a negative one is for ever
             if remaining <= 0 or not watch.borrow():
                 return
-            if self._wait_for_input(watch, remaining) and strand.busy == 1:
+            if (self._wait_for_input(watch.fd, remaining)
+                    and not self._is_over and watch.active and strand.busy == 1):
                 self._run(strand, watch.read)
 
     def _run(self, strand: Strand, function: Any, *args: Any) -> None:
-        pool.visitors[self._identity] = strand
+        visitors = pool.visitors
+        visitors[self._identity] = strand
         try:
             function(*args)
         finally:
-            del pool.visitors[self._identity]
+            del visitors[self._identity]
 
-    def _wait_for_input(self, watch: Watch, timeout: float) -> bool:
-        if self._polled != watch.fd:
+    def _wait_for_input(self, fd: int, timeout: float) -> bool:
+        """Return whether there is any."""
+        poller = self._poller
+        if self._polled != fd:
             if self._polled >= 0:
-                self._poller.unregister(self._polled)
-            self._poller.register(watch.fd, select.POLLIN)
-            self._polled = watch.fd
+                poller.unregister(self._polled)
+            poller.register(fd, select.POLLIN)
+            self._polled = fd
         self._is_polling = True
         state = release_monitor()
         try:
-            ready = self._poll(timeout)
+            ready = poller.poll(math.ceil(min(timeout, LONGEST) * 1000))
         finally:
             retake_monitor(state)
             self._is_polling = False
             if self._is_over:
                 self._bell.silence()
         has_input = False
-        for fd, _ in ready:
-            if fd == watch.fd:
+        for ready_one, _ in ready:
+            if ready_one == fd:
                 has_input = True
             else:  # it may have rung for the last visit, which was just over
                 self._bell.silence()
-        return has_input and not self._is_over and watch.active
-
-    def _poll(self, timeout: float) -> list[tuple[int, int]]:
-        return self._poller.poll(math.ceil(min(timeout, LONGEST) * 1000))
+        return has_input
