@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
     """Yield the chunks of `stream`; raise what it fails with. See Readable.__iter__."""
     turn: _Turn | None = None
+    guard: Any = monitor if is_in_callback() else unhurried
     try:
         while True:
-            with monitor if is_in_callback() else unhurried():
+            with guard:
                 if turn is None:
                     turn = _Turn(stream)
                 chunk = turn.take()
-                waiter = turn.begin_to_wait() if chunk is None else None
-                if chunk is None and waiter is None:
-                    turn.end(True, destroy_on_return)
-                    break
-            if chunk is not None:
-                yield chunk
-            elif waiter is not None:
+                if chunk is None:
+                    waiter = turn.begin_to_wait()
+                    if waiter is None:
+                        turn.end(True, destroy_on_return)
+                        break
+            if chunk is None:
                 waiter.wait(None, stream)
+            else:
+                yield chunk
     finally:
         if turn is not None and not turn.has_ended:
             with monitor:
@@ -54,13 +56,14 @@ _HANDLED = (OwnListener(_handle),)  # all listeners of 'error', where nobody els
 class _Turn:
     """One iteration: what it waits for, and how it ends. Its methods need the monitor."""
 
+    error: Any = None
+    has_ended = False
+    _is_over = False
+    _waiter: Waiter | None = None
+    _finish: Finish | None = None  # listens from the first wait on
+
     def __init__(self, stream: Readable) -> None:
-        self.error: Any = None
         self._stream = stream
-        self.has_ended = False
-        self._is_over = False
-        self._waiter: Waiter | None = None
-        self._finish: Finish | None = None  # listens from the first wait on
         # From the beginning: the loop raises it, so it is handled.
         events: Any = stream._events
         if (events is NO_EVENTS or 'newListener' in events or 'error' in events
@@ -70,9 +73,9 @@ class _Turn:
     def take(self) -> Any:
         """Return the next chunk, or None if there is none now."""
         stream = self._stream
-        if stream.destroyed:
+        if stream._life >= DOOMED or (stream._end_scheduled and not stream._length):
             return None
-        if stream.readableFlowing and self._finish is None:
+        if stream._flowing and self._finish is None:
             self._listen()  # which ends the flowing
         chunk = stream.read()
         if chunk is None and stream._bring():

@@ -486,7 +486,7 @@ class ClientRequest(OutgoingMessage):
         if self._response_over:
             self._maybe_release()
 
-    def _maybe_release(self, at_once: bool = False) -> None:
+    def _maybe_release(self, unheard: bool = False) -> None:
         """The response is over: if the request is, too, the connection may serve another."""
         response: Any = self.res
         if (self._phase is FINISHED and self.shouldKeepAlive and self._state is ANSWERED
@@ -495,8 +495,10 @@ class ClientRequest(OutgoingMessage):
             self.destroyed = True
             if self._timeout_is_own:
                 self.socket.setTimeout(0)
-            if at_once:
-                self._release()
+            if unheard:
+                next_one = self._release_unheard()
+                if next_one is not None:
+                    next_one.onSocket(self.socket)
             else:
                 add_tick(self._strand, self._release, ())
 
@@ -506,6 +508,15 @@ class ClientRequest(OutgoingMessage):
             self._close()
             socket._httpConnection.release()
             self._give_back(socket)
+
+    def _release_unheard(self) -> Any:
+        """What `_release` comes to, if nobody hears of it. Returns the request that is to have the socket
+        next, if there is one."""
+        self._state, self._closed = CLOSED, True
+        if self._signal is not None:
+            self._forget_signal()
+        self.socket._httpConnection.release()
+        return self.agent.next_for(self.socket)
 
     def _release_in_place(self) -> bool:
         """If the tick of `_release` comes next, and nobody hears of it, do now what it comes to. Returns
@@ -518,17 +529,12 @@ class ClientRequest(OutgoingMessage):
         was_alone = not ticks
         if was_alone:
             self.res._life = GONE  # type: ignore[union-attr]
-        self._state, self._closed = CLOSED, True
-        if self._signal is not None:
-            self._forget_signal()
-        socket = self.socket
-        socket._httpConnection.release()
-        next_one = self.agent.next_for(socket)
+        next_one = self._release_unheard()
         if next_one is not None:
             if was_alone and type(next_one) is ClientRequest:
-                next_one.take_in_place(socket)
+                next_one.take_in_place(self.socket)
             else:
-                next_one.onSocket(socket)
+                next_one.onSocket(self.socket)
         return was_alone
 
     def _releases_unheard(self) -> bool:

@@ -23,7 +23,7 @@ class Outsiders(Jobs):
         self.visits = 0
         # By thread identity:
         self.visitors: dict[int, Strand] = {}  # who is doing something in a Visit, and for whom
-        self.unhurried: set[int] = set()  # who is in an `unhurried` (waiting.py)
+        self.unhurried = 0  # who is in `unhurried` (waiting.py); of several the last one
 
     def is_outside(self) -> bool:
         """Is the calling thread none of the pool's?"""
@@ -74,10 +74,9 @@ class Outsiders(Jobs):
 
     def notify(self) -> None:
         """Something is to be done: see to it that somebody notices, at once or (`unhurried`) soon."""
-        identity = get_ident()
-        if self.holder is None or identity not in self.unhurried:
+        if not self.unhurried or self.holder is None or self.unhurried != get_ident():
             super().notify()
         elif not self.holds.looks_soon():
-            self.unhurried.discard(identity)  # the timer means it
+            self.unhurried = 0  # the timer means it
             self.holds.look_soon()
-            self.unhurried.add(identity)
+            self.unhurried = get_ident()

@@ -145,7 +145,7 @@ def blocking() -> Iterator[None]:
                 pool.park_until_holder(worker)
 
 
-class unhurried:
+class Unhurried:
     """Takes the monitor, for a thread outside the pool and what it leaves behind that nobody waits for: the
     holder of the baton does that when it next wakes up, which is soon, but need not do so for each."""
 
@@ -153,11 +153,14 @@ class unhurried:
 
     def __enter__(self) -> None:
         monitor.acquire()
-        pool.unhurried.add(threading.get_ident())
+        pool.unhurried = threading.get_ident()
 
     def __exit__(self, *exception: object) -> None:
-        pool.unhurried.discard(threading.get_ident())
+        pool.unhurried = 0
         monitor.release()
+
+
+unhurried = Unhurried()
 
 
 def await_listener(strand: Strand, is_there: Callable[[], bool], is_error: bool) -> bool:
