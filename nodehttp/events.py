@@ -296,13 +296,14 @@ class EventEmitter:
             raise errors.invalid_arg_type('listener', 'of type function', listener)
         if eventName not in self._events:
             return self
-        registration = listener.registration if isinstance(listener, OnceWrapper) else listener
+        registration = listener.registration if type(listener) is OnceWrapper else listener
         with monitor:
             present = self._events.get(eventName, ())
-            for index in range(len(present) - 1, -1, -1):
-                if present[index] is registration or present[index].listener == listener:
-                    break
-            else:
+            index = len(present) - 1
+            while index >= 0 and not (
+                    present[index].listener == listener or present[index] is registration):
+                index -= 1
+            if index < 0:
                 return self
             removed = present[index].listener
             self._set_listeners(eventName, present[:index] + present[index + 1:])

@@ -48,16 +48,6 @@ class _Own(threading.local):
 _own = _Own()
 
 
-def _is_private(strand: Strand, function: Any) -> bool:
-    """Is it a method that calls nothing of the user's, as most are that a connection leaves for later? That
-    of the response before may be another's."""
-    owner = getattr(function, '__self__', None)
-    if owner is strand.watch or owner is strand.owner:
-        return owner is not None
-    asks = getattr(owner, '_is_private', None)
-    return asks is not None and asks()
-
-
 def begin_visit(emitter: Any) -> Visit | None:
     """The calling thread, which is not in a callback, is about to wait for an event of `emitter`. Returns its
     visit to the connection of that; None if the pool has to do it."""
@@ -74,15 +64,15 @@ def begin_visit(emitter: Any) -> Visit | None:
             visit = _own.visit = Visit(Bell())
         except OSError:  # out of descriptors
             return None
-    visit.begin(strand, strand.watch)
+    visit.begin(emitter, strand, strand.watch)
     return visit
 
 
 class Visit:
     """The visits of one thread, one after the other. All but `_poll` needs the monitor."""
 
-    __slots__ = ('_bell', '_generation', '_identity', '_is_over', '_is_polling', '_polled', '_poller',
-                 '_strand', '_watch')
+    __slots__ = ('_bell', '_emitter', '_generation', '_identity', '_is_over', '_is_polling', '_polled',
+                 '_poller', '_strand', '_watch')
 
     def __init__(self, bell: Bell) -> None:
         self._identity = threading.get_ident()
@@ -101,9 +91,9 @@ class Visit:
         """May it be used once more? Not in a signal handler that runs while it polls, nor after a fork."""
         return not self._is_polling and self._generation == pool.generation
 
-    def begin(self, strand: Strand, watch: Watch) -> None:
-        """Keep the connection for the calling thread."""
-        self._strand, self._watch = strand, watch
+    def begin(self, emitter: Any, strand: Strand, watch: Watch) -> None:
+        """Keep the connection for the calling thread, which waits for an event of `emitter`."""
+        self._emitter, self._strand, self._watch = emitter, strand, watch
         self._is_over = False
         strand.visit = self
         pool.visits += 1
@@ -145,7 +135,7 @@ class Visit:
             return
         while not awaited.done and not self._is_over and strand.busy == 1:
             if strand.backlog:
-                item = pool.take_deferred(strand, _is_private)
+                item = pool.take_deferred(strand, self._is_private)
                 if item is None:  # the holder's
                     return
                 self._run(strand, item[1], *item[2])
@@ -156,6 +146,17 @@ class Visit:
             if (self._wait_for_input(watch.fd, remaining)
                     and not self._is_over and watch.active and strand.busy == 1):
                 self._run(strand, watch.read)
+
+    def _is_private(self, function: Any) -> bool:
+        """Is it a method that calls nothing of the user's, as most are that a connection leaves for later?
+        That of the response before may be another's."""
+        owner = getattr(function, '__self__', None)
+        if owner is None:
+            return False
+        if owner is self._emitter or owner is self._watch or owner is self._strand.owner:
+            return True  # who listens to it now ends the visit
+        asks = getattr(owner, '_is_private', None)
+        return asks is not None and asks()
 
     def _run(self, strand: Strand, function: Any, *args: Any) -> None:
         visitors = pool.visitors
