@@ -33,10 +33,10 @@ def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
                     if waiter is None:
                         turn.end(True, destroy_on_return)
                         break
-            if chunk is None:
-                waiter.wait(None, stream)
-            else:
+            if chunk is not None:
                 yield chunk
+            elif waiter is not None:
+                waiter.wait(None, stream)
     finally:
         if turn is not None and not turn.has_ended:
             with monitor:

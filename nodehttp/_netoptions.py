@@ -153,6 +153,8 @@ def is_path(value: Any) -> bool:
 
 def seconds_of(milliseconds: Any) -> int:
     """Return the option keepAliveInitialDelay in whole seconds; TypeError ERR_INVALID_ARG_TYPE."""
+    if type(milliseconds) is int:
+        return max(0, milliseconds // 1000)
     if milliseconds is None:
         return 0
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)):

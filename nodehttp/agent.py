@@ -225,9 +225,8 @@ class Agent(EventEmitter):
             self.requests.setdefault(name, []).append(req)
 
     def idle_for(self, req: Any, name: str) -> Any:
-        """`addRequest`, for a request of which nobody else knows yet, if there is an idle socket for it and no
-        hook of the user's is to be asked: return the socket, which `req` is to take; else None. `name`: see
-        `_admit`."""
+        """`addRequest`, if there is an idle socket, and no hook of the user's to be asked: return the socket,
+        which `req` is to take; else None. `name`: see `_admit`."""
         try:
             if (self.getName.__func__ is not _PLAIN_GET_NAME  # type: ignore[attr-defined]
                     or self.addRequest.__func__ is not _PLAIN_ADD  # type: ignore[attr-defined]
@@ -401,8 +400,9 @@ class Agent(EventEmitter):
 
     def _is_private(self) -> bool:
         events = self._events
-        return (events.get('free') is self._unheard and len(events) == 1 and self._has_plain_emit()
-                or super()._is_private())
+        if events.get('free') is self._unheard and len(events) == 1:
+            return self._has_plain_emit()
+        return super()._is_private()
 
     def _on_free(self, socket: Any, options: Options = None) -> None:
         """A socket has no request: the next one takes it, or it is kept, or destroyed."""
@@ -516,15 +516,13 @@ class Agent(EventEmitter):
     def _enter(self, lease: _Lease, state: str) -> None:
         """The one place where a socket changes its state."""
         assert state in _MOVES[lease.state], (lease.name, lease.state, state)
-        socket, name = lease.socket, lease.name
-        if lease.state is FREE:
-            left = self.freeSockets
-            del self._idle[socket]
-        else:
-            left = self.sockets
+        socket, name, was_free = lease.socket, lease.name, lease.state is FREE
+        lease.state = state
+        left = self.freeSockets if was_free else self.sockets
         if left[name].remove(socket):
             del left[name]
-        lease.state = state
+        if was_free:
+            del self._idle[socket]
         if state is GONE:
             del self._leases[socket]
             self.totalSocketCount -= 1
@@ -574,10 +572,9 @@ _PLAIN_REUSE, _PLAIN_KEEP = Agent.reuseSocket, Agent.keepSocketAlive
 
 
 def _add(by_name: Record[Members], name: str, socket: Any) -> None:
-    members = by_name.get(name)
-    if members is None:
-        members = by_name[name] = Members()
-    members.add(socket)
+    if name not in by_name:
+        by_name[name] = Members()
+    by_name[name].add(socket)
 
 
 def name_of_connections(host: str, port: Any, local_address: str = '') -> str:
@@ -600,8 +597,7 @@ def is_stale(socket: Any) -> bool:
 def set_timeout(socket: Any, timeout: float) -> None:
     """Set the idle timeout (ms) of a socket, if it is another one and the socket can have one."""
     if (getattr(socket, 'timeout', timeout) or 0) != timeout:
-        set_it = getattr(socket, '_set_timeout', None) or socket.setTimeout
-        set_it(timeout)
+        (getattr(socket, '_set_timeout', None) or socket.setTimeout)(timeout)
 
 
 def _timeout_hint(socket: Any) -> float | None:

@@ -375,8 +375,8 @@ class Pool(Staying):
 
     def defer(self, strand: Strand, item: Item, is_tick: bool) -> None:
         """An item has to wait for its strand."""
-        assert owns_monitor()
-        super().defer(strand, item, is_tick)
+        strand.backlog.append((is_tick, item))
+        self._deferred += 1
         if strand.visit is not None:
             strand.visit.disturb()
         if strand.holds:

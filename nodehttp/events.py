@@ -147,10 +147,9 @@ class OwnListener(Listener):
 
     __slots__ = ()
 
-    def __init__(self, function: Function) -> None:
-        self.listener = function
-        self.once = False
-        self.least, self.most = 0, math.inf
+    def __init__(self, function: Function, once: bool = False) -> None:
+        self.listener, self.once = function, once
+        self.least, self.most = 0, _ANY
 
 
 class OnceWrapper:
@@ -264,6 +263,28 @@ class EventEmitter:
         else:
             for name, function in listeners.items():
                 self.on(name, function)
+
+    def _hear_once(self, name: str, function: Function) -> tuple[Listener, ...]:
+        """`once` for a function of the library. Returns what stands for it as long as there are no other
+        listeners; see `_hear_no_more`."""
+        alone = (OwnListener(function, True),)
+        events: Any = self._events
+        with monitor:
+            if (events is NO_EVENTS or 'newListener' in events
+                    or getattr(self.once, '__func__', None) is not _PLAIN_ONCE
+                    or getattr(self._add, '__func__', None) is not _PLAIN_ADD
+                    or events.setdefault(name, alone) is not alone):
+                self.once(name, function)
+        return alone
+
+    def _hear_no_more(self, name: str, alone: tuple[Listener, ...]) -> None:
+        """`off` for what `_hear_once` has returned."""
+        with monitor:
+            events: Any = self._events
+            if events.get(name) is alone and 'removeListener' not in events:
+                del events[name]
+            elif name in events:
+                self.off(name, alone[0].listener)
 
     def _forget_own_listeners(self) -> None:
         """Nothing is to come: let go of what `_listen` was given, in silence. Needs the monitor."""
@@ -503,7 +524,7 @@ class EventEmitter:
         return EventEmitter.defaultMaxListeners if self._max_listeners is None else self._max_listeners
 
 
-_PLAIN_EMIT = EventEmitter.emit
+_PLAIN_EMIT, _PLAIN_ONCE, _PLAIN_ADD = EventEmitter.emit, EventEmitter.once, EventEmitter._add
 _INTERNAL = internal(parameters).__code__
 
 
@@ -532,14 +553,13 @@ def once(emitter: EventEmitter, name: str, timeout: float | None = None) -> list
     def failed(error: Any = None, *_: Any) -> None:
         waiter.fail(unhandled((error,)))
 
-    emitter.once(name, arrived)
-    if name != 'error':
-        emitter.once('error', failed)
+    listener = emitter._hear_once(name, arrived)
+    on_error = emitter._hear_once('error', failed) if name != 'error' else None
     try:
         result: list[Any] = waiter.wait(timeout, emitter)
         return result
     finally:
         if name in emitter._events:
-            emitter.off(name, arrived)
-        if name != 'error':
-            emitter.off('error', failed)
+            emitter._hear_no_more(name, listener)
+        if on_error is not None:
+            emitter._hear_no_more('error', on_error)

@@ -91,12 +91,14 @@ class Hold:
 
     def __init__(self, guest: Guest) -> None:
         self.guest = guest
-        self.until = 0.0  # ms; it is not over before
+        now = monotonic() * 1000
+        self.until = now + HOLD  # ms; it is not over before
+        self._limit = now + PATIENCE
+        self.has_waited = False
         # Which of the thread's looks came first: what it did before does not count. Nearly all threads have
         # begun to wait before somebody looks, and nothing needs to be counted.
         self._first_look: int | None = None
-        self.has_waited = False
-        self.prolong()
+        self._began: float | None = None  # the processor time then
 
     def prolong(self) -> None:
         """The thread has started the next thing with this strand."""
@@ -106,8 +108,7 @@ class Hold:
         self.until = now + HOLD
         self._limit = now + PATIENCE
         self.has_waited = False
-        self._first_look = None
-        self._began: float | None = None  # the processor time then
+        self._first_look = self._began = None
 
     def remaining(self) -> float:
         """Return for how many ms it lasts yet, as far as one can say now; 0: it is over."""

@@ -477,9 +477,8 @@ class Loop:
         self.notify()
 
     def defer(self, strand: Strand, item: Item, is_tick: bool) -> None:
-        """An item has to wait for its strand."""
-        strand.backlog.append((is_tick, item))
-        self._deferred += 1
+        """An item has to wait for its strand: overridden by the pool."""
+        raise NotImplementedError
 
     def occupy(self, strand: Strand) -> None:
         """One reason more for the strand to be busy. Its ticks wait in the backlog from now on, also those

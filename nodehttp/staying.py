@@ -84,7 +84,7 @@ class Staying(Outsiders):
             self.detached += 1
 
     def take_deferred(
-            self, strand: Strand, allows: Callable[[Function], bool] | None = None) -> Item | None:
+            self, strand: Strand, allows: Callable[[Strand, Function], bool] | None = None) -> Item | None:
         """Return what waits longest for a strand, to the one thread that keeps it busy; None if there is
         nothing, or what only the holder can do, or `allows` does not allow."""
         backlog = strand.backlog
@@ -94,7 +94,7 @@ class Staying(Outsiders):
         item = backlog[first][1]
         if item[1] == self._resume:  # which gives the baton away
             return None
-        if allows is not None and not allows(item[1]):
+        if allows is not None and not allows(strand, item[1]):
             return None
         del backlog[first]
         self._deferred -= 1

@@ -33,6 +33,16 @@ LONGEST = 1e6  # s that one poll may take: it is given them in ms, in 32 bits
 _CAN_POLL = hasattr(select, 'poll')
 
 
+# s; a signal wakes the main thread up, but not if it comes in the last instant before the wait.
+SIGNALS_AFTER = 0.5
+
+
+def longest_wait() -> float:
+    """Return for how many s the calling thread may wait at once."""
+    is_main = threading.get_ident() == threading.main_thread().ident
+    return SIGNALS_AFTER if is_main else threading.TIMEOUT_MAX
+
+
 class Awaited(Protocol):
     """What the thread waits for (waiting.Waiter)."""
 
@@ -71,11 +81,12 @@ def begin_visit(emitter: Any) -> Visit | None:
 class Visit:
     """The visits of one thread, one after the other. All but `_poll` needs the monitor."""
 
-    __slots__ = ('_bell', '_emitter', '_generation', '_identity', '_is_over', '_is_polling', '_polled',
-                 '_poller', '_strand', '_watch')
+    __slots__ = ('_bell', '_emitter', '_generation', '_identity', '_is_over', '_is_polling', '_longest',
+                 '_polled', '_poller', '_strand', '_watch')
 
     def __init__(self, bell: Bell) -> None:
         self._identity = threading.get_ident()
+        self._longest = longest_wait()
         self._generation = pool.generation
         self._strand: Strand | None = None  # set while there is a visit
         self._is_polling = self._is_over = False
@@ -126,34 +137,34 @@ class Visit:
             if self._is_polling:
                 self._bell.ring()
 
-    def go_on_until(self, awaited: Awaited, deadline: float, longest: float) -> None:
+    def go_on_until(self, awaited: Awaited, deadline: float) -> None:
         """Do what there is to do until `awaited` is done, or the deadline has passed, or it is the pool's
-        turn. `longest`: the most that a wait may take, in s."""
+        turn."""
         strand, watch = self._strand, self._watch
         assert strand is not None
         if pool.ready and any(item[0] is strand for item in pool.ready):  # comes first, and is the holder's
             return
-        while not awaited.done and not self._is_over and strand.busy == 1:
+        while not (awaited.done or self._is_over or strand.busy != 1):
             if strand.backlog:
                 item = pool.take_deferred(strand, self._is_private)
                 if item is None:  # the holder's
                     return
                 self._run(strand, item[1], *item[2])
                 continue
-            remaining = min(deadline - monotonic(), longest)  # looked at once: a negative one is for ever
+            # Looked at once: a negative one is for ever.
+            remaining = min(deadline - monotonic(), self._longest)
             if remaining <= 0 or not watch.borrow():
                 return
-            if (self._wait_for_input(watch.fd, remaining)
-                    and not self._is_over and watch.active and strand.busy == 1):
+            if self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
                 self._run(strand, watch.read)
 
-    def _is_private(self, function: Any) -> bool:
+    def _is_private(self, strand: Strand, function: Any) -> bool:
         """Is it a method that calls nothing of the user's, as most are that a connection leaves for later?
         That of the response before may be another's."""
         owner = getattr(function, '__self__', None)
         if owner is None:
             return False
-        if owner is self._emitter or owner is self._watch or owner is self._strand.owner:
+        if owner is self._emitter or owner is self._watch or owner is strand.owner:
             return True  # who listens to it now ends the visit
         asks = getattr(owner, '_is_private', None)
         return asks is not None and asks()
@@ -167,7 +178,7 @@ class Visit:
             del visitors[self._identity]
 
     def _wait_for_input(self, fd: int, timeout: float) -> bool:
-        """Return whether there is any."""
+        """Return whether there is any, and the visit goes on."""
         poller = self._poller
         if self._polled != fd:
             if self._polled >= 0:
@@ -184,9 +195,9 @@ class Visit:
             if self._is_over:
                 self._bell.silence()
         has_input = False
-        for ready_one, _ in ready:
-            if ready_one == fd:
-                has_input = True
+        for one, _ in ready:
+            if one == fd:
+                has_input = not self._is_over
             else:  # it may have rung for the last visit, which was just over
                 self._bell.silence()
         return has_input

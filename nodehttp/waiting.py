@@ -12,11 +12,8 @@ from typing import Any
 from nodehttp.baton import pool
 from nodehttp.loop import Handle, Strand, monotonic
 from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor
-from nodehttp.visit import Visit, begin_visit
+from nodehttp.visit import Visit, begin_visit, longest_wait
 from nodehttp.worker import Worker
-
-# s; a signal wakes the main thread up, but not if it comes in the last instant before the wait.
-SIGNALS_AFTER = 0.5
 
 
 class Waiter:
@@ -85,20 +82,21 @@ class Waiter:
 
     def _wait_foreign(self, timeout: float | None, emitter: Any) -> None:
         deadline = math.inf if timeout is None else monotonic() + timeout
-        is_main = threading.get_ident() == threading.main_thread().ident
-        longest = SIGNALS_AFTER if is_main else threading.TIMEOUT_MAX
-        self._visit = begin_visit(emitter)
+        self._visit = visit = begin_visit(emitter)
         pool.holds.end()
         if pool.ticks or pool.ready:  # now somebody waits for what was not urgent
             pool.notify()
-        if self._visit is not None:
+        if visit is not None:
             try:
-                self._visit.go_on_until(self, deadline, longest)
+                visit.go_on_until(self, deadline)
             finally:
-                self._visit.end()
+                visit.end()
                 self._visit = None
-        if self.done:
-            return
+        if not self.done:
+            self._park_until(deadline)
+
+    def _park_until(self, deadline: float) -> None:
+        longest = longest_wait()
         self._gate = gate = Gate()
         while not self.done:
             remaining = deadline - monotonic()

@@ -155,7 +155,7 @@ def test_a_request_costs_four_system_calls_and_few_others(
     # One `recv` looks whether the server has closed the connection meanwhile.
     assert meter.system_calls() == {'send': 1, 'poll': 1, 'recv': 2}
     assert not round(meter.calls['get_native_id'] / TIMES)
-    assert meter.each() <= 437
+    assert meter.each() <= 320
 
 
 def test_the_end_of_an_idle_connection_is_heard_afterwards(scripted: Any, agent: http.Agent) -> None:
