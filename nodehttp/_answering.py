@@ -136,7 +136,7 @@ class Answering:
         arrived? If not, nothing comes back to this connection after it has left the caches of the processor.
         """
         parser = self._parser
-        return (bool(self._waiting) or response._last or parser is None or parser.has_input
+        return (bool(self._waiting) or response._last or parser is None or parser.has_input()
                 or bool(pool.ticks) or not response._is_unheard() or not response.req._is_unheard())
 
     def _sent_over_tls(self, response: ServerResponse) -> None:

@@ -184,19 +184,21 @@ class ServerConnection(Answering):
                     self._intake.hold(CROWDED)
                 else:
                     self._request_arrived(event)
+                    if is_last and self.state is BODY and self._takes_whole(parser):
+                        return False
             elif event is END:
                 if parser.trailers and self._has_ticks:
                     self._after_ticks(event)
                 else:
-                    self._request_ended(parser, is_next)
+                    self._request_ended(parser, is_next and not parser.has_more())
                     is_next = False
             elif event is None:
-                if self.state is not IDLE or parser.in_message:
+                if self.state is not IDLE or parser.in_message():
                     self._note_what_is_missing()
                 return False
             elif kind is bytes:
                 self._body_arrived(event)
-                if not parser.has_more:
+                if not parser.has_more():
                     if self._parser is not None:
                         self._note_what_is_missing()
                     return False
@@ -210,6 +212,38 @@ class ServerConnection(Answering):
                 self._failed(event)
                 return False
         return False
+
+    def _takes_whole(self, parser: Parser) -> bool:
+        """A request was announced. If all else that has arrived is the rest of it, in one piece, deliver that
+        in a straight line. Returns whether nothing is left."""
+        request = self._request
+        assert request is not None
+        if not request._flowing and parser.take_end():
+            self._request_ended(parser)
+            return not parser.has_more()
+        if not self._has_ticks or (body := parser.take_body()) is None:
+            return False
+        is_next = False
+        if not body:
+            is_next = self._begins_next(request)
+        elif request._flowing is None and self._keeps_whole(request):
+            request._append(body)
+        else:
+            self._body_arrived(body)
+            if request.complete or self._parser is None:  # a listener has waited for its end, or it is over
+                return True
+            is_next = self._is_next()
+            if not is_next:
+                call_next(self._advance, strand=self._strand)
+                return True
+        parser.take_end()
+        self._request_ended(parser, is_next)
+        return True
+
+    def _keeps_whole(self, request: IncomingMessage) -> bool:
+        """Nobody reads the request. Would nobody hear of its end either, nor of that of an answer to it?"""
+        return request._may_have_whole(False) and (
+            self._due is None or self.socket._httpMessage._is_unheard())
 
     def _is_in_long_block(self, parser: Parser) -> bool:
         """Does the parser stop in a head, or in trailers, with so many lines that ticks have come since?"""
@@ -267,10 +301,17 @@ class ServerConnection(Answering):
         assert request is not None
         if request._dumped:
             return
-        if self._has_ticks and self._due is None and request._begins_next():
-            self._intake.want()  # before there is something: that need not be buffered then
+        if self._begins_next(request) and request._takes_first(data):
+            return
         if not request.push(data) and not request.complete:  # a listener may have waited for its end
             self._intake.hold(READER_IS_SLOW)
+
+    def _begins_next(self, request: IncomingMessage) -> bool:
+        """If nothing comes before the tick in which the request begins to flow, let it do so now."""
+        if not self._has_ticks or self._due is not None or not request._begins_next():
+            return False
+        self._intake.want()
+        return True
 
     def _go_on(self) -> None:
         """A listener waits in the middle of a delivery: deliver what is behind it."""
@@ -292,12 +333,10 @@ class ServerConnection(Answering):
         self._enter(IDLE)
         self._is_late = False
         self.server._receiving.pop(self, None)
-        if is_next and request._flowing and not parser.has_more:
-            if request._complete(parser.trailers, ends_next=True):
-                self._due = request._emit_end
-        else:
-            request._complete(parser.trailers)
+        is_next = request._complete(parser.trailers, is_next and bool(request._flowing))
         self._intake.want()
+        if is_next:
+            request._emit_end()
 
     def _request_arrived(self, head: Head) -> None:
         server, socket = self.server, self.socket

@@ -291,6 +291,7 @@ class ClientConnection:
         response = request.res
         if not response._may_have_whole(is_last) or (body := parser.take_body()) is None:
             return False
+        parser.take_end()
         self.state = COMPLETE
         if response._flowing:
             response._flow_whole(body)
@@ -333,7 +334,7 @@ class ClientConnection:
         parser: Any = self._parser
         if response.statusCode == 101:  # without the headers of an upgrade: as Node, read nothing behind it
             self._parser = None
-        is_last = is_last and response._flowing and not response._asking and not parser.has_input
+        is_last = is_last and response._flowing and not response._asking and not parser.has_input()
         if response._complete(parser.trailers, ends_next=is_last):
             response._end_next()
 

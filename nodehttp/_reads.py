@@ -132,12 +132,10 @@ class Reads:
         """The peer will send no more. What was fed before is parsed first."""
         self._eof = True
 
-    @property
     def has_more(self) -> bool:
         """May there be an event that needs no more data?"""
         return self._pos < self._size or self._due is not None or bool(self._reads) or self._eof
 
-    @property
     def has_input(self) -> bool:
         """Is there something that was fed, and is not parsed yet?"""
         return self._pos < self._size or bool(self._reads)

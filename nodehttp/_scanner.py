@@ -82,7 +82,6 @@ class Scanner(StartLines):
         self._flags |= SKIP_BODY
         self._due = Scanner._end_message
 
-    @property
     def in_message(self) -> bool:
         """Has a message begun that is not complete?"""
         state = self._state

@@ -155,16 +155,23 @@ class IncomingMessage(Readable):
     def _begins_next(self) -> bool:
         """If it is about to flow, with nothing buffered, and that is what comes next, and unheard, let it do
         so, but for asking the source; return whether it is so."""
-        ticks = pool.ticks
-        if (not self._resume_scheduled or len(ticks) != 1 or ticks[0][1] != self._resume
-                or self._flowing is not True or self._length or self._need_readable or self._input != MORE
-                or self._life != OPEN or self._errored is not None or 'resume' in self._events
-                or not self._has_plain_emit() or getattr(self._read, '__func__', None) is not _PLAIN_READ
-                or not may_go_on(self._strand)):
+        if (not self._resume_scheduled or not self._flowing or not self._may_have_whole(True)
+                or getattr(self._read, '__func__', None) is not _PLAIN_READ):
             return False
-        ticks.clear()
+        pool.ticks.clear()
         self._consumed = self._need_readable = self._reading = True
         self._resume_scheduled = self._asking = False
+        return True
+
+    def _takes_first(self, chunk: bytes) -> bool:
+        """It has just begun to flow: let its listeners have the first chunk. False: `push` it."""
+        if self._decoder is not None or 'data' not in self._events:
+            return False
+        if self._awaited:
+            self._awaited.clear()
+        self._reading = False
+        self._did_read = True
+        self._fire('data', chunk)
         return True
 
     def _may_have_whole(self, is_last: bool) -> bool:

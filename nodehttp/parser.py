@@ -161,12 +161,16 @@ class Parser(Scanner):
         if block is None:
             return None
         self._minor = 1 if minor == b'1' else 0
-        if block.flags & ~KEEP_ALIVE:
+        flags = block.flags
+        if flags & ~(KEEP_ALIVE | LENGTH):
             self._method, self._url = method, url.decode('latin1')
             return self._deliver_head(block.names)
-        # What that comes to if the headers say nothing about a body, another protocol, or the end.
-        self._due = END_MESSAGE
-        self._persists = persists = self._minor == 1 or block.flags == KEEP_ALIVE
+        # What that comes to if the headers say nothing about chunks, another protocol, or the end.
+        if block.length:
+            self._state = BODY_OF_LENGTH
+        else:
+            self._due = END_MESSAGE
+        self._persists = persists = self._minor == 1 or flags & KEEP_ALIVE != 0
         return Head(
             method, url.decode('latin1'), 0, '', 1, self._minor, self._fields, block.names, False, persists)
 
@@ -219,9 +223,17 @@ class Parser(Scanner):
             self._major = 1
         return block
 
+    def take_end(self) -> bool:
+        """To be called after a Head: return whether that is all of the message. END does not come then."""
+        if self._due is not END_MESSAGE:
+            return False
+        self._due = None
+        self._end_message()
+        return True
+
     def take_body(self) -> bytes | None:
         """To be called after a Head: if all else that was fed is its body, and that is one piece, take it.
-        END does not come any more then. None: see what comes."""
+        `take_end` is next then. None: see what comes."""
         data, start, end = self._data, self._pos, self._size
         if self._reads:
             return None
@@ -241,9 +253,8 @@ class Parser(Scanner):
             self._flags |= IN_TRAILERS
         else:
             return None
-        self._due, self._left, self._data = None, 0, b''
+        self._due, self._left, self._data = END_MESSAGE, 0, b''
         self._pos = self._size = 0
-        self._end_message()
         return data[start:end]
 
     def _whole_chunk(self) -> Event | None:

@@ -421,6 +421,7 @@ def events_of(parser: Parser, takes_bodies: bool) -> list[Any]:
         while (event := parser.next_event()) is not None:
             events.append(summary(event) if isinstance(event, Head) else event)
             if takes_bodies and isinstance(event, Head) and (body := parser.take_body()) is not None:
+                assert parser.take_end()
                 assert parser.is_between_messages()
                 events += [body, END] if body else [END]
     except ParseError as error:
@@ -428,12 +429,12 @@ def events_of(parser: Parser, takes_bodies: bool) -> list[Any]:
     return events
 
 
-@rows([row for row in messages.ROWS if row[1] == 'response'])
+@rows(messages.ROWS)
 def test_a_body_is_taken_in_one_step_only_where_it_ends_the_read(row: Any) -> None:
-    _, data, _ = row
+    kind, data, _ = row
     for end in range(len(data) + 1):
-        for rest in (data[end:], data[end:] + messages.NEXT['response']):
-            parser, other = Parser('response'), Parser('response')
+        for rest in (data[end:], data[end:] + messages.NEXT[kind]):
+            parser, other = Parser(kind), Parser(kind)
             for piece in (data[:end], rest):
                 parser.feed(piece)
                 other.feed(piece)
@@ -456,6 +457,7 @@ def test_what_is_taken_in_one_step(text: bytes, body: bytes | None) -> None:
         assert parser.take_body() == body
         if body is None:
             break
+        assert parser.take_end()
 
 
 def test_repr() -> None:
