@@ -16,7 +16,7 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from nodehttp._intake import SWAMPED, DuplexIntake, Intake
+from nodehttp._intake import SWAMPED, Intake
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import BYTES_MARK
 from nodehttp.events import internal
@@ -28,31 +28,30 @@ if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
 
 
-class Answering:
+class Answering(Intake):
     """See above; `ServerConnection` is the only subclass. All methods need the monitor."""
 
-    _queued = 0  # bytes of responses that wait for their turn
-    _at_work = 0  # the thread that delivers what has arrived, and then finishes responses
-    _due: Callable[[], None] | None = None  # what the next tick would be for, to be done by it
-    _late: Callable[[], None] | None = None  # a tick that uncorks the socket, and may as well come later
-    _is_idle_timed = False  # the socket's timeout is that of an idle connection
+    __slots__ = (
+        '_at_work', '_due', '_is_idle_timed', '_is_secure', '_late', '_mark', '_may_be_late', '_parser',
+        '_queued', '_request', '_unanswered', '_waiting', 'server')
+
     _parser: Parser | None  # of what arrives
-    _request: IncomingMessage | None  # the one that is being received, or answered last
+    _request: IncomingMessage | None  # received last; none when that is answered
 
     def __init__(self, server: Server, socket: Any) -> None:
+        super().__init__(socket)
         self.server = server
-        self.socket = socket
-        self._due = self._late = None
+        self._queued = 0  # bytes of responses that wait for their turn
+        self._at_work = 0  # the thread that delivers what has arrived, and then finishes responses
+        self._due: Callable[[], None] | None = None  # what the next tick would be for, to be done by it
+        # A tick that uncorks the socket, and may as well come later.
+        self._late: Callable[[], None] | None = None
+        self._is_idle_timed = False  # the socket's timeout is that of an idle connection
         self._unanswered: list[IncomingMessage] = []
         self._waiting: list[ServerResponse] = []
         self._mark: int = socket.writableHighWaterMark
-        self._strand = socket._strand or socket._own_strand()
         self._is_secure = hasattr(socket, 'encrypted')
-        self._intake = (Intake if hasattr(socket, '_consume') else DuplexIntake)(socket)
-        self._may_be_late = self._intake.has_ticks and self._mark >= BYTES_MARK and not self._is_secure
-        # A Duplex of the user's may have none: then the connection cannot time out.
-        self._set_timeout: Any = (
-            getattr(socket, '_set_timeout', None) or getattr(socket, 'setTimeout', None) or _ignore)
+        self._may_be_late = self._has_ticks and self._mark >= BYTES_MARK and not self._is_secure
 
     # A new response
 
@@ -62,7 +61,7 @@ class Answering:
         socket, unanswered = self.socket, self._unanswered
         unanswered.append(request)
         if len(unanswered) > 1 and (socket.writableNeedDrain or self._queued >= self._mark):
-            self._intake.hold(SWAMPED)
+            self._hold(SWAMPED)
         response = self._new_response(request)
         response.shouldKeepAlive = keep_alive
         if socket._httpMessage is None:
@@ -259,11 +258,7 @@ class Answering:
 
     def _go_on_sending(self) -> None:
         if self._queued <= self._mark:
-            self._intake.let_go(SWAMPED)
+            self._let_go(SWAMPED)
         message = self.socket._httpMessage
         if message is not None:
             message._socket_drained()
-
-
-def _ignore(timeout: float) -> None:
-    """Stands for a socket's `setTimeout`."""

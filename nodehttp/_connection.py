@@ -14,7 +14,7 @@ is kept in the parser and in the request, so that another thread can go on when 
 of its delivery (`Strand.resume`). An event of the parser that has to wait, for ticks or for a thread, is
 `_postponed`; nothing is parsed behind it.
 
-It works over any Duplex: `_intake.py` brings the bytes.
+`_intake.py` brings the bytes.
 """
 
 from __future__ import annotations
@@ -57,24 +57,22 @@ MANY_HEADERS = 64
 class ServerConnection(Answering):
     """A socket of a server, for as long as it is used for HTTP. All methods need the monitor."""
 
-    state = HEAD
-    _request: IncomingMessage | None = None  # received last; none when that is answered
-    _postponed: Head | End | ParseError | None = None  # what waits for a thread, or for ticks
-    _ticks_from: float = MANY_HEADERS  # names and values of a request that ticks come before
-    _count = 0  # requests so far, counted under maxRequestsPerSocket only
-    _is_told = False  # the server's user has heard of an error
-    _is_late = False  # and that the request takes too long
+    __slots__ = '_count', '_is_late', '_is_told', '_postponed', '_resume_before', '_ticks_from', 'state'
 
     def __init__(self, server: Server, socket: Any) -> None:
         super().__init__(server, socket)
-        self._postponed = None
+        self.state = HEAD
+        self._request = None
+        self._postponed: Head | End | ParseError | None = None  # what waits for a thread, or for ticks
+        # Names and values of a request that ticks come before.
+        self._ticks_from: float = MANY_HEADERS if self._has_ticks else math.inf
+        self._count = 0  # requests so far, counted under maxRequestsPerSocket only
+        self._is_told = False  # the server's user has heard of an error
+        self._is_late = False  # and that the request takes too long
         lenient = server.insecureHTTPParser
-        self._parser: Parser | None = Parser(
+        self._parser = Parser(
             'request', max_header_size=server.maxHeaderSize or 0,
             lenient=INSECURE_HTTP_PARSER if lenient is None else bool(lenient))
-        self._has_ticks = self._intake.has_ticks
-        if not self._has_ticks:
-            self._ticks_from = math.inf
         self._take_socket()
 
     def __repr__(self) -> str:
@@ -90,7 +88,7 @@ class ServerConnection(Answering):
     def _listeners(self) -> dict[str, Callable[..., Any]]:
         return {
             'end': self._ended, 'close': self._closed, 'error': self._broken, 'drain': self._drained,
-            'timeout': self._timed_out, **self._intake.listeners(),
+            'timeout': self._timed_out, **self._listeners_of_intake(),
         }
 
     def _take_socket(self) -> None:
@@ -100,25 +98,19 @@ class ServerConnection(Answering):
             self._set_timeout(server.timeout)
         socket._listen(self._listeners())
         socket.server = server
-        socket.setEncoding = _refuse_encoding
         self._resume_before, strand.resume = strand.resume, self._go_on
         server._track(self)
-        self._intake.begin(self._received)
+        self._begin_intake()
 
     def _leave_socket(self) -> None:
         """The socket is the user's from now on, as if it had never been ours."""
         socket = self.socket
         for name, listener in self._listeners().items():
             socket.off(name, listener)
-        del socket.setEncoding
         self._strand.resume = self._resume_before
         self.server._untrack(self)
-        self._intake.end()
+        self._end_intake()
         socket.readableFlowing = None
-
-    def want_data(self) -> None:
-        """The request's reader has room again."""
-        self._intake.want()
 
     def close_if_idle(self) -> None:
         """Close the connection if it has served requests and is not in one."""
@@ -181,7 +173,7 @@ class ServerConnection(Answering):
                     self._after_ticks(event)
                 elif postpone(self._admit, self._strand):
                     self._postponed = event
-                    self._intake.hold(CROWDED)
+                    self._hold(CROWDED)
                 else:
                     self._request_arrived(event)
                     if is_last and self.state is BODY and self._takes_whole(parser):
@@ -274,7 +266,7 @@ class ServerConnection(Answering):
             self._postponed = event
             return
         else:
-            self._intake.let_go(CROWDED)
+            self._let_go(CROWDED)
             self._request_arrived(event)  # type: ignore[arg-type]
         self._advance()
 
@@ -304,20 +296,20 @@ class ServerConnection(Answering):
         if self._begins_next(request) and request._takes_first(data):
             return
         if not request.push(data) and not request.complete:  # a listener may have waited for its end
-            self._intake.hold(READER_IS_SLOW)
+            self._hold(READER_IS_SLOW)
 
     def _begins_next(self, request: IncomingMessage) -> bool:
         """If nothing comes before the tick in which the request begins to flow, let it do so now."""
         if not self._has_ticks or self._due is not None or not request._begins_next():
             return False
-        self._intake.want()
+        self.want_data()
         return True
 
     def _go_on(self) -> None:
         """A listener waits in the middle of a delivery: deliver what is behind it."""
         self._advance(is_last=self._has_ticks)
         if self._parser is not None:
-            self._intake.go_on()
+            self._take_in()
 
     def _note_what_is_missing(self) -> None:
         """The rest of a request is to come in another read: its time runs from now on."""
@@ -334,7 +326,7 @@ class ServerConnection(Answering):
         self._is_late = False
         self.server._receiving.pop(self, None)
         is_next = request._complete(parser.trailers, is_next and bool(request._flowing))
-        self._intake.want()
+        self.want_data()
         if is_next:
             request._emit_end()
 
@@ -513,11 +505,6 @@ class ServerConnection(Answering):
     def _let_go_of_socket(self) -> None:
         """It has nothing to tell any more. That it forgets us frees both with their last user; else they, and
         all that belongs to them, were a cycle, and left to the garbage collector."""
-        self._intake.end()
+        self._end_intake()
         self._strand.resume = self._request = None
         self.socket._forget_own_listeners()
-
-
-def _refuse_encoding(encoding: str | None = None) -> None:
-    """Stands for the socket's `setEncoding`: the parser needs bytes."""
-    raise errors.node_error('ERR_HTTP_SOCKET_ENCODING')

@@ -15,11 +15,13 @@ from nodehttp.record import Record
 class Ends(Duplex):
     """The part of net.Socket that names addresses."""
 
-    connecting = False  # connect() was called and has come to no end
-    _handle: sockets.socket | None = None
+    __slots__ = ('_handle', '_peer', '_peer_name', 'connecting')
 
-    _peer: Any = None  # the peer's name if it is known without asking
-    _peer_name: Record[Any] | None = None  # as it was given to the user: known also after the end
+    connecting: bool  # connect() was called and has come to no end
+    _handle: sockets.socket | None
+
+    _peer: Any  # the peer's name if it is known without asking
+    _peer_name: Record[Any] | None  # as it was given to the user: known also after the end
     _own_name: Record[Any] | None = None
 
     def address(self) -> Record[Any]:

@@ -7,6 +7,7 @@ write as for those that were corked.
 
 from __future__ import annotations
 
+import socket as sockets
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -30,23 +31,21 @@ JOIN_LIMIT = 16384
 class Output(Ends):
     """The part of net.Socket that writes."""
 
-    timeout: float | None = None  # ms, as set by setTimeout()
+    __slots__ = (
+        '_dispatched', '_first_write', '_link', '_unsent', '_wants_write', '_watch', '_write_callback',
+        'timeout')
 
-    _watch: Watch | None = None
-    _send: Callable[..., int] | None = None  # the handle's; None while there is no connection
-    _wants_write = False  # wait until the handle can be written
-    _dispatched = 0  # bytes handed over to be sent
+    timeout: float | None  # ms, as set by setTimeout()
+
+    _watch: Watch | None
+    _link: sockets.socket | None  # the handle; None while there is no connection
+    _wants_write: bool  # wait until the handle can be written
+    _dispatched: int  # bytes handed over to be sent
     _sent_ahead = NOT_TRIED  # bytes on their way to `_write` that the kernel has taken already
     _overdue = 0  # chunks in the queue that are corked for longer than anybody may notice
-    _unsent: deque[Any] | None = None  # what the kernel has not taken yet of the write in progress
-    _write_callback: Function | None = None  # of that write
-    _first_write: tuple[list[Any], Function] | None = None  # waits for the connection
-
-    def _have_at_hand(self) -> None:
-        """Whether it can be written is asked so often that it pays to have the answer here: what is in the
-        class only takes five times as long to find."""
-        self._life, self._errored, self._output = OPEN, None, WRITING
-        self._flowing = self.timeout = None
+    _unsent: deque[Any] | None  # what the kernel has not taken yet of the write in progress
+    _write_callback: Function | None  # of that write
+    _first_write: tuple[list[Any], Function] | None  # waits for the connection
 
     def _update_interest(self) -> None:
         """Tell the poller what is waited for."""
@@ -60,13 +59,13 @@ class Output(Ends):
         """The short path: nothing waits before this chunk, and the kernel takes all of it."""
         if self._corked:
             return self._queue_up(chunk, encoding, len(chunk), callback)
-        send = self._send
-        if send is None or self._writing or self._queue or self._errored is not None:
+        link = self._link
+        if link is None or self._writing or self._queue or self._errored is not None:
             return super()._accept(chunk, encoding, callback)
         if pool.detached and pool.is_caller_detached():
-            return self._accept_apart(send, chunk, callback)
+            return self._accept_apart(link.send, chunk, callback)
         try:
-            sent = send(chunk, SEND_FLAGS)
+            sent = link.send(chunk, SEND_FLAGS)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -100,7 +99,7 @@ class Output(Ends):
         self._calling, self._writing = 0, False
         if sent != len(chunk):
             self._write_length += len(chunk)
-            if self._send is not None:
+            if self._link is not None:
                 self._sent_ahead = sent
             self._call_write(chunk, 'buffer', len(chunk), callback)
             return self._has_room()
@@ -118,14 +117,14 @@ class Output(Ends):
         """The same for what was corked: the kernel takes all of it at once."""
         if self._overdue and not self._corked:
             self._overdue = 0
-        queue, send, size = self._queue, self._send, self._write_length
-        if (not queue or send is None or self._corked or self._writing or self._calling or self._flushing
+        queue, link, size = self._queue, self._link, self._write_length
+        if (not queue or link is None or self._corked or self._writing or self._calling or self._flushing
                 or self._errored is not None or self._life != OPEN or size > JOIN_LIMIT):
             super()._flush_queue()
             return
         data = queue[0][0] if len(queue) == 1 else b''.join([item[0] for item in queue])
         try:
-            sent = send(data, SEND_FLAGS)
+            sent = link.send(data, SEND_FLAGS)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -148,12 +147,12 @@ class Output(Ends):
     def _send_overdue(self) -> None:
         """The socket is about to be destroyed: what would have left by now leaves yet."""
         count, self._overdue = min(self._overdue, len(self._queue)), 0
-        if self._send is not None:
+        if self._link is not None:
             data = b''.join([self._queue.popleft()[0] for _ in range(count)])
             self._write_length -= len(data)
             self._pending -= count
             try:
-                self._dispatched += self._send(data, SEND_FLAGS)
+                self._dispatched += self._link.send(data, SEND_FLAGS)
             except OSError:  # nobody is left to be told
                 pass
 
@@ -169,7 +168,7 @@ class Output(Ends):
         """Send all chunks, then call back; copies nothing."""
         if self.connecting:
             self._first_write = chunks, callback
-        elif self._send is None:
+        elif self._link is None:
             callback(errors.node_error('ERR_SOCKET_CLOSED'))
         else:
             self._dispatched += sum(map(len, chunks))

@@ -38,7 +38,7 @@ from nodehttp._netoutput import Output
 from nodehttp._readable import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
-from nodehttp.events import OwnListener, internal
+from nodehttp.events import NO_EVENTS, OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.poller import DONT_WAIT, READ_SIZE, Received
 from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_pending, hold, start_timer, watch
@@ -48,14 +48,13 @@ from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_pending,
 _STREAM_OPTIONS = (
     'highWaterMark', 'readableHighWaterMark', 'writableHighWaterMark', 'readable', 'writable', 'signal')
 
-# What a stream's life has left behind when its socket is connected anew. To be kept up with the attributes of
-# Lifecycle, Readable and Writable that change during a life.
+# What a stream's life has left behind when its socket is connected anew, beside what `_begin_life` sets. To
+# be kept up with the attributes of Lifecycle, Readable and Writable that change during a life.
 _USED_UP = frozenset((
-    '_life', '_errored', '_error_emitted', '_destroy_callback', '_input', '_buffer', '_offset', '_length',
-    '_reading', '_asking', '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_output',
-    '_queue', '_write_length', '_writing', '_calling', '_flushing', '_size', '_callback', '_pending',
-    '_need_drain', '_calling_final', '_finish_scheduled', '_finish_callbacks', 'bytesRead', '_dispatched',
-    '_peer', '_peer_name', '_receiving', '_is_reset', '_destroys_soon', '_own_name',
+    '_error_emitted', '_destroy_callback', '_input', '_buffer', '_offset', '_length', '_reading', '_asking',
+    '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_queue', '_write_length', '_writing',
+    '_calling', '_flushing', '_size', '_callback', '_pending', '_need_drain', '_calling_final',
+    '_finish_scheduled', '_finish_callbacks', '_is_reset', '_destroys_soon', '_own_name',
 ))
 
 
@@ -69,9 +68,17 @@ class Socket(Output):
     Any thread may call any public method. `_strand` keeps its events in order.
     """
 
-    allowHalfOpen = False
-    bytesRead = 0
-    server: Any = None  # of an accepted connection
+    # Here and in the classes above is what every socket has. The dict that Python gives an object besides
+    # takes four times the room from 30 attributes on, those of the streams and of the user included, and
+    # longer to look into: each look is at memory that many connections have long pushed out of the caches.
+    __slots__ = (
+        '_alone', '_connecting', '_consumer', '_errored', '_events', '_flowing', '_host', '_httpConnection',
+        '_httpMessage', '_idle_due', '_idle_timer', '_keep_alive', '_keep_alive_delay', '_last_active',
+        '_life', '_no_delay', '_output', '_receiving', '_server', '_strand', 'allowHalfOpen', 'bytesRead',
+        'server')
+
+    bytesRead: int
+    server: Any  # of an accepted connection
     autoSelectFamilyAttemptedAddresses: list[str] | None = None
 
     _strand: Strand
@@ -79,34 +86,56 @@ class Socket(Output):
     # The source is not asked in advance: once begun, reading goes on until `push` says that it is enough.
     _reading_more = True
 
-    _server: Any = None  # to be told of the end
-    _connecting: Connecting | None = None
-    _receiving = False  # the handle is to be read
+    _server: Any  # to be told of the end
+    _connecting: Connecting | None
+    _receiving: bool  # the handle is to be read
     _referenced = True
     _is_reset = False  # end with RST
     _destroys_soon = False
 
-    _receive: Callable[..., bytes] | None = None  # the handle's; None while there is no connection
-    _consumer: Callable[[bytes], Any] | None = None  # gets what is received, instead of the stream
-    _alone: tuple[Any, ...] | None = None  # the listeners of 'data' when nobody but the consumer hears of it
+    _consumer: Callable[[bytes], Any] | None  # gets what is received, instead of the stream
+    _alone: tuple[Any, ...] | None  # the listeners of 'data' when nobody but the consumer hears of it
+    # For http: the message that is being sent, and the ClientConnection.
+    _httpMessage: Any
+    _httpConnection: Any
 
     _first_final: Function | None = None  # waits for the connection
 
-    _no_delay = False
-    _keep_alive = False
-    _keep_alive_delay = 0  # s
+    _host: str | None  # that it was to be connected to
+    _no_delay: bool
+    _keep_alive: bool
+    _keep_alive_delay: int  # s
 
-    _idle_timer: threadpool.Timer | None = None
-    _idle_due = 0.0  # ms; when that fires
-    _last_active = 0.0  # ms
+    _idle_timer: threadpool.Timer | None
+    _idle_due: float  # ms; when that fires
+    _last_active: float  # ms
 
     def __init__(self, options: Options | int = None, **kwargs: Any) -> None:
         self._strand = Strand()
         self._strand.resume = self._flow_on
+        self.connecting = False
         self._have_at_hand()
         if options is not None or kwargs:
             given = {'fd': options} if isinstance(options, int) else options
             self._take_socket_options(merged(given, kwargs))
+
+    def _have_at_hand(self) -> None:
+        """Set up what is in slots, but for the strand, and `connecting`, which others know better."""
+        self._begin_life()
+        self._events = NO_EVENTS
+        self._flowing = self.timeout = self.server = self._server = self._host = self._idle_timer = None
+        self._handle = self._link = self._watch = self._connecting = self._consumer = self._alone = None
+        self._unsent = self._write_callback = self._first_write = None
+        self._httpMessage = self._httpConnection = None
+        self.allowHalfOpen = self._wants_write = self._no_delay = self._keep_alive = False
+        self._keep_alive_delay = 0
+        self._idle_due = self._last_active = 0.0
+
+    def _begin_life(self) -> None:
+        self._life, self._output = OPEN, WRITING
+        self._errored = self._peer = self._peer_name = None
+        self._receiving = False
+        self.bytesRead = self._dispatched = 0
 
     def _take_socket_options(self, options: dict[str, Any]) -> None:
         for name in ('objectMode', 'readableObjectMode', 'writableObjectMode'):
@@ -147,7 +176,7 @@ class Socket(Output):
     def _drop_handle(self) -> None:
         """Close it. Nothing of the socket may be registered or open then."""
         handle, self._handle = self._handle, None
-        self._send = self._receive = None
+        self._link = None
         self._wants_write = False
         watch, self._watch = self._watch, None
         if handle is not None and watch is not None:
@@ -166,7 +195,7 @@ class Socket(Output):
             self._update_interest()
 
     def _use_handle(self, handle: sockets.socket) -> None:
-        self._send, self._receive = handle.send, handle.recv
+        self._link = handle
         self._watch.handle = handle  # type: ignore[union-attr]
         if self._no_delay:
             set_no_delay(handle, True)
@@ -219,6 +248,7 @@ class Socket(Output):
         """Forget the stream that this socket has been."""
         for name in _USED_UP & self.__dict__.keys():
             del self.__dict__[name]
+        self._begin_life()
         if not self._is_readable:
             self._input = ENDED
         if not self._is_writable:
@@ -253,7 +283,7 @@ class Socket(Output):
         if self._first_write is not None:
             (chunks, callback), self._first_write = self._first_write, None
             self._transmit(chunks, callback)
-        if self._first_final is not None and self._send is not None:
+        if self._first_final is not None and self._link is not None:
             callback, self._first_final = self._first_final, None
             self._final(callback)
 
@@ -267,7 +297,7 @@ class Socket(Output):
         it was full."""
         try:
             if received is None:
-                data = self._receive(READ_SIZE, DONT_WAIT)  # type: ignore[misc]
+                data = self._link.recv(READ_SIZE, DONT_WAIT)  # type: ignore[union-attr]
             elif isinstance(received, OSError):
                 raise received
             else:
@@ -347,6 +377,13 @@ class Socket(Output):
         """An ordinary stream again."""
         self._consumer = self._alone = None
 
+    def setEncoding(self, encoding: str | None = None) -> Self:
+        """As any stream's. ERR_HTTP_SOCKET_ENCODING on a server's connection: its parser needs bytes.
+        ("socket.setEncoding([encoding])")"""
+        if self._consumer is not None and self._alone is None:
+            raise errors.node_error('ERR_HTTP_SOCKET_ENCODING')
+        return super().setEncoding(encoding)
+
     def _lend(self, on_data: Callable[[bytes], Any], on_end: Callable[[], Any]) -> None:
         """For TLS: what is received goes to `on_data(data)` from now on, and its end to `on_end()`; both are
         internal functions, and the stream hears of neither. `_shut_down` ends the other direction."""
@@ -361,7 +398,7 @@ class Socket(Output):
     def _is_stale(self) -> bool:
         """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
         an error?"""
-        if self._receive is None or self._watch.has_no_news():  # type: ignore[union-attr]
+        if self._link is None or self._watch.has_no_news():  # type: ignore[union-attr]
             return False
         try:
             self._handle.recv(1, PEEK_FLAGS)  # type: ignore[union-attr]
@@ -409,7 +446,7 @@ class Socket(Output):
         """Everything is written: tell the peer."""
         if self.connecting:
             self._first_final = callback
-        elif self._send is None:
+        elif self._link is None:
             callback(None)
         else:
             call_pending(callback, self._shut_down(), strand=self._strand)
@@ -564,8 +601,8 @@ class Socket(Output):
         """Send small writes at once (Nagle's algorithm off). ("socket.setNoDelay([noDelay])")"""
         with monitor:
             self._no_delay = bool(noDelay)
-            if self._send is not None and self._handle is not None:
-                set_no_delay(self._handle, self._no_delay)
+            if self._link is not None:
+                set_no_delay(self._link, self._no_delay)
         return self
 
     def setKeepAlive(self, enable: bool = False, initialDelay: float = 0) -> Self:
@@ -578,8 +615,8 @@ class Socket(Output):
             self._keep_alive = bool(enable)
             if initialDelay:
                 self._keep_alive_delay = seconds_of(initialDelay)
-            if self._send is not None and self._handle is not None:
-                set_keep_alive(self._handle, self._keep_alive, seconds_of(initialDelay))
+            if self._link is not None:
+                set_keep_alive(self._link, self._keep_alive, seconds_of(initialDelay))
         return self
 
     def ref(self) -> Self:

@@ -93,6 +93,11 @@ class ClientRequest(OutgoingMessage):
     threadpool).
     """
 
+    # What every request has (see `net.Socket`).
+    __slots__ = (
+        '_checked_start', '_has_keep_alive_hint', '_response_over', '_state', 'host', 'method', 'path',
+        'protocol', 'res', 'reusedSocket')
+
     agent: Any
     method: str
     path: str
@@ -100,16 +105,16 @@ class ClientRequest(OutgoingMessage):
     protocol: str
     timeout: float | None = None  # ms, of the option
     aborted = False
-    reusedSocket = False
+    reusedSocket: bool
     maxHeadersCount: int | None = None
-    res: IncomingMessage | None = None
+    res: IncomingMessage | None
     shouldKeepAlive: bool
     _strand: Strand  # one of its own until it has a socket, then the socket's
 
     _is_answered = True
-    _state = QUEUED
+    _state: str
     _had_error = False
-    _response_over = False  # the response has emitted 'end'
+    _response_over: bool  # the response has emitted 'end'
     _hears_timeouts = False
     _was_timed_out = False
     _timeout_is_own = False  # the socket's timeout was set by setTimeout
@@ -118,7 +123,7 @@ class ClientRequest(OutgoingMessage):
     _checked_start: tuple[str, str]  # method and path as they were looked at last
     _signal: Any = None
     _on_abort: Any = None
-    _has_keep_alive_hint = False  # does the response say how long the server keeps the connection?
+    _has_keep_alive_hint: bool  # does the response say how long the server keeps the connection?
 
     def __init__(
         self, input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
@@ -128,11 +133,11 @@ class ClientRequest(OutgoingMessage):
             self._begin(input, options, callback, kwargs)
 
     def _begin(self, input: Any, options: Any, callback: Callback | None, keywords: dict[str, Any]) -> None:
-        # What most requests get sooner or later: Python has attributes at hand that the first objects of a
-        # class get early, and it takes longer to find one in the class, or in a dict.
+        # What most requests get sooner or later: it takes longer to find an attribute in the class.
         self._state, self._phase, self._events = QUEUED, OPEN, {}
         self.socket = self.res = self._header = self._headers = self._queue = None
         self.destroyed = self.reusedSocket = self._head_sent = self._response_over = self._closed = False
+        self._has_keep_alive_hint = False
         self._corked = 0
         given, callback, has_rare = read_arguments(input, options, callback, keywords)
         place = self._take_options(given, has_rare)

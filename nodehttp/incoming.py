@@ -57,21 +57,26 @@ class IncomingMessage(Readable):
     discarded, so that an early answer (413, say) arrives.
     """
 
+    # What either kind of message has (see `net.Socket`).
+    __slots__ = (
+        '_raw_headers', '_source', 'complete', 'httpVersion', 'httpVersionMajor', 'httpVersionMinor',
+        'method', 'req', 'socket', 'statusCode', 'statusMessage', 'upgrade', 'url')
+
     socket: Any
-    httpVersion: str | None = None
-    httpVersionMajor: int | None = None
-    httpVersionMinor: int | None = None
-    method: str | None = None
-    url: str = ''
-    statusCode: int | None = None
-    statusMessage: str | None = None
-    upgrade: bool | None = None
-    complete = False
+    httpVersion: str | None
+    httpVersionMajor: int | None
+    httpVersionMinor: int | None
+    method: str | None
+    url: str
+    statusCode: int | None
+    statusMessage: str | None
+    upgrade: bool | None
+    complete: bool
     aborted = False
     joinDuplicateHeaders: bool | None = None
-    req: Any = None  # the ClientRequest, of a response
+    req: Any  # the ClientRequest, of a response
 
-    _source: Any = None  # a Source, or of a request a RequestSource
+    _source: Any  # a Source, or of a request a RequestSource
     _consumed = False  # has anybody asked for the body?
     _dumped = False  # is the body thrown away?
     _headers: Record[Any] | None = None
@@ -90,6 +95,10 @@ class IncomingMessage(Readable):
         # Readable keeps its state in class-level defaults: nothing to set up there.
         self.socket = socket
         self._raw_headers = []
+        self.httpVersion = self.httpVersionMajor = self.httpVersionMinor = self.method = self.upgrade = None
+        self.statusCode = self.statusMessage = self.req = self._source = None
+        self.url = ''
+        self.complete = False
         if socket is not None:
             self._strand = socket._strand or socket._own_strand()
             # These are asked for so often that it pays to have them at hand, and not in the class.

@@ -24,6 +24,7 @@ from nodehttp._connection import ServerConnection
 from nodehttp._head import flat_pairs, header_pairs
 from nodehttp._netoptions import server_arguments
 from nodehttp._netoutput import JOIN_LIMIT
+from nodehttp._overduplex import DuplexConnection
 from nodehttp._stream import GONE, user_callback
 from nodehttp.common import (
     STATUS_CODES,
@@ -483,7 +484,8 @@ class Server(net.Server):
     # Connections
 
     def _connected(self, socket: Any) -> None:
-        ServerConnection(self, socket)
+        kind = ServerConnection if hasattr(socket, '_consume') else DuplexConnection
+        kind(self, socket)
 
     def _track(self, connection: ServerConnection) -> None:
         self._http_connections.add(connection)

@@ -17,7 +17,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import FrameType
+from types import FrameType, MemberDescriptorType
 from typing import Any
 
 import pytest
@@ -401,6 +401,43 @@ def test_a_request_that_is_over_leaves_nothing_to_the_garbage_collector(strict: 
     run_server(listener, drive)
     assert len(made) == 3 * TIMES
     assert closed == [200] * TIMES * (event == 'close')
+
+
+# Attributes: from 30 on Python gives each object of a class a dict of its own, which takes room and time
+
+
+@pytest.mark.parametrize(('kind', 'most'), [
+    (net.Socket, 16), (http.IncomingMessage, 22), (http.ServerResponse, 24), (http.ClientRequest, 20)])
+def test_objects_leave_room_for_attributes_of_the_user(
+        kind: type, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a process that is both server and client."""
+    in_dict = set()
+
+    def note(self: Any, name: str, value: Any) -> None:
+        if not any(isinstance(vars(cls).get(name), (MemberDescriptorType, property)) for cls in kind.__mro__):
+            in_dict.add(name)
+        object.__setattr__(self, name, value)
+    monkeypatch.setattr(kind, '__setattr__', note, raising=False)
+
+    def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
+        res.setHeader('X-Length', req.headers['content-length'] or '0')
+        req.on('data', lambda chunk: None)
+        req.on('end', lambda: res.end('ok'))
+
+    def ask_next(left: int = 4) -> None:
+        def answered(res: http.IncomingMessage) -> None:
+            assert res.headers['x-length'] == '3'
+            res.on('data', lambda chunk: None)
+            res.on('end', lambda: ask_next(left - 1))
+        if left:
+            options = {'port': server.address().port, 'agent': agent, 'method': 'POST'}
+            http.request(options, answered).end('abc')
+        else:
+            server.close()
+            agent.destroy()
+    server, agent = http.createServer(listener), http.Agent(keepAlive=True)
+    http.run(lambda: server.listen(0, ask_next))
+    assert 1 < len(in_dict) <= most, sorted(in_dict)
 
 
 # Linear in what is sent

@@ -1,0 +1,57 @@
+"""A server's connection over any Duplex, by what that offers to everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nodehttp import errors
+from nodehttp._connection import ServerConnection
+from nodehttp.events import internal
+
+
+class DuplexConnection(ServerConnection):
+    """See `Intake`."""
+
+    __slots__ = ()
+
+    _has_ticks = False  # what it has at once it gives at once
+
+    def _listeners_of_intake(self) -> dict[str, Callable[..., Any]]:
+        """The user may pause it: then it gives nothing."""
+        return {}
+
+    def _begin_intake(self) -> None:
+        """With a listener for 'data' it flows."""
+        self.socket.setEncoding = _refuse_encoding
+        self.socket.on('data', self._data_came)
+
+    def _end_intake(self) -> None:
+        """Without one it stops."""
+        self.socket.off('data', self._data_came)
+        del self.socket.setEncoding
+
+    def _take_in(self) -> None:
+        """Take what it has buffered."""
+        self.socket._flow()
+
+    def _start_reading(self) -> None:
+        self.socket.resume()
+
+    def _stop_reading(self) -> None:
+        self.socket.pause()
+
+    def _set_timeout(self, timeout: float) -> None:
+        """A Duplex of the user's may have no such method: then the connection cannot time out."""
+        set_timeout = getattr(self.socket, 'setTimeout', None)
+        if set_timeout is not None:
+            set_timeout(timeout)
+
+    @internal
+    def _data_came(self, data: bytes) -> None:
+        self._received(data)
+
+
+def _refuse_encoding(encoding: str | None = None) -> None:
+    """Stands for the stream's `setEncoding`: the parser needs bytes."""
+    raise errors.node_error('ERR_HTTP_SOCKET_ENCODING')
