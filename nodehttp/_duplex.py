@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from nodehttp import errors
-from nodehttp._readable import ENDED, MORE, Readable
+from nodehttp._readable import Readable
+from nodehttp._readable_state import ENDED, MORE
 from nodehttp._stream import DOOMED, Function, Lifecycle, Options, call_hook, chosen_mark, merged
 from nodehttp._writable import FINISHED, WRITING, Writable
 from nodehttp.events import adapt

@@ -35,7 +35,7 @@ from nodehttp._netoptions import (
     seconds_of,
 )
 from nodehttp._netoutput import Output
-from nodehttp._readable import ENDED, MORE
+from nodehttp._readable_state import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.events import NO_EVENTS, OwnListener, internal

@@ -26,8 +26,8 @@ from nodehttp import encoding as encodings
 from nodehttp import errors
 from nodehttp._iteration import iterate
 from nodehttp._pipe import Pipe, sink_of
+from nodehttp._readable_state import ENDED, EOF, MORE, ReadableState
 from nodehttp._stream import (
-    BYTES_MARK,
     CHUNK_TYPES,
     CLOSED,
     CONSTRUCTING,
@@ -45,43 +45,15 @@ from nodehttp._stream import (
 from nodehttp.events import adapt
 from nodehttp.threadpool import add_tick, hold, internal_hook, may_deliver, monitor
 
-MORE, EOF, ENDED = range(3)
-
 LARGEST_READ = 0x40000000  # bytes; Node's limit for read(n)
 
 
-class Readable(Lifecycle):
+class Readable(ReadableState):
     """Node's stream.Readable. Subclasses implement `_read(size)` and call `push`; or give the option `read`.
 
     Options: highWaterMark (bytes, or objects), encoding, defaultEncoding, objectMode, emitClose, autoDestroy,
     signal, and the hooks read, destroy, construct. ("new stream.Readable([options])")
     """
-
-    _input = MORE
-    _is_readable = True  # False: a Duplex without this side
-    _flowing: bool | None = None
-    _paused: bool | None = None  # the last word of pause() and resume()
-    _read_mark = BYTES_MARK
-    _read_objects = False
-    _buffer: Any = NOTHING  # a deque of chunks from the first one on
-    _offset = 0
-    _length = 0  # bytes, characters or objects in the buffer
-
-    _reading = False  # the source has been asked and has not answered
-    _asking = True  # `_read` is on the stack, or was never called: what is pushed now is delivered in a tick
-    _need_readable = False  # tell when there is something
-    _emitted_readable = False  # told already, or about to be
-    _has_readable_listener = False
-    _resume_scheduled = False
-    _end_scheduled = False
-    _reading_more = False  # a tick will ask the source; subclasses set it not to be asked in advance
-    _did_read = False
-
-    _read_encoding: str | None = None
-    _decoder: encodings.Decoder | None = None
-    _push_encoding = 'utf8'
-    _pipes: tuple[Pipe, ...] = ()
-    _awaited: Any = ()  # destinations of pipes that have to drain: a set once there are any
 
     def __init__(self, options: Options = None, **kwargs: Any) -> None:
         super().__init__()
@@ -146,7 +118,8 @@ class Readable(Lifecycle):
 
     def _deliver(self, chunk: Any) -> None:
         """Hand a chunk to the 'data' listeners if they are to have it now, else buffer it."""
-        if self._flowing and not self._length and not self._asking and 'data' in self._events:
+        if (self._flowing and not self._length and not self._asking
+                and ('data' in self._events if self._hears_data is None else self._hears_data)):
             if may_deliver(self._strand or self._own_strand()):
                 if self._awaited:
                     self._awaited.clear()
@@ -201,7 +174,7 @@ class Readable(Lifecycle):
                 return False
             if self._life >= DOOMED or self._errored is not None:
                 return False
-            if self._flowing and not self._length and not self._asking and 'data' in self._events:
+            if self._flowing and not self._length and not self._asking and self._is_data_heard():
                 self._deliver(chunk)
             else:
                 self._put_back(chunk)
@@ -452,21 +425,36 @@ class Readable(Lifecycle):
             self._paused = True
         return self
 
-    def isPaused(self) -> bool:
-        """Is the stream paused? ("readable.isPaused()")"""
-        return self._paused is True or self._flowing is False
-
     def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
+        if prepend and name == 'data' and 'data' not in self._events:
+            self._hears_data = self._hears_data or False
         Lifecycle._add(self, name, function, once, prepend)
         if (name == 'data' or name == 'readable') and not prepend:  # as Node: that changes nothing
             with monitor:
                 if name == 'readable':
                     self._listen_for_readable()
                 else:
-                    self._has_readable_listener = 'readable' in self._events
+                    if self._hears_data is not None:
+                        self._hears_data = None
+                    if 'readable' in self._events:
+                        self._has_readable_listener = True
                     if self._flowing is not False:
                         self._resume_soon()
         return self
+
+    def removeAllListeners(self, eventName: str | None = None) -> Self:
+        """Remove all listeners, or all of one event. As in Node the stream goes on as if somebody listened to
+        'data', which is lost."""
+        hears_data = (eventName is None or eventName == 'data') and self._is_data_heard()
+        if eventName is None and 'readable' not in self._events:
+            self._tick(self._reconsider_flowing)
+        super().removeAllListeners(eventName)
+        if hears_data and 'removeListener' not in self._events:
+            self._hears_data = True
+        return self
+
+    def _is_data_heard(self) -> bool:
+        return 'data' in self._events if self._hears_data is None else self._hears_data
 
     def _listen_for_readable(self) -> None:
         if self._input == ENDED or self._has_readable_listener:
@@ -482,7 +470,10 @@ class Readable(Lifecycle):
 
     def _set_listeners(self, name: str, listeners: Any) -> None:
         super()._set_listeners(name, listeners)
-        if name == 'readable':
+        if name == 'data':
+            if not listeners and self._hears_data is not None:
+                self._hears_data = None
+        elif name == 'readable':
             # In a tick: a listener that is replaced by another must not make the stream flow in between.
             self._tick(self._reconsider_flowing)
 
@@ -490,7 +481,7 @@ class Readable(Lifecycle):
         self._has_readable_listener = 'readable' in self._events
         if self._resume_scheduled and self._paused is False:
             self._flowing = True
-        elif 'data' in self._events:
+        elif self._is_data_heard():
             self.resume()
         elif not self._has_readable_listener:
             self._flowing = None
@@ -538,7 +529,7 @@ class Readable(Lifecycle):
     def _drained(self, destination: Any) -> None:
         if self._awaited:
             self._awaited.discard(destination)
-        if not self._awaited and 'data' in self._events:
+        if not self._awaited and self._is_data_heard():
             self.resume()
 
     # Encoding
@@ -609,62 +600,6 @@ class Readable(Lifecycle):
     def _destroy_unread(self) -> None:
         self._destroy_once(None if self._is_over() else errors.abort_error())
 
-    # State
-
-    @property
-    def readable(self) -> bool:
-        """Is it safe to call read(): not destroyed, failed or ended? ("readable.readable")"""
-        return self._is_readable and self._life < DOOMED and self._errored is None and self._input != ENDED
-
-    @property
-    def readableAborted(self) -> bool:
-        """Was it destroyed, or did it fail, before 'end'? ("readable.readableAborted")"""
-        was_cut_off = self._life >= DOOMED or self._errored is not None
-        return self._is_readable and was_cut_off and self._input != ENDED
-
-    @property
-    def readableDidRead(self) -> bool:
-        """Has any data been taken? ("readable.readableDidRead")"""
-        return self._did_read
-
-    @property
-    def readableEncoding(self) -> str | None:
-        """The encoding that was set, or None. ("readable.readableEncoding")"""
-        return self._read_encoding
-
-    @property
-    def readableEnded(self) -> bool:
-        """Has 'end' been emitted? ("readable.readableEnded")"""
-        return self._input == ENDED
-
-    @property
-    def readableFlowing(self) -> bool | None:
-        """True: flowing; False: paused; None: nobody has asked for data. ("readable.readableFlowing")"""
-        return self._flowing
-
-    @readableFlowing.setter
-    def readableFlowing(self, flowing: bool | None) -> None:
-        self._flowing = flowing
-
-    @property
-    def readableHighWaterMark(self) -> int:
-        """How many bytes (objects) are buffered before the source is told to wait.
-        ("readable.readableHighWaterMark")
-        """
-        return self._read_mark
-
-    @property
-    def readableLength(self) -> int:
-        """Bytes (after setEncoding() characters, in object mode objects) that can be read.
-        ("readable.readableLength")
-        """
-        return self._length
-
-    @property
-    def readableObjectMode(self) -> bool:
-        """Is it a stream of objects? ("readable.readableObjectMode")"""
-        return self._read_objects
-
     # Others as sources
 
     def wrap(self, stream: Any) -> Self:
@@ -692,8 +627,3 @@ class Readable(Lifecycle):
     def isDisturbed(stream: Any) -> bool:
         """Has the stream been read from, or destroyed? ("stream.Readable.isDisturbed(stream)")"""
         return bool(getattr(stream, 'readableDidRead', False) or getattr(stream, 'readableAborted', False))
-
-    def _describe(self) -> str:
-        flowing = {True: 'flowing', False: 'paused', None: 'idle'}[self._flowing]
-        state = ('reading', 'at its end', 'ended')[self._input]
-        return f' {flowing} {state} buffered={self._length}{super()._describe()}'

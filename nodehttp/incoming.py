@@ -14,7 +14,8 @@ from typing import Any, Protocol, Self
 
 from nodehttp import errors
 from nodehttp._finished import finished, is_premature_close
-from nodehttp._readable import ENDED, EOF, MORE, Readable
+from nodehttp._readable import Readable
+from nodehttp._readable_state import ENDED, EOF, MORE
 from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS

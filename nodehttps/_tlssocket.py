@@ -19,7 +19,7 @@ from nodehttp import errors
 from nodehttp._duplex import Duplex
 from nodehttp._netoptions import check_signal, connect_arguments
 from nodehttp._netoutput import NOT_TRIED
-from nodehttp._readable import MORE
+from nodehttp._readable_state import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor

@@ -1,8 +1,9 @@
 """Readable: flowing, paused and 'readable' modes, push, unshift, read(n), the end."""
 
+import pytest
 from stream_order import data, later, logs, show, silent, source, watch
 
-from nodehttp import errors
+from nodehttp import errors, threadpool
 from nodehttp.stream import Readable
 from nodehttp.timers import nextTick, setImmediate
 
@@ -705,3 +706,54 @@ def test_is_disturbed(log):
     other = source('a')
     other.destroy()
     log(Readable.isDisturbed(other))
+
+
+# What is done to a stream (without a name, `off` takes all listeners away), and what comes of that when 'x' is
+# pushed: readableFlowing, readableLength, isPaused(), and what was heard.
+COMING_AND_GOING = [
+    ('prepend data, on readable, off readable', 'None 1 False pushed 1'),
+    ('prepend data, off readable', 'None 1 False pushed 1'),
+    ('prepend data, resume', 'True 0 False resume, pushed 1, data'),
+    ('on data, off data, on readable, off readable', 'True 0 False resume, resume, pushed 0'),
+    ('on readable, on data, off readable', 'True 0 False resume, data, pushed 0'),
+    ('on readable, on data, pause, off readable', 'True 0 False resume, data, pushed 0'),
+    ('on readable, pause, off readable', 'None 1 True pushed 1'),
+    ('resume, on readable, off readable', 'None 1 False resume, pushed 1'),
+    ('on data, off data', 'True 0 False resume, pushed 0'),
+    ('pause, on data, off', 'True 0 False pause, pushed 0'),
+    ('once readable', 'True 0 False pushed 1, readable, False, resume, more'),
+    ('on data, once readable', 'True 0 False resume, pushed 1, readable, False, resume, data, more'),
+    ('pause, once readable', 'True 0 False pause, pushed 1, readable, False, resume, more'),
+]
+
+
+@pytest.mark.parametrize(('steps', 'expected'), COMING_AND_GOING, ids=[steps for steps, _ in COMING_AND_GOING])
+def test_listeners_that_come_and_go(steps, expected):
+    stream, heard = silent(), []
+
+    def on_readable():
+        heard.append('readable')
+        if 'once' in steps:
+            stream.on('data', lambda chunk: heard.append('more'))
+            heard.append(str(stream.resume().readableFlowing))
+
+    listeners = {'readable': on_readable, 'data': lambda chunk: heard.append('data')}
+
+    def take(step):
+        what, _, name = step.partition(' ')
+        if what == 'off':
+            stream.removeAllListeners(name or None)
+        elif name:
+            getattr(stream, 'prependListener' if what == 'prepend' else what)(name, listeners[name])
+        else:
+            getattr(stream, what)()
+
+    def program():
+        stream.on('pause', lambda: heard.append('pause')).on('resume', lambda: heard.append('resume'))
+        for step in steps.split(', '):
+            take(step)
+        later(lambda: (stream.push('x'), heard.append(f'pushed {stream.readableLength}')))
+
+    threadpool.run(program)
+    state = f'{stream.readableFlowing} {stream.readableLength} {stream.isPaused()}'
+    assert ' '.join(filter(None, [state, ', '.join(heard)])) == expected
