@@ -29,8 +29,8 @@ class ReadableState(Lifecycle):
     _need_readable = False  # tell when there is something
     _emitted_readable = False  # told already, or about to be
     _has_readable_listener = False
-    # Does anybody listen to 'data'? None: ask `_events`. As in Node who was prepended does not count, and that
-    # all have gone at once is not noticed.
+    # Does anybody listen to 'data'? None: ask `_events`. As in Node who was prepended does not count.
+    # Nor is it known that all were removed at once.
     _hears_data: bool | None = None
     _resume_scheduled = False
     _end_scheduled = False

@@ -360,15 +360,17 @@ class ClientRequest(OutgoingMessage):
             self._flush()
             connection.catch_up()
 
-    def take_in_place(self, socket: Any) -> None:
-        """`onSocket`, where the next tick is the next thing to be done, and the socket is in use already."""
+    def take_in_place(self, socket: Any) -> bool:
+        """`onSocket`, where the next tick is the next thing to be done, and the socket is in use already.
+        Returns whether no tick is needed."""
         connection = socket._httpConnection
         if connection.is_plain and self._goes_unheard() and not self._strand.busy and not self.destroyed:
             self._move_to(socket._strand)
             self._begin_on(connection)
             self._send_whole(socket)
-        else:
-            self.onSocket(socket)
+            return True
+        self.onSocket(socket)
+        return False
 
     def _goes_unheard(self) -> bool:
         """Is all of the request there, in one piece, and would nobody notice how it is sent?"""
@@ -532,14 +534,15 @@ class ClientRequest(OutgoingMessage):
             return False
         ticks.popleft()
         was_alone = not ticks
-        if was_alone:
-            self.res._life = GONE  # type: ignore[union-attr]
         next_one = self._release_unheard()
         if next_one is not None:
             if was_alone and type(next_one) is ClientRequest:
-                next_one.take_in_place(self.socket)
+                was_alone = next_one.take_in_place(self.socket)
             else:
                 next_one.onSocket(self.socket)
+                was_alone = False
+        if was_alone:
+            self.res._life = GONE  # type: ignore[union-attr]
         return was_alone
 
     def _releases_unheard(self) -> bool:

@@ -446,8 +446,9 @@ class IncomingMessage(Readable):
             super()._after_end()
 
     def _close_unheard(self) -> None:
-        """Nobody listened to 'close' when 'end' was emitted, so that one tick is saved; if not in vain."""
-        if 'close' in self._events:
+        """Nobody listened to 'close' when 'end' was emitted: save the second tick, unless somebody listens
+        now, or may do so before it."""
+        if pool.ticks or 'close' in self._events:
             self._tick(self._emit_end_of_life, None)
         else:
             self._emit_end_of_life(None)
@@ -474,7 +475,7 @@ class IncomingMessage(Readable):
         if self._input != ENDED or not self.complete:
             self.aborted = True
             self._fire('aborted')
-        elif error is None and 'close' not in self._events:
+        elif error is None and 'close' not in self._events and not pool.ticks:
             callback(None)  # nobody sees that it comes a tick earlier, and an iteration need not wait for it
             return
         socket = self.socket

@@ -708,9 +708,9 @@ def test_is_disturbed(log):
     log(Readable.isDisturbed(other))
 
 
-# What is done to a stream (without a name, `off` takes all listeners away), and what comes of that when 'x' is
-# pushed: readableFlowing, readableLength, isPaused(), and what was heard.
-COMING_AND_GOING = [
+# What is done to a stream (without a name, `off` takes all listeners away), and what comes of that when 'x'
+# is pushed: readableFlowing, readableLength, isPaused(), and what was heard.
+@pytest.mark.parametrize(('steps', 'expected'), [
     ('prepend data, on readable, off readable', 'None 1 False pushed 1'),
     ('prepend data, off readable', 'None 1 False pushed 1'),
     ('prepend data, resume', 'True 0 False resume, pushed 1, data'),
@@ -724,10 +724,7 @@ COMING_AND_GOING = [
     ('once readable', 'True 0 False pushed 1, readable, False, resume, more'),
     ('on data, once readable', 'True 0 False resume, pushed 1, readable, False, resume, data, more'),
     ('pause, once readable', 'True 0 False pause, pushed 1, readable, False, resume, more'),
-]
-
-
-@pytest.mark.parametrize(('steps', 'expected'), COMING_AND_GOING, ids=[steps for steps, _ in COMING_AND_GOING])
+])
 def test_listeners_that_come_and_go(steps, expected):
     stream, heard = silent(), []
 

@@ -156,6 +156,22 @@ def lasting() -> list[dict[str, Any]]:
     return made
 
 
+def late_listeners() -> list[dict[str, Any]]:
+    """Who begins to listen to 'close' between 'end' and 'close', at the last moment."""
+    late: Actions = [['on', 'res', 'close', []], ['on', 'req', 'close', []]]
+    made = []
+    for ticks in range(4):
+        does = late
+        for _ in range(ticks):
+            does = [['tick', does]]
+        requests: list[dict[str, Any]] = [{
+            'method': 'GET', 'answer': ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'],
+            'on': [['response', [['on', 'res', 'data', []], ['on', 'res', 'end', does]]]],
+        } for does in ([['start'], *does] if ticks else does, [])]
+        made.append({'name': f'close is listened to {ticks} ticks after the end', 'requests': requests})
+    return made
+
+
 def cases() -> list[dict[str, Any]]:
     """Return those that are recorded."""
     programs = Programs(36)
@@ -163,5 +179,5 @@ def cases() -> list[dict[str, Any]]:
     actions = [action for at, action in enumerate(SIMPLE) if action not in SIMPLE[:at]]
     actions += [['tick', []], ['immediate', []], ['on', 'req', 'close', []]]
     actions += [['on', 'res', event, []] for event in EVENTS]
-    made += of_socket() + lasting()
+    made += of_socket() + lasting() + late_listeners()
     return made + [one_action(event, action) for event in ('response', 'data', 'end') for action in actions]
