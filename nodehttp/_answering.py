@@ -144,16 +144,18 @@ class Answering(Intake):
         else:
             response._on_flushed()
 
-    def response_finished(self, response: ServerResponse) -> bool:
-        """All of a response was handed to the system: on to the next one. Returns whether nobody hears of
-        it."""
+    def is_over_unheard(self, response: ServerResponse) -> bool:
+        """All of a response was handed to the system: does nobody hear of that, nor of what follows?"""
+        return self._comes_next() and response._is_over_unheard()
+
+    def response_finished(self, response: ServerResponse, is_unheard: bool = False) -> None:
+        """All of a response was handed to the system: on to the next one. `is_unheard`: see above."""
         server, socket, request = self.server, self.socket, response.req
         if self._unanswered and self._unanswered[0] is request:
             del self._unanswered[0]
         response._detach()
         if request.complete and self._request is request:
             self._request = None  # an idle connection holds nothing that was for one request
-        is_unheard = self._comes_next() and response._is_over_unheard()
         if is_unheard:
             response._end_unheard()
         else:
@@ -173,7 +175,6 @@ class Answering(Intake):
         elif server.keepAliveTimeout:
             self._is_idle_timed = True
             self._set_timeout(server.keepAliveTimeout + server.keepAliveTimeoutBuffer)
-        return is_unheard
 
     def _send_together(self) -> None:
         """Send those of the waiting responses whose turn it is in one packet, as far as they are complete and

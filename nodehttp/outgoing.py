@@ -448,8 +448,9 @@ class OutgoingMessage(OutgoingHead):
         return self._phase is ENDED and self._queue is not None and len(self._queue) == 1
 
     def _hears_prefinish(self) -> bool:
-        """May a listener of 'prefinish' wait for 'finish', which must not depend on its return then?"""
-        return 'prefinish' in self._events
+        """May a listener of 'prefinish' wait for 'finish', which must not depend on its return then, or leave
+        something to the next tick?"""
+        return 'prefinish' in self._events or not self._has_plain_emit()
 
     def _take_whole(self) -> bytes:
         data = self._queue[0][0]  # type: ignore[index]

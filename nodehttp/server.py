@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
 from nodehttp import errors, net
@@ -276,8 +277,9 @@ class ServerResponse(OutgoingMessage):
             self._connection.queue_changed(delta)
 
     def _send_end(self, data: bytes | None) -> None:
-        connection, socket = self._connection, self.socket
-        if connection is None or self._hears_prefinish() or not connection.saves_tick(self):
+        connection, socket, is_unheard = self._connection, self.socket, self._is_unheard()
+        if (connection is None or (not is_unheard and self._hears_prefinish())
+                or not connection.saves_tick(self)):
             super()._send_end(data)
             return
         if self._head_sent or self.chunkedEncoding or (data and len(data) > JOIN_LIMIT):
@@ -286,7 +288,7 @@ class ServerResponse(OutgoingMessage):
             self._head_sent = True
             head = self._header.encode('latin-1')  # type: ignore[union-attr]
             socket._accept(head + data if data else head, 'buffer', None)
-        if socket._corked or not self._is_unheard():
+        if socket._corked or not is_unheard:
             self._leave_to_socket()
         connection.response_sent(self)
 
@@ -325,8 +327,16 @@ class ServerResponse(OutgoingMessage):
         # As in Node also after an error of the socket, when nothing more can be sent.
         if self._phase is ENDED:
             self._advance(FINISHED)
-            if self._connection is None or not self._connection.response_finished(self):
-                self._fire('finish')
+            connection = self._connection
+            if connection is not None:
+                if connection.is_over_unheard(self):
+                    connection.response_finished(self, True)
+                    return
+                if not self._has_plain_emit():  # Node's own listener is the first, but behind an `emit`
+                    self.prependOnceListener('finish', internal(partial(connection.response_finished, self)))
+                else:
+                    connection.response_finished(self)
+            self._fire('finish')
 
     def _emit_close(self) -> None:
         if not self._closed:

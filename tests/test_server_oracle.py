@@ -233,12 +233,23 @@ class Run:
             timers.setImmediate(later(arguments[0]))
         elif what == 'after':
             timers.setTimeout(later(arguments[1]), arguments[0])
+        elif what == 'override':
+            self.override(context[arguments[0]], arguments[0], prefix)
         elif what == 'count':
             self.note(f'{prefix}{".".join(arguments)} {len(getattr(context[arguments[0]], arguments[1]))}')
         elif what in ('on', 'once'):
             getattr(context[arguments[0]], what)(arguments[1], later(arguments[2]))
         else:
             self.use(what, arguments, context, prefix)
+
+    def override(self, emitter: Any, kind: str, prefix: str) -> None:
+        emit = emitter.emit
+
+        def overriding(name: str, *given: Any) -> Any:
+            self.note(f'{prefix}{kind} emits {name}')
+            timers.nextTick(lambda: self.note(f'{prefix}tick of {name}'))
+            return emit(name, *given)
+        emitter.emit = overriding
 
     def use(self, what: str, arguments: list[Any], context: dict[str, Any], prefix: str) -> None:
         target, _, name = what.strip('?=').partition('.')

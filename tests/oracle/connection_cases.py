@@ -164,6 +164,15 @@ def drains(case: Any) -> None:
              options={'highWaterMark': mark})
 
 
+def overriding(case: Any) -> None:
+    """An `emit` that stands before the listeners."""
+    for name, sending in (('end', [['res.end', 'x']]), ('write, end', [['res.write', 'x'], ['res.end']]),
+                          ('end later', [['immediate', [['res.end', 'x']]]])):
+        for kinds in (['res'], ['req'], ['req', 'res']):
+            case(f'emit of {" and ".join(kinds)} is overridden: {name}',
+                 [*(['override', kind] for kind in kinds), *sending], TWO)
+
+
 def endings(case: Any) -> None:
     """What replaces, detaches, assigns."""
     socket = {'kind': 'sock'}
@@ -612,4 +621,4 @@ def hardly_heard(case: Any) -> None:
 TABLES = (
     orders_of_get, orders_of_post, pieces, endings, destruction, departures, pipelining, expectations,
     upgrades, refusals, time_limits, properties, hardly_heard,
-)  # and `pauses`
+)  # and `pauses`, `drains`, `overriding`

@@ -138,10 +138,21 @@ class Run {
     else if (what === 'tick') process.nextTick(go(args[0]));
     else if (what === 'immediate') setImmediate(go(args[0]));
     else if (what === 'after') setTimeout(go(args[1]), args[0]);
+    else if (what === 'override') this.override(context[args[0]], args[0], prefix);
     else if (what === 'count') this.note(`${prefix}${args.join('.')} ${Object.keys(context[args[0]][args[1]]).length}`);
     else if (what === 'on') context[args[0]].on(args[1], go(args[2]));
     else if (what === 'once') context[args[0]].once(args[1], go(args[2]));
     else this.use(what, args, context, prefix);
+  }
+
+  // Have an `emit` of its own, which leaves something to the next tick.
+  override(emitter, kind, prefix) {
+    const { emit } = emitter;
+    emitter.emit = (name, ...given) => {
+      this.note(`${prefix}${kind} emits ${name}`);
+      process.nextTick(() => this.note(`${prefix}tick of ${name}`));
+      return emit.call(emitter, name, ...given);
+    };
   }
 
   // 'res.statusCode=', 'res.end', '?res.write': set, call, call or read and note what it gives.

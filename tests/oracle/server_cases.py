@@ -18,6 +18,7 @@ An action is a list
     ['?res.write', ...]          call it, or read a property, and note the result
     ['res.statusCode=', value]   set a property
     ['count', 'req', 'headers']  note how many entries a property has
+    ['override', 'res']          give it an `emit` that notes what is emitted
 
 An argument that is a mapping may be special: {'callback': note}, {'repeat': [text, times]}, {'latin1': text}
 for bytes, {'error': message}, {'map': headers} for what JavaScript has a Map for, {'kind': kind} for the
@@ -49,7 +50,8 @@ def cases(is_secure: bool = False) -> list[Case]:
     tables = (*response_cases.SENDING, *connection_cases.TABLES)
     if not is_secure:
         # Over TLS it is chance whether the first request comes together with the end of the handshake.
-        tables = (*response_cases.HEADS, *tables, connection_cases.pauses, connection_cases.drains)
+        tables = (*response_cases.HEADS, *tables, connection_cases.pauses, connection_cases.drains,
+                  connection_cases.overriding)
     for add in tables:
         add(case)
     return made
