@@ -625,7 +625,10 @@ class Socket(Output):
         with monitor:
             if not self._referenced:
                 self._referenced = True
-                self._update_interest()
+                if self._receiving and self._watch is not None and not self.connecting:
+                    self._watch.use()
+                else:
+                    self._update_interest()
         return self
 
     def unref(self) -> Self:

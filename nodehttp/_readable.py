@@ -26,7 +26,7 @@ from nodehttp import encoding as encodings
 from nodehttp import errors
 from nodehttp._iteration import iterate
 from nodehttp._pipe import Pipe, sink_of
-from nodehttp._readable_state import ENDED, EOF, MORE, ReadableState
+from nodehttp._readable_state import ENDED, EOF, HEARD_BY_ITERATION, MORE, ReadableState
 from nodehttp._stream import (
     CHUNK_TYPES,
     CLOSED,
@@ -307,6 +307,17 @@ class Readable(ReadableState):
             self._did_read = True
             self._fire('data', chunk)
         return chunk
+
+    def _read_last(self) -> Any:
+        """`read`, with nothing more to come from the source. For iterations: nearly always all that is left
+        is one chunk, and nobody hears of it."""
+        if (len(self._buffer) != 1 or self._offset or self._read_objects or self._errored is not None
+                or not self._events.keys() <= HEARD_BY_ITERATION or not self._has_plain_emit()
+                or getattr(self.read, '__func__', None) is not _PLAIN_READ):
+            return self.read()
+        self._length, self._did_read, self._emitted_readable = 0, True, False
+        self._end()
+        return self._buffer.popleft()
 
     def _takeable(self, size: int | None) -> int:
         """How much a read of `size` can have now: 0 if it has to wait."""
@@ -627,3 +638,6 @@ class Readable(ReadableState):
     def isDisturbed(stream: Any) -> bool:
         """Has the stream been read from, or destroyed? ("stream.Readable.isDisturbed(stream)")"""
         return bool(getattr(stream, 'readableDidRead', False) or getattr(stream, 'readableAborted', False))
+
+
+_PLAIN_READ = Readable.read

@@ -10,6 +10,9 @@ from nodehttp._stream import BYTES_MARK, DOOMED, NOTHING, Lifecycle
 
 MORE, EOF, ENDED = range(3)
 
+# What an iteration listens to that has not waited.
+HEARD_BY_ITERATION = frozenset(('error',))
+
 
 class ReadableState(Lifecycle):
     """The state of a Readable."""

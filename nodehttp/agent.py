@@ -33,6 +33,7 @@ Where this leaves Node 25.2.1, because its documentation promises otherwise:
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import OrderedDict
@@ -441,8 +442,8 @@ class Agent(EventEmitter):
         if message is None or not message.shouldKeepAlive or not self.keepAlive:
             return False
         free = len(self.freeSockets[name]) if name in self.freeSockets else 0
-        if (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets
-                or free + len(self.sockets.get(name, ())) > self.maxSockets):
+        if (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets or (
+                self.maxSockets != math.inf and free + len(self.sockets.get(name, ())) > self.maxSockets)):
             return False
         try:
             if getattr(self.keepSocketAlive, '__func__', None) is _PLAIN_KEEP:
@@ -612,7 +613,12 @@ def _timeout_hint(socket: Any) -> float | None:
         if 'keep-alive' not in names:
             return None
         at = 2 * names.index('keep-alive')
-    found = _is_timeout(raw[at + 1])
+    return _timeout_in(raw[at + 1])
+
+
+@functools.lru_cache(64)  # a server says the same over and over
+def _timeout_in(value: str) -> float | None:
+    found = _is_timeout(value)
     return int(found[1]) * 1000 if found else None
 
 

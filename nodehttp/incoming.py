@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from nodehttp import errors
 from nodehttp._finished import finished, is_premature_close
 from nodehttp._readable import Readable
-from nodehttp._readable_state import ENDED, EOF, MORE
+from nodehttp._readable_state import ENDED, EOF, HEARD_BY_ITERATION, MORE
 from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS
@@ -27,8 +27,6 @@ Callback = Callable[..., Any]
 
 # What cannot come any more once 'close' was emitted.
 _OVER = frozenset(('data', 'end', 'readable', 'close'))
-# What an iteration listens to that has not waited.
-_ITERATED = frozenset(('error',))
 
 
 class Source(Protocol):
@@ -408,7 +406,7 @@ class IncomingMessage(Readable):
     def _is_read_unheard(self) -> bool:
         """Was all of it read, and would nobody hear of its end?"""
         return (self._input == EOF and not self._length and self.complete and self._life == OPEN
-                and self._errored is None and self._auto_destroy and self._events.keys() <= _ITERATED
+                and self._errored is None and self._auto_destroy and self._events.keys() <= HEARD_BY_ITERATION
                 and self._has_plain_emit())
 
     def _iteration_left(self) -> None:

@@ -303,6 +303,12 @@ class Watch(Handle):
         except OSError as error:
             return error
 
+    def use(self) -> None:
+        """It keeps the process alive again, and one of the loop's threads waits for the poller's word."""
+        self.ref()
+        if self._armed != self._mask and not (self._queued or self._loop.is_outside()):
+            self._arm(self._mask)
+
     def want_back(self) -> None:
         """The poller looks at it again, unless a visitor does."""
         if self.strand is not None and self.strand.visit is not None:
