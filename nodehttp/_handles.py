@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import stat
 import struct
@@ -21,12 +22,13 @@ from nodehttp.poller import DONT_WAIT
 # A write to a connection that the peer has closed is an error, not a signal, also where the program has set
 # SIGPIPE back to its default.
 SEND_FLAGS = getattr(socket, 'MSG_NOSIGNAL', 0) | DONT_WAIT
-PEEK_FLAGS = socket.MSG_PEEK | DONT_WAIT
+_PEEK_FLAGS = socket.MSG_PEEK | DONT_WAIT
 # Chunks that one sendmsg takes.
 CHUNKS_AT_ONCE = min(os.sysconf('SC_IOV_MAX') if 'SC_IOV_MAX' in os.sysconf_names else 16, 1024)
 BACKLOG = 511  # Node's; the system may lower it
 
 _RESET = struct.pack('ii', 1, 0)  # lingering for 0 s: close with RST
+_HAS_POLL = hasattr(select, 'poll')
 _HAS_UNIX = hasattr(socket, 'AF_UNIX')
 
 # accept() found no descriptor or memory for the connection, which stays in the queue.
@@ -164,6 +166,21 @@ def has_peer(handle: socket.socket) -> bool:
         handle.getpeername()
     except OSError as error:
         return error.errno != errno.ENOTCONN
+    return True
+
+
+def has_input(handle: socket.socket) -> bool:
+    """Is there anything to be received: data, the end, an error? Does not wait."""
+    if _HAS_POLL:  # there hardly ever is, and to find that out by an exception takes three times as long
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        return bool(poll.poll(0))
+    try:
+        handle.recv(1, _PEEK_FLAGS)
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError:
+        return True
     return True
 
 

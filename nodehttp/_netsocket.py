@@ -19,8 +19,8 @@ from typing import Any, Self
 from nodehttp import errors, threadpool
 from nodehttp._connecting import Connecting
 from nodehttp._handles import (
-    PEEK_FLAGS,
     close_with_reset,
+    has_input,
     has_peer,
     is_unix,
     set_keep_alive,
@@ -400,13 +400,7 @@ class Socket(Output):
         an error?"""
         if self._link is None or self._watch.has_no_news():  # type: ignore[union-attr]
             return False
-        try:
-            self._handle.recv(1, PEEK_FLAGS)  # type: ignore[union-attr]
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            return True
-        return True
+        return has_input(self._handle)  # type: ignore[arg-type]
 
     def _resume(self) -> None:
         heard_by = self._events.get('resume', ())

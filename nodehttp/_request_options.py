@@ -47,10 +47,9 @@ def read_arguments(
         given = input.copy()
     else:
         given = _merged_arguments(input, options, keywords)
-    for name, value in given.items():
-        if value is None or name not in _COMMON:
-            return {name: value for name, value in given.items() if value is not None}, callback, True
-    return given, callback, False
+    if given.keys() <= _COMMON and None not in given.values():
+        return given, callback, False
+    return {name: value for name, value in given.items() if value is not None}, callback, True
 
 
 def _merged_arguments(input: Any, options: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -144,19 +144,24 @@ class Visit:
         assert strand is not None
         if pool.ready and any(item[0] is strand for item in pool.ready):  # comes first, and is the holder's
             return
-        while not (awaited.done or self._is_over or strand.busy != 1):
-            if strand.backlog:
-                item = pool.take_deferred(strand, self._is_private)
-                if item is None:  # the holder's
+        visitors = pool.visitors
+        visitors[self._identity] = strand
+        try:
+            while not (awaited.done or self._is_over or strand.busy != 1):
+                if strand.backlog:
+                    item = pool.take_deferred(strand, self._is_private)
+                    if item is None:  # the holder's
+                        return
+                    item[1](*item[2])
+                    continue
+                # Looked at once: a negative one is for ever.
+                remaining = min(deadline - monotonic(), self._longest)
+                if remaining <= 0 or not watch.borrow():
                     return
-                self._run(strand, item[1], *item[2])
-                continue
-            # Looked at once: a negative one is for ever.
-            remaining = min(deadline - monotonic(), self._longest)
-            if remaining <= 0 or not watch.borrow():
-                return
-            if self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
-                self._run(strand, watch.read)
+                if self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
+                    watch.read()
+        finally:
+            visitors.pop(self._identity, None)  # a signal handler may have waited in between
 
     def _is_private(self, strand: Strand, function: Any) -> bool:
         """Is it a method that calls nothing of the user's, as most are that a connection leaves for later?
@@ -169,14 +174,6 @@ class Visit:
         asks = getattr(owner, '_is_private', None)
         return asks is not None and asks()
 
-    def _run(self, strand: Strand, function: Any, *args: Any) -> None:
-        visitors = pool.visitors
-        visitors[self._identity] = strand
-        try:
-            function(*args)
-        finally:
-            del visitors[self._identity]
-
     def _wait_for_input(self, fd: int, timeout: float) -> bool:
         """Return whether there is any, and the visit goes on."""
         poller = self._poller
@@ -186,11 +183,14 @@ class Visit:
             poller.register(fd, select.POLLIN)
             self._polled = fd
         self._is_polling = True
+        pool.visitors.pop(self._identity, None)  # a signal handler that runs meanwhile is no visitor
         state = release_monitor()
         try:
             ready = poller.poll(math.ceil(min(timeout, LONGEST) * 1000))
         finally:
             retake_monitor(state)
+            if self._strand is not None:
+                pool.visitors[self._identity] = self._strand
             self._is_polling = False
             if self._is_over:
                 self._bell.silence()
