@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from nodehttp import errors
 from nodehttp._stream import Stream
@@ -39,14 +39,17 @@ _AUTOMATIC = CONNECTION | TRANSFER_ENCODING | CONTENT_LENGTH
 _KEEP_ALIVE_LINE = 'Connection: keep-alive\r\n'
 
 
-class Header(NamedTuple):
-    """A header as it was set."""
+class Header:
+    """A header as it was set. Never changed: messages share them."""
 
-    name: str
-    value: Any
-    line: str | None  # as it is sent; None: the value is a list, or an object, which may change until then
-    kind: int  # which special header it is; 0: none
-    lower: str  # the name in lower case
+    __slots__ = ('kind', 'line', 'lower', 'name', 'value')
+
+    def __init__(self, name: str, value: Any, line: str | None, kind: int, lower: str) -> None:
+        self.name = name
+        self.value = value
+        self.line = line  # as it is sent; None: the value, a list or an object, may change until then
+        self.kind = kind  # which special header it is; 0: none
+        self.lower = lower  # the name in lower case
 
 
 # Names and whole headers that have been checked. A program uses few of them, again and again; a collection
@@ -153,7 +156,7 @@ class OutgoingHead(Stream):
             validateHeaderValue(name, value)
         if self._headers is None:
             self._headers = {}
-        self._headers[header[4]] = header
+        self._headers[header.lower] = header
         return self
 
     def _refuse_when_sent(self, verb: str) -> None:
@@ -171,10 +174,10 @@ class OutgoingHead(Stream):
             validateHeaderValue(name, value)
             if self._headers is None or lower not in self._headers:
                 return self.setHeader(name, value)
-            first_name, present, *_ = self._headers[lower]
+            first, present = self._headers[lower], self._headers[lower].value
             values = [*present] if isinstance(present, (list, tuple)) else [present]
             values.extend(value if isinstance(value, (list, tuple)) else (value,))
-            self._headers[lower] = Header(first_name, values, None, 0, lower)
+            self._headers[lower] = Header(first.name, values, None, 0, lower)
             return self
 
     def setHeaders(self, headers: Any) -> Self:
@@ -267,14 +270,15 @@ class OutgoingHead(Stream):
         if headers is not None:
             seen = self._render_pairs(parts, headers)
         elif self._headers is not None:
-            for name, value, line, kind, _ in list(self._headers.values()):  # (another thread may set one)
+            for header in list(self._headers.values()):  # (another thread may set one)
+                line, kind = header.line, header.kind
                 if line is None:
-                    seen |= self._render_pairs(parts, ((name, value),))
+                    seen |= self._render_pairs(parts, ((header.name, header.value),))
                     continue
                 parts.append(line)
                 if kind:
                     seen |= kind
-                    self._heed(kind, value)
+                    self._heed(kind, header.value)
         if self.sendDate and not seen & DATE:
             parts.append(f'Date: {http_date()}\r\n')
         if self.chunkedEncoding and self._is_never_chunked():
@@ -298,7 +302,7 @@ class OutgoingHead(Stream):
         for name, value in headers:
             if type(value) is str or type(value) is int:
                 try:
-                    _, _, line, kind, _ = _headers.get((name, value)) or checked_header(name, value)
+                    header = _headers.get((name, value)) or checked_header(name, value)
                 except TypeError:  # also of a name that has no hash
                     validateHeaderName(name)
                     raise
@@ -306,8 +310,9 @@ class OutgoingHead(Stream):
                 seen |= self._render_list(parts, name, value)
                 continue
             else:
-                _, _, line, kind, _ = checked_header(name, value)
-            parts.append(line)  # type: ignore[arg-type]
+                header = checked_header(name, value)
+            parts.append(header.line)  # type: ignore[arg-type]
+            kind = header.kind
             if kind:
                 seen |= kind
                 self._heed(kind, value)
@@ -321,11 +326,11 @@ class OutgoingHead(Stream):
             values = ['; '.join(map(to_string, values))]
         seen = 0
         for value in values:
-            _, _, line, kind, _ = checked_header(name, 'null' if value is None else value)
-            parts.append(line)  # type: ignore[arg-type]
-            if kind:
-                seen |= kind
-                self._heed(kind, value)
+            header = checked_header(name, 'null' if value is None else value)
+            parts.append(header.line)  # type: ignore[arg-type]
+            if header.kind:
+                seen |= header.kind
+                self._heed(header.kind, value)
         return seen
 
     def _heed(self, kind: int, value: Any) -> None:

@@ -15,7 +15,7 @@ way, 4.5 us the short way, 2.2 us when its lines are remembered; with 20 headers
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from nodehttp._headerlines import (
     CHUNKED,
@@ -46,13 +46,16 @@ _LAST_CHUNK = b'\r\n0\r\n\r\n'
 _CHUNK = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n')
 
 
-class _Block(NamedTuple):
-    """Header lines, and what they say: see `_headerlines.py`."""
+class _Block:
+    """Header lines, and what they say: see `_headerlines.py`. Never changed."""
 
-    fields: list[str]
-    names: frozenset[str]  # lower case
-    flags: int
-    length: int
+    __slots__ = ('fields', 'flags', 'length', 'names')
+
+    def __init__(self, fields: list[str], names: frozenset[str], flags: int, length: int) -> None:
+        self.fields = fields
+        self.names = names  # lower case
+        self.flags = flags
+        self.length = length
 
 
 # The head of a response; then, as attributes of the parser, minor version, status, flags, length, the state

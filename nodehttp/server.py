@@ -52,26 +52,31 @@ _is_link = re.compile(r'<[^>\x00-\x1f\x7f]*>(?:\s*;\s*[^;"\s]+(?:=("?)[^;"\s]*\1
 class ServerResponse(OutgoingMessage):
     """The answer to a request. A server makes it; any thread may use it. ("Class: http.ServerResponse")"""
 
+    __slots__ = '_connection', '_expects_continue', '_hears_close', '_sent_continue', 'req'  # see net.Socket
+
     statusCode: Any = 200
     statusMessage: str | None = None
     sendDate = True
-    req: Any
 
-    _connection: Answering | None = None
-    _hears_close = False  # listens to the socket by itself
-    _expects_continue = False
-    _sent_continue = False
+    req: Any
+    _connection: Answering | None
+    _hears_close: bool  # listens to the socket by itself
+    _expects_continue: bool
+    _sent_continue: bool
 
     def __init__(self, req: Any, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         """Options: highWaterMark (bytes), rejectNonStandardBodyWrites (bool)."""
         if options or kwargs:
             super().__init__(options, **kwargs)
         self.req = req
+        self._connection = None
+        self._hears_close = self._expects_continue = self._sent_continue = False
         # (See `IncomingMessage`: they are asked for often.)
         self._events, self._phase, self._has_body = NO_EVENTS, OPEN, req.method != 'HEAD'
         self.destroyed = self._head_sent = self._last = False
-        self._queue = self._header = self._headers = None
-        self._corked = 0
+        self.chunkedEncoding = self.strictContentLength = False
+        self._queue = self._header = self._headers = self.statusMessage = None
+        self._corked = self._removed = 0
         if req.httpVersionMinor == 0 or req.httpVersionMajor == 0:
             # No chunks for HTTP/1.0, unless it says that it knows them; 0.9 and 2.0 count as such.
             self.useChunkedEncodingByDefault = has_chunked(req.headers['te'] or '') is not None
@@ -430,15 +435,13 @@ class Server(net.Server):
     requireHostHeader: bool
     rejectNonStandardBodyWrites: bool
     shouldUpgradeCallback: Callback
-    timeout: float | None = 0  # ms of inactivity; 0: no limit
-    maxHeadersCount: int | None = None
-    maxRequestsPerSocket: int | None = 0
+    timeout: float | None  # ms of inactivity; 0: no limit
+    maxHeadersCount: int | None
+    maxRequestsPerSocket: int | None
     httpAllowHalfOpen = False
 
     _http_event = 'connection'  # brings a socket on which HTTP is spoken
 
-    _unique_headers: frozenset[str] = frozenset()
-    _optimizes_empty = False
     _checker: Timer | None = None
 
     def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
@@ -468,15 +471,16 @@ class Server(net.Server):
         elif 0 < self.requestTimeout < self.headersTimeout:
             raise errors.node_error(
                 'ERR_OUT_OF_RANGE', 'headersTimeout', '<= requestTimeout', self.headersTimeout)
-        if 'optimizeEmptyRequests' in given:
-            _check_boolean('optimizeEmptyRequests', given['optimizeEmptyRequests'])
-            self._optimizes_empty = given['optimizeEmptyRequests']
+        self.timeout, self.maxHeadersCount, self.maxRequestsPerSocket = 0, None, 0
+        self._optimizes_empty = given.get('optimizeEmptyRequests', False)
+        _check_boolean('optimizeEmptyRequests', self._optimizes_empty)
         if 'shouldUpgradeCallback' in given:
             _check_function('shouldUpgradeCallback', given['shouldUpgradeCallback'])
             self.shouldUpgradeCallback = adapt(given['shouldUpgradeCallback'])
         else:
             self.shouldUpgradeCallback = self._has_upgrade_listener
         unique = given.get('uniqueHeaders')
+        self._unique_headers: frozenset[str] = frozenset()
         if isinstance(unique, (list, tuple)):
             for name in unique:
                 if not isinstance(name, str):
