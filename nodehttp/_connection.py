@@ -191,7 +191,7 @@ class ServerConnection(Answering):
             elif kind is bytes:
                 self._body_arrived(event)
                 if not parser.has_more():
-                    if self._parser is not None:
+                    if self.state is BODY:  # a listener may have waited for its end, or closed the connection
                         self._note_what_is_missing()
                     return False
                 # As in Node, ticks come between a piece of the body and what follows it.

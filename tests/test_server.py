@@ -787,6 +787,17 @@ def test_what_a_duplex_has_at_once_comes_without_ticks_between(record: Recorder)
     pipe.destroy()
 
 
+def test_a_duplex_has_a_body_and_its_end_at_once(record: Recorder) -> None:
+    def listener(req: Any, res: Any) -> None:
+        timers.nextTick(lambda: record(f'complete: {req.complete}'))
+        req.on('data', lambda data: record(data.decode()))
+    made, pipe = server.createServer(listener), Pipe()
+    made.emit('connection', pipe)
+    pipe.push(post(1) + b'a')
+    assert record.wait_count(2) == ['complete: True', 'a']
+    pipe.destroy()
+
+
 def test_rubbish_on_a_duplex(record: Recorder) -> None:
     """It gets the default answer, and is destroyed with the error."""
     made, pipe = server.createServer(), Pipe()
@@ -897,6 +908,33 @@ def test_slow_heads_are_ended_without_threads(dial: Dial) -> None:
         for peer in peers:
             assert peer.read_to_end() == b'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n'
         quick.close()
+
+
+@pytest.mark.parametrize('reads', [1, 2])
+def test_a_request_whose_end_a_listener_of_data_waits_for_is_over(
+        dial: Dial, record: Recorder, reads: int) -> None:
+    """Its time does not run on: the connection outlives one that has begun a request later."""
+    def listener(req: Any, res: Any) -> None:
+        record('request')
+        req.on('data', lambda data: events.once(req, 'end', MUST_NOT_EXPIRE))
+        req.on('end', lambda: res.end('a'))
+    options = {'requestTimeout': 50, 'headersTimeout': 50, 'connectionsCheckingInterval': 10}
+    with server.createServer(options, listener).listen(0) as made:
+        peer = dial(made)
+        for number in (1, 2):
+            if reads == 1:
+                peer.send(post(1) + b'a')
+            else:
+                peer.send(post(1))
+                record.wait_count(number)
+                peer.send(b'a')
+            assert read_response(peer)[1] == b'a'
+        late = dial(made)
+        late.send(GET[:10])
+        assert late.read_to_end().startswith(b'HTTP/1.1 408 ')
+        peer.send(post(1) + b'a')
+        assert read_response(peer)[1] == b'a'
+        peer.close()
 
 
 # Where we leave Node

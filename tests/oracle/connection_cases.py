@@ -611,6 +611,9 @@ def hardly_heard(case: Any) -> None:
         'request /1': [['res.end', {'callback': 'ended'}]],
         'request /2': [['on', 'req', 'data', [['note', 'data']]], ['on', 'req', 'end', [['res.end']]]],
     }, GET.replace('/', '/1', 1) + POST.replace('/', '/2', 1))
+    for name, text in (('a', POST), ('a chunked', CHUNKED + '5\r\nhello\r\n0\r\n\r\n')):
+        case(f'{name} body that nobody reads, once it is answered', [
+            ['once', 'res', 'finish', [['?req.complete'], ['?req.readableLength']]], ['res.end', 'x']], text)
     add('unshift before the body', [
         ['on', 'req', 'data', [['?req.readableLength']]], ['req.unshift', {'latin1': 'u'}],
         ['on', 'req', 'end', [['res.end']]]], POST)
