@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nodehttp import agent as _agent
 from nodehttp import errors, lifetime
@@ -27,15 +27,20 @@ from nodehttp.server import Server, ServerResponse, createServer
 from nodehttp.server import _connectionListener as _connectionListener
 from nodehttp.threadpool import blocking, configure, run
 
+if TYPE_CHECKING:
+    from nodehttp.websocket import CloseEvent, MessageEvent, WebSocket
+
 __all__ = [
-    'METHODS', 'STATUS_CODES', 'AbortController', 'AbortSignal', 'Agent', 'ClientRequest', 'Headers',
-    'IncomingMessage', 'OutgoingMessage', 'Server', 'ServerResponse', 'blocking', 'configure', 'createServer',
-    'get', 'globalAgent', 'maxHeaderSize', 'once', 'request', 'run', 'setMaxIdleHTTPParsers',
-    'validateHeaderName', 'validateHeaderValue',
+    'METHODS', 'STATUS_CODES', 'AbortController', 'AbortSignal', 'Agent', 'ClientRequest', 'CloseEvent',
+    'Headers', 'IncomingMessage', 'MessageEvent', 'OutgoingMessage', 'Server', 'ServerResponse', 'WebSocket',
+    'blocking', 'configure', 'createServer', 'get', 'globalAgent', 'maxHeaderSize', 'once', 'request', 'run',
+    'setMaxIdleHTTPParsers', 'validateHeaderName', 'validateHeaderValue',
 ]
 
 globalAgent: Agent
 maxHeaderSize: int
+
+_LATE = frozenset(('CloseEvent', 'MessageEvent', 'WebSocket'))  # few programs need them
 
 
 def setMaxIdleHTTPParsers(max: int) -> None:
@@ -52,7 +57,15 @@ def setMaxIdleHTTPParsers(max: int) -> None:
 
 
 class _Face(ModuleType):
-    """This module: two of its names are no plain variables."""
+    """This module: two of its names are no plain variables, and some are imported when they are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _LATE:
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        from nodehttp import websocket
+        value = getattr(websocket, name)
+        setattr(self, name, value)
+        return value
 
     @property
     def globalAgent(self) -> Agent:
@@ -74,7 +87,7 @@ class _Face(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Face
-for _name in __all__:
+for _name in {*__all__} - _LATE:
     if isinstance(_public := getattr(sys.modules[__name__], _name), type):
         _public.__module__ = __name__  # the path that users know, in tracebacks too
 

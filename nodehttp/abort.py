@@ -28,7 +28,9 @@ _TIMER_MAX = 2**31 - 1  # ms, what a timer takes
 class DOMException(NodeError):
     """The web's error ("Class: DOMException"): `.name` says what it is; few have a `.code`, a number."""
 
-    _CODES = {'AbortError': 20, 'TimeoutError': 23}  # noqa: RUF012  (never changed)
+    _CODES = {  # noqa: RUF012  (never changed)
+        'InvalidStateError': 11, 'SyntaxError': 12, 'InvalidAccessError': 15, 'AbortError': 20,
+        'TimeoutError': 23}
 
     def __init__(self, message: str = '', name: str = 'Error') -> None:
         super().__init__(message)

@@ -536,13 +536,15 @@ def unhandled(args: tuple[Any, ...]) -> BaseException:
     return errors.node_error('ERR_UNHANDLED_ERROR', errors.show(error))
 
 
-def once(emitter: EventEmitter, name: str, timeout: float | None = None) -> list[Any]:
-    """Wait for an event; return the list of its arguments.
+def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
+    """Wait for an event of an EventEmitter or an EventTarget; return the list of its arguments.
 
     In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless
-    'error' is what is waited for), and TimeoutError after `timeout` seconds. ("events.once(emitter, name[,
-    options])")
+    'error' is what is waited for; of EventTargets only a WebSocket does that), and TimeoutError after
+    `timeout` seconds. ("events.once(emitter, name[, options])")
     """
+    if not isinstance(emitter, EventEmitter) and hasattr(emitter, '_wait_for'):
+        return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]
     waiter = threadpool.Waiter()
 
     @internal

@@ -13,7 +13,7 @@ from typing import Any
 from nodehttp.errors import invalid_arg_type
 from nodehttp.events import adapt
 from nodehttp.monitor import monitor
-from nodehttp.threadpool import call_user
+from nodehttp.threadpool import Waiter, call_user
 
 
 class Event:
@@ -108,6 +108,20 @@ class EventTarget:
         with monitor:
             self._dispatch(event)
         return not event.defaultPrevented
+
+    def _wait_for(self, type: str, timeout: float | None) -> list[Any]:
+        """See `events.once`."""
+        waiter = Waiter()
+
+        def arrived(event: Event) -> None:
+            waiter.set([event])
+
+        self.addEventListener(type, arrived, once=True)
+        try:
+            result: list[Any] = waiter.wait(timeout)
+            return result
+        finally:
+            self.removeEventListener(type, arrived)
 
     def _dispatch(self, event: Event) -> None:
         """Internal, with the monitor held. Those added meanwhile are not called, nor are those removed."""

@@ -14,11 +14,12 @@ import pytest
 import nodehttp
 from nodehttp import agent, common, events, net, stream, threadpool
 
-# `Object.keys(require('node:http'))` of Node 25.2.1, without WebSocket, CloseEvent and MessageEvent.
+# `Object.keys(require('node:http'))` of Node 25.2.1.
 NODE = [
     '_connectionListener', 'METHODS', 'STATUS_CODES', 'Agent', 'ClientRequest', 'IncomingMessage',
     'OutgoingMessage', 'Server', 'ServerResponse', 'createServer', 'validateHeaderName',
     'validateHeaderValue', 'get', 'request', 'setMaxIdleHTTPParsers', 'maxHeaderSize', 'globalAgent',
+    'WebSocket', 'CloseEvent', 'MessageEvent',
 ]
 OURS = ['AbortController', 'AbortSignal', 'Headers', 'blocking', 'configure', 'once', 'run']
 MODULES = ['errors', 'events', 'fs', 'net', 'stream', 'timers', 'url']
@@ -54,7 +55,7 @@ def test_import_star_brings_them_all() -> None:
 
 def test_public_classes_say_where_users_find_them() -> None:
     classes = [value for name in nodehttp.__all__ if isinstance(value := getattr(nodehttp, name), type)]
-    assert len(classes) == 9
+    assert len(classes) == 12
     assert {cls.__module__ for cls in classes} == {'nodehttp'}
     assert repr(nodehttp.Agent) == "<class 'nodehttp.Agent'>"
 
@@ -132,7 +133,8 @@ def run(code: str) -> str:
 HEAVY = [
     'asyncio', 'certifi', 'cryptography', 'wsproto', 'concurrent.futures', 'dataclasses', 'email', 'h11',
     'hashlib', 'http', 'inspect', 'ipaddress', 'logging', 'mimetypes', 'argparse', 'multiprocessing',
-    'subprocess', 'tempfile', 'unicodedata', 'urllib.parse', 'nodehttp.fs', 'nodehttp.static', 'nodehttp.url']
+    'subprocess', 'tempfile', 'unicodedata', 'urllib.parse', 'nodehttp.fs', 'nodehttp.static', 'nodehttp.url',
+    'nodehttp.websocket']
 
 
 @pytest.mark.parametrize(('name', 'heavy'), [('nodehttp', [*HEAVY, 'ssl', 'json']), ('nodehttps', HEAVY)])

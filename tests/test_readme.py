@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import RawPeer
+from websocket_tools import handshake, read_frame
 
 import nodehttp
 import nodehttps as https
@@ -74,13 +76,27 @@ def port() -> Iterator[int]:
 
 
 def test_all_programs_are_found() -> None:
-    assert len(PROGRAMS) == README.count('.. code-block:: python') == 5
+    assert len(PROGRAMS) == README.count('.. code-block:: python') == 6
 
 
-@pytest.mark.parametrize('index', range(1, len(PROGRAMS)))
+@pytest.mark.parametrize('index', [
+    index for index, (code, _) in enumerate(PROGRAMS) if index and 'WebSocket' not in code])
 def test_the_programs_print_what_is_shown(index: int, port: int) -> None:
     code, output = PROGRAMS[index]
     assert run(code.replace('8000', str(port))) == (output, '', 0)
+
+
+def test_the_program_with_a_websocket_prints_what_is_shown(scripted: Any) -> None:
+    pytest.importorskip('wsproto')
+
+    def echo(peer: RawPeer) -> None:
+        handshake(peer)
+        for _ in range(2):
+            first, payload = read_frame(peer)
+            peer.send(bytes([first, len(payload)]) + payload)
+
+    [(code, output)] = [program for program in PROGRAMS if 'WebSocket' in program[0]]
+    assert run(code.replace('8000', str(scripted(echo)))) == (output, '', 0)
 
 
 # The table of correspondences

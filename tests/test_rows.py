@@ -13,8 +13,8 @@ import re
 
 TESTS = pathlib.Path(__file__).parent
 ROWS = [line.split('\t') for line in (TESTS / 'rows.tsv').read_text().splitlines()]
-# What is not there yet: WebSocket, and proxies, which are a part of two rows of https.
-OPEN = re.compile(r'http\.(WebSocket|CloseEvent|MessageEvent)|.*prox|.*PROX'
+# What is not there yet: proxies, which are a part of two rows of https.
+OPEN = re.compile(r'.*prox|.*PROX'
                   r'|https\.Agent\.(createConnection|opt\.http-agent-options)$')
 
 

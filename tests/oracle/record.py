@@ -24,6 +24,7 @@ import https_cases  # noqa: E402
 import reading_cases  # noqa: E402
 import request_cases  # noqa: E402
 import server_cases  # noqa: E402
+import websocket_cases  # noqa: E402
 
 
 def with_tls(cases: list[Any]) -> list[Any]:
@@ -81,6 +82,7 @@ SOURCES = {
     'requests.json': Source('requests.js', by_text(request_cases.cases())),
     'server.json': Source('server.js', by_name(server_cases.cases())),
     'server_tls.json': Source('server.js', by_name(server_cases.secure_cases()), with_tls),
+    'websocket.json': Source('websocket.js', by_name(websocket_cases.cases())),
 }
 
 
