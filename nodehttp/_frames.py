@@ -95,12 +95,13 @@ class Frames:
         try:
             for frame in self._protocol.received_frames():
                 kind = _KINDS[frame.opcode]
+                payload: Any = frame.payload
                 if kind == 'close':
-                    code, reason = frame.payload
+                    code, reason = payload
                     return kind, (int(code), reason.removeprefix('\ufeff'))
                 if kind in ('ping', 'pong'):
-                    return kind, bytes(frame.payload)
-                self._parts.append(frame.payload)
+                    return kind, bytes(payload)
+                self._parts.append(payload)
                 if frame.message_finished:
                     return kind, self._take_message(kind)
         except ParseFailed as error:
