@@ -94,7 +94,10 @@ class Output(Ends):
             sent = 0
         except OSError:
             sent = NOT_TRIED  # the next attempt runs into the same error
-        if self._calling != caller:  # destroyed meanwhile, and connected anew
+        if self._calling != caller:  # destroyed meanwhile, and connected anew: it was for the old connection
+            if callback is not None:
+                failure = None if sent == len(chunk) else errors.system_error('ECANCELED', 'write')
+                self._tick(callback, failure)
             return False
         self._calling, self._writing = 0, False
         if sent != len(chunk):

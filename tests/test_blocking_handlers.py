@@ -184,6 +184,40 @@ def test_a_socket_that_is_destroyed_during_a_send_is_closed_behind_it(dial, monk
     assert record.events == [True, 'written ()', 'close False']
 
 
+@pytest.mark.parametrize('fails', [False, True])
+def test_a_socket_that_is_connected_anew_during_a_send_has_its_write_called_back(
+        dial, monkeypatch, record, fails):
+    apart = loop.Watch.apart
+
+    def slow_apart(watch, call, *args):
+        def send(*args):
+            other = threading.Thread(target=lambda: sockets[0].destroy().connect(elsewhere.address().port))
+            other.start()
+            other.join(MUST_NOT_EXPIRE)
+            if fails:
+                raise BrokenPipeError
+            return call(*args)
+        monkeypatch.setattr(loop.Watch, 'apart', apart)
+        return apart(watch, send, *args)
+
+    sockets = []
+
+    @net.createServer
+    def server(socket):
+        sockets.append(socket)
+        in_callback_without_baton()
+        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        socket.write('sent', lambda error: record(error and error.code))
+
+    elsewhere = net.createServer(lambda socket: socket.end('hello')).listen(0, '127.0.0.1')
+    with elsewhere, server.listen(0, '127.0.0.1'):
+        peer = dial(server)
+        assert peer.read_to_end() == (b'' if fails else b'sent')
+        record.wait_count(1)
+        sockets[0].destroy()
+    assert record.events == ['ECANCELED' if fails else None]
+
+
 def test_a_handler_on_the_thread_of_its_connection_reads_what_arrives_later(dial):
     waits = threading.Event()
 
