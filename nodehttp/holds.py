@@ -22,7 +22,7 @@ from typing import Any
 
 from nodehttp.loop import Loop, Strand, Timer, monotonic
 from nodehttp.monitor import released
-from nodehttp.worker import Clocks
+from nodehttp.worker import Clocks, Sample
 
 HOLD = 5  # ms that the first event of what a foreign thread started is held back
 AT_ONCE = 0.2  # ms; what is started so soon after the last thing does not prolong a hold
@@ -55,7 +55,7 @@ class Guest:
         self.used = math.inf  # processor time at that look
         self.computed = 0.0  # what counts of all that it has used, in ms
         self.calls = 0  # so often it was seen in a system call
-        self._last: tuple[float, bytes] | None = None
+        self._last: Sample | None = None
         self.stands_still = False  # it has done nothing since the look before, and wants no processor
 
     def forget_old(self) -> None:
@@ -77,7 +77,9 @@ class Guest:
         last, self._last = self._last, self.clocks.sample()
         self.clocks.close()
         # `sample` does not show that a thread waits for a processor, only that it has waited for one.
-        self.stands_still = self._last == last and not self.clocks.is_runnable()
+        # Nor does the processor time alone tell.
+        self.stands_still = (
+            self._last == last and self._last[1] is not None and not self.clocks.is_runnable())
         self.looks += 1
         self._looked = now
         return now + pause

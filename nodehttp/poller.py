@@ -81,10 +81,17 @@ class SelectorPoller:
         ]
 
 
+_timeval = ''  # the format of C's struct of that name
+
+
 def make_patient(handle: socket.socket, milliseconds: int) -> None:
     """Let a `recv` that has no DONT_WAIT wait for input, so long at most; `setblocking(False)` ends it."""
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
-                      struct.pack('@ll', milliseconds // 1000, milliseconds % 1000 * 1000))
+    global _timeval
+    if not _timeval:  # on 32-bit systems this depends on the C library
+        size = len(handle.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16))
+        _timeval = '=qq' if size == 16 else '=ll'
+    time = struct.pack(_timeval, milliseconds // 1000, milliseconds % 1000 * 1000)
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time)
     handle.setblocking(True)
 
 

@@ -12,6 +12,7 @@ himself, since he wants that lock too.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -59,6 +60,12 @@ class Source:
             self.blocky, self.prompt = False, 0
 
 
+# Processor time in ms, and `schedstat`: b'' where there is none, None without a descriptor to read it by.
+Sample = tuple[float, bytes | None]
+
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+
+
 class Clocks:
     """What one thread has used, for others to read. Made by that thread, or as a copy for another reader.
 
@@ -79,11 +86,16 @@ class Clocks:
         """Return the processor time in ms; without such a clock, the time. OSError: the thread has ended."""
         return (monotonic() if self._clock is None else time.clock_gettime(self._clock)) * 1000
 
-    def sample(self) -> tuple[float, bytes]:
+    def sample(self) -> Sample:
         """Return the processor time and `schedstat`: one of them changes whenever the thread runs, has waited
         for a processor, or wakes up. OSError: the thread has ended."""
         if self._schedstat is None and _HAS_SCHEDSTAT:
-            self._schedstat = os.open(self._task + 'schedstat', os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._schedstat = os.open(self._task + 'schedstat', os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno not in _NO_DESCRIPTOR:
+                    raise
+                return self.processor_time(), None
         return self.processor_time(), b'' if self._schedstat is None else os.pread(self._schedstat, 80, 0)
 
     def is_runnable(self) -> bool:
@@ -155,7 +167,7 @@ class Worker:
             self.clocks.close()
 
 
-def _processor_wait(schedstat: bytes) -> float:
+def _processor_wait(schedstat: bytes | None) -> float:
     """Time in ms for which a thread wanted a processor and got none."""
     return int(schedstat.split()[1]) / 1e6 if schedstat else 0.0
 
@@ -179,9 +191,9 @@ class Onlooker:
         self.is_enough = False  # it has had the baton for long enough
         self.begin()
         self._began = 0.0  # processor time when it was first seen
-        self._last: tuple[float, bytes] = (0.0, b'')
+        self._last: Sample = (0.0, b'')
         self._still = 0.0  # ms for which it stood still
-        self._window: tuple[float, tuple[float, bytes]] | None = None  # where looks in time began
+        self._window: tuple[float, Sample] | None = None  # where looks in time began
         self._looks = 0
 
     def begin(self) -> None:

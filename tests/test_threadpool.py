@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import queue
 import socket
+import struct
 import sys
 import threading
 import time
@@ -25,7 +27,7 @@ from pool_tools import (
     soon,
 )
 
-from nodehttp import baton, events, holds, jobs, threadpool, timers, worker
+from nodehttp import baton, events, holds, jobs, poller, threadpool, timers, worker
 from nodehttp.threadpool import (
     Source,
     Strand,
@@ -830,6 +832,36 @@ def test_a_pause_of_the_whole_process_ends_no_hold(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: used)
     monkeypatch.setattr(worker.Clocks, 'is_in_a_call', lambda clocks: False)
     assert hold.remaining() > 0
+
+
+@pytest.mark.parametrize('packed', ['=qq', '=ll'])  # elsewhere, and on most systems of 32 bits
+def test_the_patience_of_a_socket_is_told_in_the_format_of_the_system(
+        monkeypatch: pytest.MonkeyPatch, packed: str) -> None:
+    class Handle:
+        def getsockopt(self, level: int, option: int, size: int) -> bytes:
+            return bytes(struct.calcsize(packed))
+
+        def setsockopt(self, level: int, option: int, value: bytes) -> None:
+            assert struct.unpack(packed, value) == (2, 500_000)
+
+        def setblocking(self, blocks: bool) -> None:
+            assert blocks
+
+    monkeypatch.setattr(poller, '_timeval', '')
+    poller.make_patient(Handle(), 2500)  # type: ignore[arg-type]
+
+
+def test_a_lack_of_descriptors_ends_no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*args: Any) -> Any:
+        raise OSError(errno.EMFILE, 'Too many open files')
+    hold = holds.Hold(holds.Guest(worker.Clocks()))
+    now = itertools.count(time.monotonic() + 1)
+    monkeypatch.setattr(holds, 'monotonic', lambda: next(now))
+    monkeypatch.setattr(worker.Clocks, 'processor_time', lambda clocks: 50.0)
+    monkeypatch.setattr(worker.os, 'open', refused)
+    monkeypatch.setattr(worker, 'open', refused, raising=False)
+    lasting = list(itertools.takewhile(bool, (hold.remaining() for _ in range(100))))
+    assert len(lasting) == holds.MOST_LOOKS
 
 
 def test_a_hold_begins_while_events_wait_for_a_callback(record: Recorder) -> None:
