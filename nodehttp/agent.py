@@ -42,6 +42,7 @@ from typing import Any, Self
 
 from nodehttp import errors, net
 from nodehttp._members import Members
+from nodehttp._proxy import Proxy, proxies_of_process, proxy_from
 from nodehttp._stream import merged
 from nodehttp.events import EventEmitter, adapt, internal
 from nodehttp.record import Record
@@ -136,6 +137,12 @@ class _Opening:
             if (error is not None or socket is not None) and self._settle():
                 self.agent._opened(self, error, socket)
 
+    def give_up(self) -> None:
+        """The request was destroyed, and with it what would have become its connection."""
+        if self._settle():
+            self.request.onSocket(None)
+            self.agent._serve_waiting(self.name)
+
     def _settle(self) -> bool:
         was_pending, self.is_pending = self.is_pending, False
         if was_pending:
@@ -165,9 +172,11 @@ class Agent(EventEmitter):
     def __init__(self, options: Options = None, **kwargs: Any) -> None:
         """Options: keepAlive (bool), keepAliveMsecs (ms), agentKeepAliveTimeoutBuffer (ms), maxSockets,
         maxTotalSockets, maxFreeSockets, scheduling ('lifo', 'fifo'), timeout (ms), defaultPort, protocol,
-        and every option of `net.connect`.
+        proxyEnv (a mapping with HTTP_PROXY or http_proxy, NO_PROXY or no_proxy, such as `os.environ`), and
+        every option of `net.connect`.
 
-        Raises TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ValueError ERR_OUT_OF_RANGE.
+        Raises TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ValueError ERR_OUT_OF_RANGE, Error
+        ERR_PROXY_INVALID_CONFIG.
         ("new Agent([options])")
         """
         given = merged(options if isinstance(options, Mapping) else None, kwargs)  # anything else has none
@@ -182,6 +191,7 @@ class Agent(EventEmitter):
         self.maxFreeSockets: float = _number_or(MAX_FREE_SOCKETS, given.get('maxFreeSockets'))
         self.maxTotalSockets: float = _max_total_sockets(given.get('maxTotalSockets'))
         self.scheduling: str = _scheduling(given.get('scheduling'))
+        self._proxy: Proxy | None = proxy_from(given.get('proxyEnv'), self.protocol)
 
         self.sockets: Record[Members] = Record()
         self.freeSockets: Record[Members] = Record()
@@ -368,12 +378,24 @@ class Agent(EventEmitter):
 
     @internal_hook
     def createConnection(self, options: Options = None, callback: Function | None = None) -> Any:
-        """Return a new connection, a `net.Socket` that is connecting.
+        """Return a new connection, a `net.Socket` that is connecting: to the proxy, if there is one.
 
         An override may return any Duplex, or nothing and call `callback(error, stream)`; the first answer
         counts. ("agent.createConnection(options[, callback])")
         """
-        return net.createConnection(options)
+        proxy = self._proxy_for(options or {}, self._proxy)
+        return net.createConnection(options) if proxy is None else proxy.connect(options or {})
+
+    def _proxy_for(self, options: Mapping[str, Any], proxy: Proxy | None) -> Proxy | None:
+        """Return `proxy` if a connection with these options goes through it."""
+        if proxy is None or options.get('path') or not proxy.serves(
+                options.get('host') or 'localhost', options.get('port')):
+            return None
+        return proxy
+
+    def _abandon(self, req: Any) -> None:
+        """A request that has no socket yet was destroyed. As in Node it hears of that when it is given one;
+        but see https.Agent."""
 
     def _adopt(self, socket: Any, name: str, options: Record[Any]) -> None:
         """A new socket is there: count and follow it."""
@@ -680,4 +702,4 @@ def _scheduling(value: Any) -> str:
 
 
 # Node 19 and later: connections are kept, and given up after 5 s without traffic.
-globalAgent = Agent(keepAlive=True, scheduling='lifo', timeout=5000)
+globalAgent = Agent(keepAlive=True, scheduling='lifo', timeout=5000, proxyEnv=proxies_of_process())

@@ -32,6 +32,7 @@ from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
 from nodehttp._head import CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, Header, header_pairs
 from nodehttp._netoutput import JOIN_LIMIT
+from nodehttp._proxy import proxy_of
 from nodehttp._request_options import (
     Place,
     basic_authorization,
@@ -167,6 +168,8 @@ class ClientRequest(OutgoingMessage):
         agent = get('agent')
         if isinstance(agent, agents.Agent):
             expected, default_port, timeout = agent.protocol, agent.defaultPort, agent.options.get('timeout')
+            if agent._proxy is not None:
+                options.setdefault('headers', {})  # it may get some
             keeps = bool(agent.keepAlive or agent.maxSockets != math.inf)
         else:
             agent = other_agent(agent, options, default)
@@ -214,8 +217,12 @@ class ClientRequest(OutgoingMessage):
     def _set_headers(self, options: dict[str, Any], host_header: Header) -> None:
         """Headers of a mapping can be changed until the head is sent; those of a list are the head."""
         headers = options.get('headers')
+        proxy = proxy_of(self.agent, options)
         if isinstance(headers, (list, tuple)):
-            self._implicit_header(header_pairs(headers))
+            pairs = header_pairs(headers)
+            if proxy is not None:
+                pairs = proxy.with_headers(self, pairs, host_header.value, options['port'])
+            self._implicit_header(pairs)
             return
         if headers is not None and hasattr(headers, 'items'):  # as Node: what has no names is no headers
             for name, value in headers.items():
@@ -226,6 +233,10 @@ class ClientRequest(OutgoingMessage):
         auth = options.get('auth')
         if auth and not self.getHeader('authorization'):
             self.setHeader('Authorization', basic_authorization(auth))
+        if proxy is not None:
+            for name, value in proxy.address(
+                    self, self.getHeader('host') or host_header.value, options['port']):
+                self.setHeader(name, value)
         if headers is not None and self.getHeader('expect'):
             self._implicit_header()
         if 'uniqueHeaders' in options:  # as Node: too late for what is rendered already
@@ -395,6 +406,8 @@ class ClientRequest(OutgoingMessage):
 
     def _refuse_socket(self, socket: Any, error: BaseException | None) -> None:
         """The request was destroyed before it had a socket, or there is none for it."""
+        if hasattr(error, 'proxyTunnelTimeout'):  # as in Node, whoever has set the time
+            self._fire('timeout')
         if socket is None:
             self._end_unsent(error)
         elif error is self._error and self.agent is not None and not socket.destroyed:
@@ -575,6 +588,8 @@ class ClientRequest(OutgoingMessage):
                     self.res._dump()
                 if self.socket is not None:
                     self.socket.destroy(error)
+                elif isinstance(self.agent, agents.Agent):
+                    self.agent._abandon(self)
         return self
 
     def abort(self) -> None:

@@ -66,12 +66,15 @@ STATUS_CODES = StatusCodes({
 })
 
 # Node's command-line switches for a whole process are taken from where it reads them too: the variable
-# NODE_OPTIONS ("--max-http-header-size", "--insecure-http-parser"), with _ for - as there.
+# NODE_OPTIONS ("--max-http-header-size", "--insecure-http-parser", "--use-env-proxy"), with _ for - as there.
 _switches = os.environ.get('NODE_OPTIONS', '').replace('_', '-')
 _size = _switches and re.search(r'(?:^|\s)--max-http-header-size[=\s]\s*(\d+)', _switches)
 
 MAX_HEADER_SIZE = int(_size[1]) if _size else 16384  # bytes; Apache and nginx: 8 KiB a line
 INSECURE_HTTP_PARSER = bool(_switches and re.search(r'(?:^|\s)--insecure-http-parser(?:\s|$)', _switches))
+_proxies = _switches and re.findall(r'(?:^|\s)--(no-)?use-env-proxy(?![^\s=])', _switches)
+# Do the global agents use the proxies that the environment names? The last switch decides, else the variable.
+USE_ENV_PROXY = not _proxies[-1] if _proxies else os.environ.get('NODE_USE_ENV_PROXY') == '1'
 DEFAULT_HEADERS_COUNT = 1000  # pairs that reach `headers` while `maxHeadersCount` is unset (documented: 2000)
 
 # RFC 9110 section 5.6.2, and 5.5 as Node reads it: tab, visible ASCII, space, and all of the upper half of

@@ -240,6 +240,8 @@ CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
     'ERR_MISSING_ARGS': (NodeTypeError, _missing_args),
     'ERR_MULTIPLE_CALLBACK': (Error, 'Callback called multiple times'),
     'ERR_OUT_OF_RANGE': (NodeRangeError, _out_of_range),
+    'ERR_PROXY_INVALID_CONFIG': (Error, 'Invalid proxy URL: {}'),
+    'ERR_PROXY_TUNNEL': (Error, '{}'),
     'ERR_SERVER_ALREADY_LISTEN': (Error, 'Listen method has been called more than once without closing.'),
     'ERR_SERVER_NOT_RUNNING': (Error, 'Server is not running.'),
     'ERR_SOCKET_BAD_PORT': (NodeRangeError, '{} should be >= 0 and < 65536. Received {}.'),

@@ -17,12 +17,16 @@ from functools import partial
 from typing import Any
 
 from nodehttp import agent as http_agent
+from nodehttp import errors
+from nodehttp._proxy import proxies_of_process
 from nodehttp._stream import merged
 from nodehttp.errors import show
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttps._connect import connect_with
 from nodehttps._session import Session
+from nodehttps._tlssocket import TLSSocket
+from nodehttps._tunnel import Tunnel
 
 MAX_CACHED_SESSIONS = 100
 
@@ -32,8 +36,8 @@ Options = Mapping[str, Any] | None
 class Agent(http_agent.Agent):
     """A pool of TLS connections. ("Class: https.Agent")
 
-    Options: those of http.Agent, maxCachedSessions (100; 0 keeps none), and every option of `tls.connect`.
-    Any thread may call any method.
+    Options: those of http.Agent (in `proxyEnv` HTTPS_PROXY or https_proxy counts), maxCachedSessions (100; 0
+    keeps none), and every option of `tls.connect`. Any thread may call any method.
     """
 
     defaultPort = 443
@@ -47,25 +51,58 @@ class Agent(http_agent.Agent):
         kept = given.get('maxCachedSessions')
         self.maxCachedSessions: float = MAX_CACHED_SESSIONS if kept is None else kept
         self._sessions: OrderedDict[str, Session] = OrderedDict()
+        # The requests themselves are none of the proxy's business.
+        self._tunnel_proxy, self._proxy = self._proxy, None
+        self._tunnels: set[Tunnel] = set()  # those that are being opened
 
     @internal_hook
     def createConnection(self, options: Options = None, callback: Callable[..., Any] | None = None) -> Any:
         """Return a new TLSSocket that is connecting, resuming a session if one is known.
 
-        ("agent.createConnection(options[, callback])", overridable)
+        Where a proxy is used there is none yet: `callback(error, socket)` is called with one that is
+        connected, as soon as there is a tunnel and the server is known. Raises TypeError
+        ERR_INVALID_ARG_TYPE if there is no `callback` then. ("agent.createConnection(options[, callback])",
+        overridable)
         """
         given = {name: value for name, value in (options or {}).items() if value is not None}
-        if not self.maxCachedSessions:
-            return connect_with(given)
+        proxy = self._proxy_for(given, self._tunnel_proxy)
+        if proxy is None:
+            return self.secure(given)
+        if not callable(callback):
+            raise errors.invalid_arg_type('callback', 'of type function', callback)
         with monitor:
-            name: str = self._call(self.getName, given)
+            self._tunnels.add(Tunnel(self, proxy, given, callback))
+        return None
+
+    def secure(self, options: dict[str, Any]) -> TLSSocket:
+        """Return a new TLSSocket: connecting, or on the option `socket`."""
+        if not self.maxCachedSessions:
+            return connect_with(options)
+        with monitor:
+            name: str = self._call(self.getName, options)
             session = self._sessions.get(name)
-            if session is not None and 'session' not in given:
-                given['session'] = session
-            socket = connect_with(given)
+            if session is not None and 'session' not in options:
+                options = {**options, 'session': session}
+            socket = connect_with(options)
             socket.on('session', internal(partial(self._keep, name)))
             socket.on('close', internal(partial(self._closed, name)))
             return socket
+
+    def tunnel_is_over(self, tunnel: Tunnel) -> None:
+        """It has become a connection, or will never be one."""
+        self._tunnels.discard(tunnel)
+
+    def _abandon(self, req: Any) -> None:
+        for tunnel in [*self._tunnels]:
+            tunnel.abandon(req)
+
+    def destroy(self) -> None:
+        """Destroy all sockets, idle or not, and the tunnels that are being opened. The agent can be used on.
+        ("agent.destroy()")"""
+        with monitor:
+            for tunnel in [*self._tunnels]:
+                tunnel.fail(errors.connection_reset())
+            super().destroy()
 
     def _keep(self, name: str, session: Session) -> None:
         self._sessions.pop(name, None)
@@ -120,4 +157,4 @@ def _shown(value: Any) -> str:
 
 
 # Node 19 and later: connections are kept, and given up after 5 s without traffic.
-globalAgent = Agent(keepAlive=True, scheduling='lifo', timeout=5000)
+globalAgent = Agent(keepAlive=True, scheduling='lifo', timeout=5000, proxyEnv=proxies_of_process())

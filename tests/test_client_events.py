@@ -99,9 +99,12 @@ class Run:
         self.numbers: dict[Any, int] = {}
         self.threads: list[threading.Thread] = []
         self.peers: list[RawPeer] = []
-        self.accepted = 0
+        self.asked: list[list[bytes]] = []
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
         self.agent: Any = case.get('agent')
         if self.agent is not None and self.agent is not False:
+            self.agent = json.loads(json.dumps(self.agent).replace('PORT', str(self.port)))
             self.agent = self.module.Agent(self.agent, maxSockets=case.get('maxSockets'))
             if 'hears' not in case:
                 self.agent.on('free', lambda: self.say('agent free'))
@@ -109,8 +112,6 @@ class Run:
                 self.agent.createConnection = self.connect
             for hook, result in case.get('hooks', {}).items():
                 self.override(hook, result)
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.port = self.listener.getsockname()[1]
         if case.get('refused'):
             self.listener.close()
         else:
@@ -176,22 +177,25 @@ class Run:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            self.accepted += 1
-            self.spawn(self.converse, sock, scripts[min(self.accepted, len(scripts)) - 1])
+            self.asked.append([])
+            steps = scripts[min(len(self.asked), len(scripts)) - 1]
+            self.spawn(self.converse, sock, steps, self.asked[-1])
 
     def open(self, sock: socket.socket) -> RawPeer:
         """Return the peer that speaks on a socket; may raise OSError."""
         return RawPeer(sock)
 
-    def converse(self, sock: socket.socket, steps: list[list[str]]) -> None:
+    def converse(self, sock: socket.socket, steps: list[list[str]], asked: list[bytes]) -> None:
         try:
             peer = self.open(sock)
             self.peers.append(peer)
             for step, *arguments in steps:
                 if step == 'head':
-                    peer.read_until(b'\r\n\r\n')
+                    asked.append(peer.read_until(b'\r\n\r\n'))
                 elif step == 'until':
                     peer.read_until(arguments[0].encode())
+                elif step == 'tls':
+                    self.begin_tls(peer)
                 elif step == 'send':
                     peer.send(arguments[0].encode('latin-1'))
                 elif step == 'fin':
@@ -203,6 +207,10 @@ class Run:
             peer.read_to_end()
         except (OSError, AssertionError):
             pass  # the client was destroyed: that is what many cases are about
+
+    def begin_tls(self, peer: RawPeer) -> None:
+        """Shake hands as a server."""
+        raise NotImplementedError
 
     def finish(self, peer: RawPeer) -> None:
         """Send no more."""

@@ -18,6 +18,17 @@ import nodehttps
 NODE = json.loads((ORACLE / 'client_events_tls.json').read_text())
 
 
+def finish_tls(secure: Any) -> None:
+    """Send close_notify and FIN, and do not wait for the other's."""
+    secure.setblocking(False)
+    try:
+        secure.unwrap()
+    except OSError:
+        pass
+    secure.settimeout(10)
+    socket.socket.shutdown(secure, socket.SHUT_WR)
+
+
 class SecureRun(Run):
     """One case over TLS; the server is Python's own ssl."""
 
@@ -37,15 +48,7 @@ class SecureRun(Run):
         return peer
 
     def finish(self, peer: RawPeer) -> None:
-        """Send close_notify and FIN, and do not wait for the other's."""
-        secure: Any = peer.socket
-        secure.setblocking(False)
-        try:
-            secure.unwrap()
-        except OSError:
-            pass
-        secure.settimeout(10)
-        socket.socket.shutdown(secure, socket.SHUT_WR)
+        finish_tls(peer.socket)
 
 
 @pytest.fixture(scope='module')

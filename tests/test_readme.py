@@ -76,7 +76,7 @@ def port() -> Iterator[int]:
 
 
 def test_all_programs_are_found() -> None:
-    assert len(PROGRAMS) == README.count('.. code-block:: python') == 6
+    assert len(PROGRAMS) == README.count('.. code-block:: python') == 7
 
 
 @pytest.mark.parametrize('index', [

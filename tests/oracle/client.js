@@ -1,5 +1,6 @@
 // Runs the cases of client_cases.py in Node: node client.js cases.json. Prints {name: [line, ...]}.
-// Cases that have `tls` (key, cert, ca) are run over TLS, with https.
+// Cases that have `tls` (key, cert, ca) are run over TLS, with https; but where the server is a `proxy` ('http:' or
+// 'https:', what the requests are for) its script says when TLS begins, and what it was asked is noted at the end.
 'use strict';
 const fs = require('fs');
 const net = require('net');
@@ -15,18 +16,29 @@ const MOST = 30; // events; what is done at them may bring them about again
 const errorText = (error) => error ? ` ${error.name} ${error.code ?? '-'} ${error.message.replace(/:\d{4,5}\b/g, ':PORT')}` : '';
 const count = (lists) => Object.values(lists).reduce((sum, list) => sum + list.length, 0);
 
-async function converse(socket, raw, steps, heard) {
+const tlsOn = (socket, context) => new tls.TLSSocket(socket, { isServer: true, secureContext: context });
+
+async function converse(socket, raw, steps, heard, context, asked) {
   let received = '';
   let wake = () => {};
-  socket.on('data', (data) => { received += data.toString('latin1'); wake(); });
-  socket.on('error', () => {});
+  const take = (data) => { received += data.toString('latin1'); wake(); };
+  const listen = () => socket.on('data', take).on('error', () => {});
   const until = async (mark) => {
     while (!received.includes(mark)) await new Promise((resolve) => { wake = resolve; });
-    received = received.slice(received.indexOf(mark) + mark.length);
+    const end = received.indexOf(mark) + mark.length;
+    const text = received.slice(0, end);
+    received = received.slice(end);
+    return text;
   };
+  listen();
   for (const [step, argument] of steps) {
-    if (step === 'head') await until('\r\n\r\n');
+    if (step === 'head') asked.push(await until('\r\n\r\n'));
     else if (step === 'until') await until(argument);
+    else if (step === 'tls') {
+      socket.off('data', take);
+      socket = tlsOn(socket, context);
+      listen();
+    }
     else if (step === 'send') socket.write(Buffer.from(argument, 'latin1'));
     else if (step === 'fin') socket.end();
     else if (step === 'rst') raw.resetAndDestroy();
@@ -48,22 +60,30 @@ class Run {
     this.numbers = new Map();
     this.peers = [];
     this.opened = 0;
-    this.module = require(options.tls ? 'https' : 'http');
+    this.asked = [];
+    this.module = require(options.tls && options.proxy !== 'http:' ? 'https' : 'http');
+    const context = options.tls && tls.createSecureContext(options.tls);
+    this.server = net.createServer({ allowHalfOpen: true }, (raw) => {
+      const scripts = options.server;
+      const socket = context && !options.proxy ? tlsOn(raw, context) : raw;
+      this.peers.push(raw);
+      const asked = this.asked[this.peers.length - 1] = [];
+      const steps = scripts[Math.min(this.peers.length, scripts.length) - 1];
+      converse(socket, raw, steps, (text) => this.heard(text), context, asked);
+    });
+    this.server.listen(0, '127.0.0.1', () => this.begin());
+  }
+
+  makeAgent() {
+    const options = this.case;
     const limits = options.maxSockets ? { maxSockets: options.maxSockets } : {};
-    this.agent = options.agent ? new this.module.Agent({ ...options.agent, ...limits }) : options.agent;
+    const given = options.agent && JSON.parse(JSON.stringify(options.agent).replaceAll('PORT', this.port));
+    this.agent = options.agent ? new this.module.Agent({ ...given, ...limits }) : options.agent;
     if (this.agent && !options.hears) this.agent.on('free', () => this.say('agent free'));
     if (options.connects && this.agent) {
       this.agent.createConnection = (given, callback) => this.connect(this.opened++, given, callback);
     }
     for (const [hook, result] of Object.entries(options.hooks ?? {})) this.override(hook, result);
-    const context = options.tls && tls.createSecureContext(options.tls);
-    this.server = net.createServer({ allowHalfOpen: true }, (raw) => {
-      const scripts = options.server;
-      const socket = context ? new tls.TLSSocket(raw, { isServer: true, secureContext: context }) : raw;
-      this.peers.push(raw);
-      converse(socket, raw, scripts[Math.min(this.peers.length, scripts.length) - 1], (text) => this.heard(text));
-    });
-    this.server.listen(0, '127.0.0.1', () => this.begin());
   }
 
   // Be a createConnection: answer the n-th call as the case wants it answered.
@@ -99,6 +119,7 @@ class Run {
 
   begin() {
     this.port = this.server.address().port;
+    this.makeAgent();
     const start = () => {
       for (const label of this.case.start ?? [Object.keys(this.case.requests)[0]]) this.start(label);
       this.wait(150);
@@ -118,6 +139,10 @@ class Run {
     for (const { req } of Object.values(this.requests)) {
       req.removeAllListeners();
       req.on('error', () => {});
+    }
+    if (this.case.proxy) {
+      const heads = this.asked.map((asked) => asked.join('').replaceAll(`:${this.port}`, ':PORT'));
+      this.log.push(...heads.map((head) => `asked ${JSON.stringify(head)}`));
     }
     this.done(this.log);
     this.peers.forEach((socket) => socket.destroy());

@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]  # cases; tls_tools; the packages
 import client_cases  # noqa: E402
 import https_cases  # noqa: E402
+import proxy_cases  # noqa: E402
 import reading_cases  # noqa: E402
 import request_cases  # noqa: E402
 import server_cases  # noqa: E402
@@ -30,7 +31,7 @@ import websocket_cases  # noqa: E402
 def with_tls(cases: list[Any]) -> list[Any]:
     """Return cases with what a server and its client need for TLS."""
     authority = trustme.CA()
-    own = authority.issue_cert('127.0.0.1')
+    own = authority.issue_cert('127.0.0.1', 'origin.test')
     credentials = {
         'key': own.private_key_pem.bytes().decode(),
         'cert': own.cert_chain_pems[0].bytes().decode(),
@@ -78,6 +79,8 @@ SOURCES = {
     'client_events.json': Source('client.js', by_name(client_cases.cases())),
     'client_events_tls.json': Source('client.js', by_name(client_cases.secure_cases()), with_tls),
     'https.json': Source('https.js', by_name(https_cases.cases()), with_certificates),
+    'proxies.json': Source('proxies.js', by_text(proxy_cases.addresses())),
+    'proxy_events.json': Source('client.js', by_name(proxy_cases.programs()), with_tls),
     'reading.json': Source('reading.js', by_name(reading_cases.cases())),
     'requests.json': Source('requests.js', by_text(request_cases.cases())),
     'server.json': Source('server.js', by_name(server_cases.cases())),

@@ -1,0 +1,172 @@
+"""Tunnel: a TLS connection through a proxy, which knows no more of it than where it leads.
+
+Documentation: "Built-in Proxy Support". The proxy is asked to CONNECT; when it says 200, TLS is put on its
+connection, and when the server's certificate was verified the agent gets the socket. Until then the request
+has none. The state of a tunnel:
+
+    ASKING     connecting to the proxy, waiting for its answer
+    SHAKING    TLS handshake with the server
+    OVER       the agent has been answered
+
+Silence for longer than the option `timeout` ends it.
+
+Where this leaves Node 25.2.1: `timeout` counts for the handshake too; a request that is destroyed, and an
+agent, take along the tunnel that is being opened for them; sessions are resumed; the head of an answer has a
+largest size; the texts of errors name no credentials, and a request hears of its error once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nodehttp import errors
+from nodehttp._proxy import Proxy
+from nodehttp._request_options import checked_path
+from nodehttp.events import internal
+
+if TYPE_CHECKING:
+    from nodehttps.agent import Agent
+
+ASKING, SHAKING, OVER = 'asking', 'shaking', 'over'
+_MOVES = {ASKING: (SHAKING, OVER), SHAKING: (OVER,), OVER: ()}
+
+MAX_HEAD = 65536  # bytes of an answer; one that asks for credentials can be long, and Node takes any
+
+_ENDED = 'Connection to establish proxy tunnel ended unexpectedly'
+
+
+class Tunnel:
+    """A tunnel that is being opened for a connection. All methods need the monitor."""
+
+    def __init__(self, agent: Agent, proxy: Proxy, options: dict[str, Any], answer: Any) -> None:
+        """`options`: those of the connection; `answer(error, socket)` is called once.
+
+        Raises TypeError ERR_UNESCAPED_CHARACTERS for a host that cannot stand in a request.
+        """
+        self._agent, self._proxy, self._options, self._answer = agent, proxy, options, answer
+        self._state = ASKING
+        self._head = b''
+        host = options.get('host') or 'localhost'
+        if ':' in host and not host.startswith('['):
+            host = f'[{host}]'
+        self._target = checked_path(f'{host}:{options.get("port")}')
+        self._socket = proxy.connect(options)
+        self._follow(data=self._on_data, end=self._ended)
+        self._socket.write(self._request())
+
+    def __repr__(self) -> str:
+        return f'<Tunnel to {self._target} {self._state}>'
+
+    def _enter(self, state: str) -> None:
+        """The one place where the state changes."""
+        assert state in _MOVES[self._state], f'{self._state} -> {state}'
+        self._state = state
+
+    def _request(self) -> bytes:
+        lines = [f'CONNECT {self._target} HTTP/1.1']
+        if self._proxy.authorization is not None:
+            lines.append(f'proxy-authorization: {self._proxy.authorization}')
+        if self._agent.keepAlive or self._agent.maxSockets != math.inf:  # as a request says it
+            lines.append('proxy-connection: keep-alive')
+        lines.append(f'host: {self._target}')
+        return '\r\n'.join([*lines, '', '']).encode()
+
+    def _follow(self, **listeners: Callable[..., Any]) -> None:
+        """Listen to the socket: that to the proxy, then the one in the tunnel."""
+        self._listeners = {
+            name: internal(listener)
+            for name, listener in (*listeners.items(), ('error', self.fail), ('close', self._ended))}
+        for name, listener in self._listeners.items():
+            self._socket.on(name, listener)
+        timeout = self._options.get('timeout')
+        if timeout:
+            self._listeners['timeout'] = internal(self._timed_out)
+            self._socket.setTimeout(timeout, self._listeners['timeout'])
+
+    def _leave(self) -> Any:
+        """Listen no more; return the socket."""
+        for name, listener in self._listeners.items():
+            self._socket.off(name, listener)
+        return self._socket
+
+    # The proxy's answer
+
+    def _on_data(self, data: bytes) -> None:
+        self._head += data
+        head, end, _ = self._head.partition(b'\r\n\r\n')
+        if end:
+            self._answered(head.partition(b'\r\n')[0].decode('utf-8', 'replace'))
+        elif len(head) > MAX_HEAD:
+            self.fail(_error(f'{self._via()}: the head of the answer has more than {MAX_HEAD} bytes'))
+
+    def _answered(self, status_line: str) -> None:
+        status = (*status_line.split(' '), '')[1]
+        if status == '200':
+            self._shake()
+            return
+        error = _error(f'{self._via()}: {status_line}')
+        error.statusCode = int(status) if status.isascii() and status.isdigit() else None  # type: ignore[attr-defined]
+        self.fail(error)
+
+    def _via(self) -> str:
+        return f'Failed to establish tunnel to {self._target} via {self._proxy.url}'
+
+    def _shake(self) -> None:
+        """Begin TLS. As in Node what came behind the head is dropped: a server says nothing unasked."""
+        self._enter(SHAKING)
+        wire = self._leave()
+        wire.pause()
+        wire.setTimeout(0)
+        try:
+            self._socket = self._agent.secure({**self._options, 'socket': wire})
+        except Exception as error:  # options of TLS that are wrong: the caller of `request` has gone on
+            self.fail(error)
+            return
+        self._follow(secureConnect=self._secured)
+
+    def _secured(self) -> None:
+        self._enter(OVER)
+        self._agent.tunnel_is_over(self)
+        self._answer(None, self._leave())
+
+    # Failure
+
+    def _ended(self, *_: Any) -> None:
+        self.fail(_error(_ENDED))
+
+    def _timed_out(self) -> None:
+        timeout = self._options['timeout']
+        error = _error(f'Connection to establish proxy tunnel timed out after {errors.show(timeout)}ms')
+        error.proxyTunnelTimeout = timeout  # type: ignore[attr-defined]
+        self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Close what there is, and answer with an error."""
+        if self._close():
+            self._answer(error)
+
+    def abandon(self, req: Any) -> None:
+        """`req` was destroyed: if the tunnel is for it, and for nobody else, close it."""
+        opening = self._answer
+        if getattr(opening, 'request', None) is req and not opening.is_for_waiting and self._close():
+            opening.give_up()
+
+    def _close(self) -> bool:
+        if self._state is OVER:
+            return False
+        self._enter(OVER)
+        self._agent.tunnel_is_over(self)
+        socket = self._leave()
+        socket.on('error', _ignore)  # nobody is left to hear of one
+        socket.destroy()
+        return True
+
+
+def _error(message: str) -> errors.NodeError:
+    return errors.node_error('ERR_PROXY_TUNNEL', message)
+
+
+def _ignore(error: BaseException) -> None:
+    pass
