@@ -142,9 +142,15 @@ class ClientRequest(OutgoingMessage):
         self._corked = 0
         given, callback, has_rare = read_arguments(input, options, callback, keywords)
         place = self._take_options(given, has_rare)
+        # What users have overridden is called, as in Node.
+        kind = type(self)
         if callback is not None:
-            self._add('response', callback, True, False)
-        if has_rare or 'headers' in given:
+            if kind.once is _PLAIN_ONCE:
+                self._add('response', callback, True, False)
+            else:
+                with released():
+                    self.once('response', callback)
+        if has_rare or 'headers' in given or kind.setHeader is not _PLAIN_SET_HEADER:
             self._set_headers(given, place.host_header)
         else:
             self._headers = {'host': place.host_header}
@@ -267,7 +273,7 @@ class ClientRequest(OutgoingMessage):
         """Ask the agent, or the user's `createConnection`, for a socket. `name`: see `Agent._admit`."""
         agent = self.agent
         if (name is not None and isinstance(agent, agents.Agent) and name in agent.freeSockets
-                and type(self) is ClientRequest):
+                and type(self) is ClientRequest and ClientRequest.onSocket is _PLAIN_ON_SOCKET):
             socket = agent.idle_for(self, name)
             if socket is not None:
                 self._take_idle(socket)
@@ -375,7 +381,8 @@ class ClientRequest(OutgoingMessage):
         """`onSocket`, where the next tick is the next thing to be done, and the socket is in use already.
         Returns whether no tick is needed."""
         connection = socket._httpConnection
-        if connection.is_plain and self._goes_unheard() and not self._strand.busy and not self.destroyed:
+        if (connection.is_plain and self._goes_unheard() and not self._strand.busy and not self.destroyed
+                and getattr(self.onSocket, '__func__', None) is _PLAIN_ON_SOCKET):
             self._move_to(socket._strand)
             self._begin_on(connection)
             self._send_whole(socket)
@@ -711,7 +718,9 @@ class ClientRequest(OutgoingMessage):
             assigned(self.socket)
 
 
-_PLAIN_END = ClientRequest.end  # not the one of somebody who looks on
+# Not those of somebody who looks on.
+_PLAIN_END, _PLAIN_ON_SOCKET = ClientRequest.end, ClientRequest.onSocket
+_PLAIN_ONCE, _PLAIN_SET_HEADER = ClientRequest.once, ClientRequest.setHeader
 
 
 def destroy_soon(socket: Any) -> None:

@@ -224,6 +224,58 @@ def test_max_headers_count_of_a_request_is_not_that_of_the_next(scripted: Any, k
         assert (len(res.rawHeaders), b''.join(res)) == (2 * count, b'')
 
 
+@pytest.mark.parametrize('waits', [False, True])
+@pytest.mark.parametrize('way', ['subclass', 'patch'])
+@pytest.mark.parametrize(
+    ('name', 'argument'), [('setHeader', 'Host'), ('once', 'response'), ('onSocket', None)])
+def test_who_overrides_a_method_of_the_request_sees_its_calls(
+        scripted: Any, keeping: Agent, monkeypatch: pytest.MonkeyPatch, record: Recorder,
+        name: str, argument: str | None, way: str, waits: bool) -> None:
+    """Also of a request that gets the connection of the one before it."""
+    original = getattr(ClientRequest, name)
+
+    def overriding(req: Any, *given: Any) -> Any:
+        if given[0] == argument or argument is None:
+            record(f'{name} {req.path}')
+        return original(req, *given)
+
+    if way == 'patch':
+        monkeypatch.setattr(ClientRequest, name, overriding)
+    kind = ClientRequest if way == 'patch' else type('Request', (ClientRequest,), {name: overriding})
+    port, paths = scripted(answering()), ['/1', '/2', '/3']
+
+    def ask() -> None:
+        if paths:
+            kind({'host': '127.0.0.1', 'port': port, 'agent': keeping, 'path': paths.pop(0)}, answered).end()
+
+    def answered(res: Any) -> None:
+        res.on('data', lambda data: None).on('end', lambda: (record('end'), ask()))
+
+    keeping.maxSockets = 1
+    timers.setImmediate(lambda: [ask() for _ in range(3)] if waits else ask())
+    expected = [f'{name} /{number}' for number in (1, 2, 3)]
+    record.wait(lambda events: events.count('end') == 3)
+    assert [event for event in record.events if event != 'end'] == expected
+
+
+def test_an_on_socket_of_one_request_is_called(scripted: Any, keeping: Agent, record: Recorder) -> None:
+    port = scripted(answering())
+    keeping.maxSockets = 1
+
+    def ask() -> Any:
+        return get(host='127.0.0.1', port=port, agent=keeping, callback=lambda res: (
+            res.on('data', lambda data: None).on('end', lambda: record('end'))))
+
+    def start() -> None:
+        ask()
+        second = ask()
+        on_socket = second.onSocket
+        second.onSocket = lambda *given: (record(given[0] is not None), on_socket(*given))[1]
+
+    timers.setImmediate(start)
+    assert record.wait_count(3) == ['end', True, 'end']
+
+
 @pytest.mark.parametrize('event', ['data', 'end'])
 @pytest.mark.parametrize('ticks', [False, True])
 def test_a_listener_of_a_response_may_wait_for_what_comes_next(
