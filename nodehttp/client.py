@@ -487,11 +487,10 @@ class ClientRequest(OutgoingMessage):
         """The connection is no HTTP any more; False if nobody listens for that."""
         # Also if nobody listens: it is this that makes the end of the connection no error.
         response, socket = self._receive(head, connection), self.socket
-        response.complete = True
+        response._complete(None)
         event = 'connect' if self.method == 'CONNECT' else 'upgrade'
         if not self._is_heard(event):
             return False
-        self._enter(ANSWERED)
         socket._fire('agentRemove')
         rest = connection.leave()
         self._fire(event, response, socket, rest)
@@ -502,6 +501,8 @@ class ClientRequest(OutgoingMessage):
         """The response was read to its end, and is about to emit 'end'. `unheard`: nobody sees what comes
         of it, now or in the next tick."""
         self._response_over = True
+        if self._state is not ANSWERED:  # the connection is closed, or a tunnel
+            return
         if not self.shouldKeepAlive:
             if self.socket.writable:
                 destroy_soon(self.socket)
@@ -546,24 +547,21 @@ class ClientRequest(OutgoingMessage):
         return self.agent.next_for(self.socket)
 
     def _release_in_place(self) -> bool:
-        """If the tick of `_release` comes next, and nobody hears of it, do now what it comes to. Returns
-        whether it was so, and there was no other tick before the one of the response's 'close', which nobody
-        hears either."""
+        """If the tick of `_release` is the only one before that of the response's 'close', and nobody hears
+        of either, do now what it comes to. Returns whether the other one is not needed."""
         ticks = pool.ticks
-        if not ticks or ticks[0][1] != self._release or not self._releases_unheard():
+        if len(ticks) != 1 or ticks[0][1] != self._release or not self._releases_unheard():
             return False
-        ticks.popleft()
-        was_alone = not ticks
+        ticks.clear()
         next_one = self._release_unheard()
         if next_one is not None:
-            if was_alone and type(next_one) is ClientRequest:
-                was_alone = next_one.take_in_place(self.socket)
-            else:
+            if type(next_one) is not ClientRequest:
                 next_one.onSocket(self.socket)
-                was_alone = False
-        if was_alone:
-            self.res._life = GONE  # type: ignore[union-attr]
-        return was_alone
+                return False
+            if not next_one.take_in_place(self.socket):
+                return False
+        self.res._life = GONE  # type: ignore[union-attr]
+        return True
 
     def _releases_unheard(self) -> bool:
         """May `_release` come before its tick, since nobody would see that?"""

@@ -225,6 +225,29 @@ def test_max_headers_count_of_a_request_is_not_that_of_the_next(scripted: Any, k
 
 
 @pytest.mark.parametrize('waits', [False, True])
+def test_the_response_that_opens_a_tunnel_ends(scripted: Any, record: Recorder, waits: bool) -> None:
+    """When it is read; the tunnel goes on."""
+    def answer(peer: RawPeer) -> None:
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
+        peer.send(peer.read_exactly(5))
+
+    def on_upgrade(res: Any, sock: Any, head: bytes) -> None:
+        for name in ('end', 'close'):
+            res.on(name, lambda name=name: record(f'res {name}'))
+        sock.on('data', lambda data: (record(data), sock.destroy()))
+        if waits:
+            record(b''.join(res))
+        res.resume()
+        timers.setImmediate(sock.write, 'hello')
+
+    req = get(host='127.0.0.1', port=scripted(answer), headers={'Connection': 'upgrade', 'Upgrade': 'x'})
+    req.on('upgrade', on_upgrade).on('close', lambda: record('req close'))
+    expected = ['res end', 'res close', b'', 'req close'] if waits else ['req close', 'res end', 'res close']
+    assert record.wait_for(b'hello') == [*expected, b'hello']
+
+
+@pytest.mark.parametrize('waits', [False, True])
 @pytest.mark.parametrize('way', ['subclass', 'patch'])
 @pytest.mark.parametrize(
     ('name', 'argument'), [('setHeader', 'Host'), ('once', 'response'), ('onSocket', None)])

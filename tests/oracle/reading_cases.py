@@ -168,6 +168,7 @@ def late_listeners() -> list[dict[str, Any]]:
             'method': 'GET', 'answer': ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'],
             'on': [['response', [['on', 'res', 'data', []], ['on', 'res', 'end', does]]]],
         } for does in ([['start'], *does] if ticks else does, [])]
+        requests[1]['on'].append(['finish', []])
         made.append({'name': f'close is listened to {ticks} ticks after the end', 'requests': requests})
     return made
 
