@@ -162,7 +162,7 @@ class WebSocket(EventTarget):
 
     Events: 'open' (Event), 'message' (MessageEvent), 'error' (ErrorEvent) and 'close' (CloseEvent), for which
     there are the attributes `onopen`, ... too. `http.once(ws, 'message', timeout=5)` waits for one of them,
-    and raises what has ended the connection if that comes first.
+    and raises what has ended the connection if that came first.
 
     `url` is a ws:, wss:, http: or https: URL. `protocols`: the names of subprotocols of which the server has
     to choose one, or a single name; or a mapping of `protocols` and `headers` (more headers for the request).
@@ -194,6 +194,7 @@ class WebSocket(EventTarget):
     _said_close = False
     _heard_close: tuple[int, str] | None = None  # (code, reason) of the server's Close
     _error: BaseException | None = None  # of the connection
+    _end_event: CloseEvent  # when it is CLOSED
     _timer: Timer | None = None  # of the handshake, then of the closing one
     _is_gone = False  # the socket is
     _woken = 0  # callbacks that have waited for an event, and are to go on before the next one comes
@@ -275,7 +276,7 @@ class WebSocket(EventTarget):
             if self._state == self.OPEN:
                 self._buffered += size
                 self._socket.write(frame, internal(lambda *_: self._sent(size)))
-                self._await_listeners()
+                self._await_listener('message')
 
     def close(self, code: Any = None, reason: Any = None) -> None:
         """Say Close, and go on when the server has said it too: 'close' follows. Before 'open' the connection
@@ -294,7 +295,7 @@ class WebSocket(EventTarget):
                 self._give_up(Error('The WebSocket was closed before it was open'))
             elif self._state == self.OPEN:
                 self._say_close(1000 if number is None and text else number, text)
-                self._await_listeners()
+                self._await_listener('close')
 
     # The handshake; from here on all needs the monitor
 
@@ -343,7 +344,7 @@ class WebSocket(EventTarget):
             socket.destroy()
             return
         self._stop_timer()
-        self._socket = socket
+        self._socket, self._request = socket, None
         self._frames = self._make_frames(agreed.keeps_context)
         self._protocol, self._extensions = agreed.protocol, agreed.extensions
         self._state = self.OPEN
@@ -418,7 +419,7 @@ class WebSocket(EventTarget):
         self._end(Error(reason))
 
     def _failed(self, error: BaseException) -> None:
-        self._error = error
+        self._error = self._error or error
 
     def _closed(self, *_: Any) -> None:
         self._stop_timer()
@@ -432,7 +433,8 @@ class WebSocket(EventTarget):
         elif self._state != self.CLOSED:
             self._state = self.CLOSED
             code, reason = self._heard_close
-            self._dispatch(CloseEvent('close', wasClean=True, code=code, reason=reason))
+            self._end_event = CloseEvent('close', wasClean=True, code=code, reason=reason)
+            self._dispatch(self._end_event)
 
     def _end(self, error: BaseException) -> None:
         """It has failed; whatever befalls it after that is no news."""
@@ -442,8 +444,9 @@ class WebSocket(EventTarget):
         if self._socket is None:
             self._stop_timer()
         self._error = error
+        self._end_event = CloseEvent('close', code=_ABNORMAL)
         self._dispatch(ErrorEvent('error', message=str(error), error=error))
-        self._dispatch(CloseEvent('close', code=_ABNORMAL))
+        self._dispatch(self._end_event)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -452,10 +455,10 @@ class WebSocket(EventTarget):
 
     # Threads that wait
 
-    def _await_listeners(self) -> None:
+    def _await_listener(self, type: str) -> None:
         """A thread outside the pool has said something: it may be about to wait for the answer."""
         strand = self._current_strand()
-        if 'message' not in self._listeners and not strand.holds:
+        if type not in self._listeners and not strand.holds:
             hold(strand)
 
     def _wait_for(self, type: str, timeout: float | None) -> list[Any]:
@@ -487,6 +490,8 @@ class _Wait:
         names = {'close'} if self._type == 'close' else {self._type, 'close', 'error'}
         with monitor:
             if ws._state == ws.CLOSED:
+                if self._type == 'close':
+                    return [ws._end_event]
                 raise ws._error or Error('The WebSocket is closed')
             for name in names:
                 ws.addEventListener(name, self._settle)

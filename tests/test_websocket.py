@@ -565,17 +565,20 @@ def test_a_wait_ends_with_the_connection(connect: Any, then: bytes, message: str
     with pytest.raises(errors.Error) as raised:
         http.once(ws, 'message', MUST_NOT_EXPIRE)
     assert str(raised.value) == message
-    for name in ('message', 'close'):
-        with pytest.raises(errors.Error):
-            http.once(ws, name, MUST_NOT_EXPIRE)
+    with pytest.raises(errors.Error):
+        http.once(ws, 'error', MUST_NOT_EXPIRE)
+    assert http.once(ws, 'close', MUST_NOT_EXPIRE)[0].wasClean is (then[0] == 0x88)
     assert ws._listeners == {}
 
 
-def test_a_wait_for_close_hears_of_errors_there(connect: Any) -> None:
+def test_a_wait_for_close_hears_of_errors_there(connect: Any, record: Recorder) -> None:
     ws = connect(idle, then=b'\x83\0')
     assert http.once(ws, 'close', MUST_NOT_EXPIRE)[0].code == 1006
     ws = connect(idle, then=b'\x83\0')
     assert http.once(ws, 'error', MUST_NOT_EXPIRE)[0].message == 'Invalid opcode 0x3'
+    ws = connect(idle, then=b'\x83\0')
+    ws.onerror = lambda: record(http.once(ws, 'close', MUST_NOT_EXPIRE)[0].code)
+    assert record.wait_count(1) == [1006]
 
 
 def test_a_wait_has_a_timeout(connect: Any) -> None:
