@@ -277,6 +277,15 @@ class ServerConnection(Answering):
         if (parser is None or self._request is not request or request.complete
                 or self._at_work != get_ident()):
             return False
+        if request._may_be_brought_whole() and (body := parser.take_body()) is not None:
+            if body:
+                request._append(body)
+            else:
+                parser.take_end()
+                self._end_of_request_came()
+                request._keep_whole(body)
+                self.want_data()
+            return True
         try:
             event = parser.next_event()
         except ParseError as error:
@@ -322,13 +331,16 @@ class ServerConnection(Answering):
         """`is_next`: nothing comes before what follows from that."""
         request = self._request
         assert request is not None
-        self._enter(IDLE)
-        self._is_late = False
-        self.server._receiving.pop(self, None)
+        self._end_of_request_came()
         is_next = request._complete(parser.trailers, is_next and bool(request._flowing))
         self.want_data()
         if is_next:
             request._emit_end()
+
+    def _end_of_request_came(self) -> None:
+        self._enter(IDLE)
+        self._is_late = False
+        self.server._receiving.pop(self, None)
 
     def _request_arrived(self, head: Head) -> None:
         server, socket = self.server, self.socket

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nodehttp._finished import Finish
-from nodehttp._readable_state import EOF
 from nodehttp._stream import DOOMED
 from nodehttp.events import NO_EVENTS, OwnListener, internal
 from nodehttp.threadpool import Waiter, is_in_callback, monitor, pool, unhurried
@@ -78,9 +77,9 @@ class _Turn:
             return None
         if stream._flowing and self._finish is None:
             self._listen()  # which ends the flowing
-        chunk = stream.read() if stream._input != EOF else stream._read_last()
+        chunk = stream._read_quietly()
         if chunk is None and stream._bring():
-            chunk = stream.read()
+            chunk = stream._read_quietly()
         return chunk
 
     def begin_to_wait(self) -> Waiter | None:

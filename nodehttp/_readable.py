@@ -308,15 +308,19 @@ class Readable(ReadableState):
             self._fire('data', chunk)
         return chunk
 
-    def _read_last(self) -> Any:
-        """`read`, with nothing more to come from the source. For iterations: nearly always all that is left
-        is one chunk, and nobody hears of it."""
-        if (len(self._buffer) != 1 or self._offset or self._read_objects or self._errored is not None
+    def _read_quietly(self) -> Any:
+        """`read`, for iterations. Where the source need not be asked, because it was or has ended, nearly
+        always all that is there is one chunk, and nobody hears of it."""
+        if ((self._input == MORE and not self._reading) or len(self._buffer) != 1 or self._offset
+                or self._read_objects or self._errored is not None
                 or not self._events.keys() <= HEARD_BY_ITERATION or not self._has_plain_emit()
                 or getattr(self.read, '__func__', None) is not _PLAIN_READ):
             return self.read()
         self._length, self._did_read, self._emitted_readable = 0, True, False
-        self._end()
+        if self._input == MORE:
+            self._need_readable = True
+        else:
+            self._end()
         return self._buffer.popleft()
 
     def _takeable(self, size: int | None) -> int:

@@ -199,6 +199,7 @@ class IncomingMessage(Readable):
         """It may have `body`, which is all of it, and has to keep that."""
         self.complete = True
         self._input = EOF
+        self._reading = self._need_readable = False
         if body:
             self._append(body)
 
@@ -389,25 +390,36 @@ class IncomingMessage(Readable):
         return bring is not None and bool(bring(self))
 
     def _end_at_once(self, alone_with: Any) -> bool:
-        if self.req is None:
-            return super()._end_at_once(alone_with)
+        request = self.req
         # Who has read a response to its end may ask again: as in Node the connection is free by then.
-        if not self.req._releases_unheard():
+        if request is not None and not request._releases_unheard():
             return False
-        if self._is_read_unheard():  # then this is what the rest comes to
+        # (A tick to come may listen to 'close', which in Node comes before the end of an iteration.)
+        may_be_heard = request is None and len(pool.ticks) > self._end_scheduled
+        if not may_be_heard and self._is_read_unheard():  # then this is what the rest comes to
             self._input, self._life = ENDED, GONE
-            self.req._response_ended(unheard=True)
+            if request is not None:
+                request._response_ended(unheard=True)
             return True
         is_over = super()._end_at_once(alone_with)
-        if is_over:
-            self.req._release()
+        if is_over and request is not None:
+            request._release()
         return is_over
 
     def _is_read_unheard(self) -> bool:
         """Was all of it read, and would nobody hear of its end?"""
-        return (self._input == EOF and not self._length and self.complete and self._life == OPEN
-                and self._errored is None and self._auto_destroy and self._events.keys() <= HEARD_BY_ITERATION
+        return (self._input == EOF and not self._length and self.complete and self._auto_destroy
+                and self._is_iterated_unheard())
+
+    def _is_iterated_unheard(self) -> bool:
+        """Does nobody hear of what an iteration does with it?"""
+        return (self._life == OPEN and self._errored is None and self._events.keys() <= HEARD_BY_ITERATION
                 and self._has_plain_emit())
+
+    def _may_be_brought_whole(self) -> bool:
+        """An iteration has asked for more, and all of it is there. Would nobody notice how it comes?"""
+        return (self._reading and not self._length and self._decoder is None and not self._flowing
+                and self._is_iterated_unheard())
 
     def _iteration_left(self) -> None:
         if self.req is None:

@@ -318,14 +318,17 @@ def test_a_plain_request_takes_a_client_few_calls(
 
 
 @pytest.mark.parametrize(('has_body', 'is_read', 'most'), [
-    (False, False, 145), (False, True, 198), (True, False, 154), (True, True, 211)])
+    (False, '', 145), (False, 'listened to', 198), (False, 'iterated', 216),
+    (True, '', 154), (True, 'listened to', 211), (True, 'iterated', 246)])
 def test_a_plain_request_takes_a_server_few_calls(
-        strict: None, has_body: bool, is_read: bool, most: int) -> None:
+        strict: None, has_body: bool, is_read: str, most: int) -> None:
     def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
-        if is_read:
+        if is_read == 'listened to':
             req.on('data', lambda chunk: None)
             req.on('end', lambda: answer(req, res))
         else:
+            if is_read == 'iterated':
+                b''.join(req)
             answer(req, res)
     request = get('Content-Length: 3', body='abc') if has_body else get()
     assert run_server(listener, asking(*[request] * TIMES)).each() <= most

@@ -378,6 +378,39 @@ def test_iterating_over_a_request(dial: Dial) -> None:
         quick.close()
 
 
+@pytest.mark.parametrize(('when', 'heard'), [
+    ('tick before', ['chunk', 'over', 'close']), ('tick inside', ['chunk', 'over', 'close']),
+    ('inside', ['chunk', 'end', 'close', 'over']), ('behind', ['chunk', 'over'])])
+def test_who_listens_beside_an_iteration(dial: Dial, record: Recorder, when: str, heard: list[str]) -> None:
+    """What comes of the end of what has arrived is over when the loop is, unless it may be heard."""
+    def listener(req: Any, res: Any) -> None:
+        if req.method == 'GET':
+            res.end()
+            return
+
+        def listen() -> None:
+            req.on('end', lambda: record('end')).on('close', lambda: record('close'))
+        if when == 'tick before':
+            timers.nextTick(listen)
+        for _ in req:
+            record(f'chunk{"ed" * req.complete}')
+            if when == 'tick inside':
+                timers.nextTick(listen)
+            elif when == 'inside':
+                listen()
+        record('over')
+        if when == 'behind':
+            listen()
+        res.end()
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        for request in (post(1) + b'x', GET):
+            peer.send(request)
+            read_response(peer)
+        assert record.events == heard
+        peer.close()
+
+
 @pytest.mark.parametrize('request_bytes', [
     GET, post(6) + b'abcdef', CHUNKED_POST, post(6) + b'abcdef' + GET,
 ], ids=['GET', 'POST', 'chunks', 'two'])
