@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp._intake import SWAMPED, Intake
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._stream import BYTES_MARK
+from nodehttp._stream import BYTES_MARK, NOTHING
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage
 from nodehttp.threadpool import has_baton, next_tick, pool, released
@@ -47,8 +47,8 @@ class Answering(Intake):
         # A tick that uncorks the socket, and may as well come later.
         self._late: Callable[[], None] | None = None
         self._is_idle_timed = False  # the socket's timeout is that of an idle connection
-        self._unanswered: list[IncomingMessage] = []
-        self._waiting: list[ServerResponse] = []
+        self._unanswered: list[IncomingMessage] = NOTHING
+        self._waiting: list[ServerResponse] = NOTHING
         self._mark: int = socket.writableHighWaterMark
         self._is_secure = hasattr(socket, 'encrypted')
         self._may_be_late = self._has_ticks and self._mark >= BYTES_MARK and not self._is_secure
@@ -58,15 +58,19 @@ class Answering(Intake):
     def _respond_to(self, request: IncomingMessage, keep_alive: bool) -> ServerResponse:
         """Make the response to a request that has just arrived. It is its turn if no other one is before it.
         """
-        socket, unanswered = self.socket, self._unanswered
-        unanswered.append(request)
-        if len(unanswered) > 1 and (socket.writableNeedDrain or self._queued >= self._mark):
-            self._hold(SWAMPED)
+        socket = self.socket
+        if not self._unanswered:
+            self._unanswered = [request]
+        else:
+            self._unanswered.append(request)
+            if socket.writableNeedDrain or self._queued >= self._mark:
+                self._hold(SWAMPED)
         response = self._new_response(request)
         response.shouldKeepAlive = keep_alive
         if socket._httpMessage is None:
             self._attach(response)
         else:
+            self._waiting = self._waiting or []
             self._waiting.append(response)
         return response
 
@@ -152,7 +156,10 @@ class Answering(Intake):
         """All of a response was handed to the system: on to the next one. `is_unheard`: see above."""
         server, socket, request = self.server, self.socket, response.req
         if self._unanswered and self._unanswered[0] is request:
-            del self._unanswered[0]
+            if len(self._unanswered) == 1:
+                self._unanswered = NOTHING
+            else:
+                del self._unanswered[0]
         response._detach()
         if request.complete and self._request is request:
             self._request = None  # an idle connection holds nothing that was for one request

@@ -11,7 +11,7 @@ Two things go on at once. *Answering* is in `_answering.py`. *Receiving*, here, 
 
 Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All input
 is kept in the parser and in the request, so that another thread can go on when a listener waits in the middle
-of its delivery (`Strand.resume`). An event of the parser that has to wait, for ticks or for a thread, is
+of its delivery (`_go_on`). An event of the parser that has to wait, for ticks or for a thread, is
 `_postponed`; nothing is parsed behind it.
 
 `_intake.py` brings the bytes.
@@ -29,6 +29,7 @@ from nodehttp._answering import Answering
 from nodehttp._intake import CROWDED, READER_IS_SLOW
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
+from nodehttp._stream import NOTHING
 from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, aborted_error
@@ -57,7 +58,7 @@ MANY_HEADERS = 64
 class ServerConnection(Answering):
     """A socket of a server, for as long as it is used for HTTP. All methods need the monitor."""
 
-    __slots__ = '_count', '_is_late', '_is_told', '_postponed', '_resume_before', '_ticks_from', 'state'
+    __slots__ = '_count', '_former_deliverer', '_is_late', '_is_told', '_postponed', '_ticks_from', 'state'
 
     def __init__(self, server: Server, socket: Any) -> None:
         super().__init__(server, socket)
@@ -98,7 +99,7 @@ class ServerConnection(Answering):
             self._set_timeout(server.timeout)
         socket._listen(self._listeners())
         socket.server = server
-        self._resume_before, strand.resume = strand.resume, self._go_on
+        self._former_deliverer, strand.deliverer = strand.deliverer, self
         server._track(self)
         self._begin_intake()
 
@@ -107,7 +108,7 @@ class ServerConnection(Answering):
         socket = self.socket
         for name, listener in self._listeners().items():
             socket.off(name, listener)
-        self._strand.resume = self._resume_before
+        self._strand.deliverer = self._former_deliverer
         self.server._untrack(self)
         self._end_intake()
         socket.readableFlowing = None
@@ -506,7 +507,7 @@ class ServerConnection(Answering):
         self._enter(CLOSED)
         self._parser = None
         self.server._untrack(self)
-        unanswered, self._unanswered = self._unanswered, []
+        unanswered, self._unanswered = self._unanswered, NOTHING
         for request in unanswered:
             request._destroy_once(aborted_error())
         message = self.socket._httpMessage
@@ -518,5 +519,5 @@ class ServerConnection(Answering):
         """It has nothing to tell any more. That it forgets us frees both with their last user; else they, and
         all that belongs to them, were a cycle, and left to the garbage collector."""
         self._end_intake()
-        self._strand.resume = self._request = None
+        self._strand.deliverer = self._request = None
         self.socket._forget_own_listeners()

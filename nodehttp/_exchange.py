@@ -12,7 +12,7 @@ requests. It feeds what arrives to the parser and tells the request what that wa
 
 Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All
 input is kept in the parser and the response, so that another thread can go on when a listener waits in the
-middle (`Strand.resume`).
+middle (`_go_on`).
 
 It works over any Duplex, and listens to its 'data'; a `net.Socket` hands its bytes over without that detour
 when nobody else does.
@@ -82,7 +82,7 @@ class ClientConnection:
         }
         for name, listener in self._listeners.items():
             socket.on(name, listener)
-        self._resume_before, socket._strand.resume = socket._strand.resume, self._go_on
+        self._former_deliverer, socket._strand.deliverer = socket._strand.deliverer, self
         socket._strand.owner = self
 
     def __repr__(self) -> str:
@@ -190,7 +190,7 @@ class ClientConnection:
         self.request = self._parser = self.socket._httpMessage = None
         for name, listener in self._listeners.items():
             self.socket.off(name, listener)
-        self.socket._strand.resume = self._resume_before
+        self.socket._strand.deliverer = self._former_deliverer
         self.socket._strand.owner = None
         if self._is_consumed:
             self.socket._unconsume()

@@ -19,9 +19,9 @@ from nodehttp._handles import CHUNKS_AT_ONCE, SEND_FLAGS
 from nodehttp._netends import Ends
 from nodehttp._stream import OPEN, Function
 from nodehttp._writable import WRITING
-from nodehttp.loop import Watch
 from nodehttp.monitor import internal_hook
 from nodehttp.threadpool import pool
+from nodehttp.watch import Watch
 
 NOT_TRIED = -1
 # Bytes. What is longer together goes out as a list (sendmsg) rather than joined: the copy would cost more.

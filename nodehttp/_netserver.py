@@ -177,7 +177,7 @@ class Server(EventEmitter):
             announce: Any = partial(self._listen_failed, call, error)
         else:
             self._enter(BOUND)
-            self._watch = watch(self._listener.handle, self._on_readable, _never, None)
+            self._watch = watch(self._listener.handle, self)
             if not self._referenced:
                 self._watch.unref()
             announce = partial(self._listening, call)
@@ -230,7 +230,10 @@ class Server(EventEmitter):
 
     # Accepting
 
-    def _on_readable(self) -> None:
+    def _on_writable(self) -> None:
+        """A listening handle does not become so."""
+
+    def _on_readable(self, received: object = None) -> None:
         listener = self._listener
         # To look for another one, in vain, costs more than to be told of it.
         before, self._accepted_in = self._accepted_in, pool.checks
@@ -423,10 +426,6 @@ def _both_ends(own: Any, peer: Any) -> Record[Any] | None:
     return Record(
         localAddress=local['address'], localPort=local['port'], localFamily=local['family'],
         remoteAddress=remote['address'], remotePort=remote['port'], remoteFamily=remote['family'])
-
-
-def _never() -> None:
-    """A listening handle does not become writable."""
 
 
 def _handle_of(given: Any) -> Any:

@@ -112,7 +112,7 @@ class Socket(Output):
 
     def __init__(self, options: Options | int = None, **kwargs: Any) -> None:
         self._strand = Strand()
-        self._strand.resume = self._flow_on
+        self._strand.deliverer = self
         self.connecting = False
         self._have_at_hand()
         if options is not None or kwargs:
@@ -168,7 +168,7 @@ class Socket(Output):
     def _take_handle(self, handle: sockets.socket) -> None:
         """Make `handle` the socket's own. To be told what it is watched for (`_update_interest`)."""
         self._handle = handle
-        self._watch = watch(handle, self._on_readable, self._on_writable, self._strand)
+        self._watch = watch(handle, self, self._strand)
 
     def _has_handle(self, handle: sockets.socket) -> bool:
         return self._handle is handle
@@ -410,7 +410,7 @@ class Socket(Output):
         else:
             super()._resume()
 
-    def _flow_on(self) -> None:
+    def _go_on(self) -> None:
         """A 'data' listener waits: let others have what is buffered behind its chunk."""
         self._flow()
 

@@ -82,6 +82,7 @@ Event = Head | bytes | End
 State = Callable[[Any], Event | None]
 Pattern = re.Pattern[bytes]
 
+NO_FIELDS: list[str] = []  # between two messages; never added to
 NONE = -1  # stands for "the byte behind the run" where the read ends
 ONE_BYTE = re.compile(rb'(?s:.)')
 
@@ -113,7 +114,7 @@ class Reads:
         self._error: ParseError | None = None
         self._span = b''   # what was read of the element at hand
         self._counted = 0  # bytes of the head that count against the limit
-        self.trailers: list[str] = []  # flat: those of the message whose END was returned last
+        self.trailers = NO_FIELDS  # flat: those of the message whose END was returned last
 
     # What the consumer calls.
 

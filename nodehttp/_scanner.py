@@ -43,7 +43,7 @@ from nodehttp._headerlines import (
     UPGRADE,
     HeaderLines,
 )
-from nodehttp._reads import END, NONE, End, Event, Head, Kind, ParseError, Pattern
+from nodehttp._reads import END, NO_FIELDS, NONE, End, Event, Head, Kind, ParseError, Pattern
 from nodehttp._startlines import StartLines
 from nodehttp.common import MAX_HEADER_SIZE
 from nodehttp.referee import is_disputed
@@ -54,7 +54,6 @@ _QUOTED = re.compile(rb'[\t !#-\[\]-\xff]*')
 
 _TAB, _QUOTE, _SEMICOLON, _EQUALS, _BACKSLASH, _DELETE = b'\t";=\\\x7f'
 
-_NO_FIELDS: list[str] = []  # between two messages; never added to
 _BOTH_UPGRADES = UPGRADE | CONNECTION_UPGRADE
 _MAX_HEX_DIGITS = 16  # of a chunk size: 2**64 - 1
 _MAX_EXTENSIONS = 16384  # bytes of extensions of one chunk; Node's value, no option changes it
@@ -190,11 +189,11 @@ class Scanner(StartLines):
 
     def _end_message(self) -> End:
         if self._flags & (IN_TRAILERS | SKIP_BODY):
-            self.trailers = self._fields if self._flags & IN_TRAILERS else []
+            self.trailers = self._fields if self._flags & IN_TRAILERS else NO_FIELDS
             self._persists = self._keeps_alive()
         elif self.trailers:
-            self.trailers = []
-        self._fields = _NO_FIELDS
+            self.trailers = NO_FIELDS
+        self._fields = NO_FIELDS
         self._state = BETWEEN_MESSAGES if self._persists or self._lenient else Scanner._closed
         return END
 

@@ -402,8 +402,8 @@ class Pool(Staying):
         over."""
         strand = worker.strand
         worker.started.clear()
-        if strand is not None and strand.resume is not None:
-            self.call_soon(strand.resume, strand=strand)
+        if strand is not None and strand.deliverer is not None:
+            self.call_soon(strand.deliverer._go_on, strand=strand)
         if self.holder is worker:
             successor = self._successor()
             if successor is None:

@@ -17,53 +17,43 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nodehttp.monitor import release_monitor, retake_monitor
-from nodehttp.poller import (
-    AT_ONCE,
-    HANG_UP,
-    READ,
-    READ_SIZE,
-    WRITE,
-    Bell,
-    Received,
-    end_patience,
-    make_patient,
-    make_poller,
-)
+from nodehttp.poller import AT_ONCE, READ, Bell, make_poller
 
 if TYPE_CHECKING:
-    import socket
-
     from nodehttp.holds import Hold
     from nodehttp.visit import Visit
+    from nodehttp.watch import Watch
 
 Function = Callable[..., Any]
-T = TypeVar('T')
 
 TIMEOUT_MAX = 2**31 - 1  # ms; the longest delay of Node's timers
-READING = READ | HANG_UP  # what is asked for to read
-RECENT = 5  # ms; so long what the poller has said is taken for what it would say
-READS_IN_A_ROW = 32  # of one descriptor before the others have their turn, as libuv has it
 monotonic = time.monotonic
+
+
+class Deliverer(Protocol):
+    """Who delivers the events of a strand, as far as these are read or parsed."""
+
+    def _go_on(self) -> object:
+        """A callback of the strand begins to wait in the middle of a delivery: deliver what is behind it."""
 
 
 class Strand:
     """The events of one connection, in order and never two at once. Used with the monitor held.
 
-    `busy` counts who keeps its items waiting (a detached callback, a hold). `resume`, if set, is scheduled
-    when a callback of the strand begins to wait in the middle of a delivery: go on reading or parsing.
+    `busy` counts who keeps its items waiting (a detached callback, a hold).
     """
 
-    __slots__ = ('backlog', 'busy', 'holds', 'owner', 'patience', 'resume', 'visit', 'watch')
+    __slots__ = ('backlog', 'busy', 'deliverer', 'holds', 'owner', 'patience', 'visit', 'watch')
 
     def __init__(self) -> None:
         self.busy = 0
         self.backlog: list[tuple[bool, Item]] = []  # (was it a tick, item)
         self.holds: tuple[Hold, ...] = ()
         self.patience: Hold | None = None  # the last one: how long an 'error' waits for its listener
-        self.resume: Callable[[], Any] | None = None
+        self.deliverer: Deliverer | None = None
         self.watch: Watch | None = None  # of the connection's descriptor
         self.owner: Any = None  # of a client's connection: the ClientConnection
         self.visit: Visit | None = None  # by a thread outside the pool, which keeps it busy
@@ -193,203 +183,6 @@ class Immediate(Handle):
     def cancel(self) -> None:
         """Never run. Harmless when it has run."""
         self.deactivate()
-
-
-class Watch(Handle):
-    """Interest in one file descriptor."""
-
-    __slots__ = (
-        '_armed', '_at_last', '_events', '_is_lent', '_is_patient', '_mask', '_on_readable', '_on_writable',
-        '_polled', '_poller', '_queued', '_row', '_users', 'fd', 'handle', 'strand')
-
-    def __init__(self, loop: Loop, fd: int, on_readable: Callable[..., Any], on_writable: Callable[[], Any],
-                 strand: Strand | None) -> None:
-        super().__init__(loop)
-        self._poller, self.fd, self.strand = loop.poller, fd, strand
-        self._on_readable, self._on_writable = on_readable, on_writable
-        self._mask = self._armed = 0  # wanted by the owner; known to the poller
-        self._queued = False  # an event of it is waiting to be delivered
-        self._row = 0
-        self._events = 0  # what the poller has told last,
-        self._polled = 0.0  # and when: the `now` of the loop
-        self._users = 0  # threads that are in `apart`,
-        self._at_last: Callable[[], Any] | None = None  # and what closes the descriptor behind them
-        # The descriptor as a socket, if it is a connected one and `on_readable` takes what was received.
-        self.handle: socket.socket | None = None
-        self._is_lent = False  # somebody waits for input in place of the poller
-        self._is_patient = False
-        if strand is not None:
-            strand.watch = self
-
-    def want(self, readable: bool, writable: bool, referenced: bool | None = None) -> None:
-        """Say which readiness is of interest from now on; and, if that is to change, whether it keeps the
-        process alive."""
-        if referenced is not None and referenced is not self._referenced:
-            self.ref() if referenced else self.unref()
-        self._mask = (READING if readable else 0) | (WRITE if writable else 0)
-        # What is queued or lent is armed when that is over. But the loop's own threads do not borrow it anew.
-        if self._mask != self._armed and (self._armed or not (
-                self._queued or (self._is_lent and not writable and self._loop.is_outside()))):
-            self._arm(self._mask)
-
-    def _arm(self, mask: int) -> None:
-        poller, armed, self._armed = self._poller, self._armed, mask
-        if poller is not self._loop.poller:  # from before a fork: the set is the parent's
-            return
-        if not mask:
-            # Not a mask of 0: epoll reports hang-ups even then, again and again.
-            if self._loop.watches.get(self.fd) is self:
-                del self._loop.watches[self.fd]
-                try:
-                    poller.unregister(self.fd)
-                except (OSError, KeyError, ValueError):  # closed behind our back: then the kernel has done it
-                    pass
-        elif armed:
-            poller.modify(self.fd, mask)
-        else:
-            poller.register(self.fd, mask)
-            self._loop.watches[self.fd] = self
-            if self._loop.holder is None or not poller.is_live:
-                self._loop.notify()
-
-    def apart(self, call: Callable[..., T], *args: Any) -> T:
-        """Make system calls on the descriptor, without the monitor. It is not closed before they are over."""
-        self._users += 1
-        state = release_monitor()
-        try:
-            return call(*args)
-        finally:
-            retake_monitor(state)
-            self._users -= 1
-            if self._at_last is not None and not self._users:
-                close, self._at_last = self._at_last, None
-                close()
-
-    def borrow(self) -> bool:
-        """Let the calling thread wait for input by itself: the poller looks away. False if there is more to
-        it than that. `want_back` ends it."""
-        if self._mask != READING or self._queued:
-            return False
-        self._is_lent = True
-        self._polled = 0.0  # it tells of no news any more
-        if self._armed:
-            self._arm(0)
-        return True
-
-    def tells(self, function: Function) -> bool:
-        """Is `function`, of an item, the poller's word about this descriptor?"""
-        return function == self._deliver
-
-    def write(self) -> None:
-        """What to do with that for who waits for input by himself. Were the input read as well, it would come
-        before what `receive` may have brought meanwhile; and the poller, asked again, be faster once more."""
-        self._queued = False
-        self._polled = 0.0  # it stays unread
-        if self._mask & WRITE:
-            self._on_writable()
-
-    def receive(self, milliseconds: int) -> Received | None:
-        """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
-        nothing came in time, which is always the same."""
-        handle = self.handle
-        assert handle is not None
-        if not self._is_patient:
-            self._is_patient = True
-            make_patient(handle, milliseconds)
-        try:
-            return self.apart(handle.recv, READ_SIZE)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            return error
-
-    def use(self) -> None:
-        """It keeps the process alive again, and one of the loop's threads waits for the poller's word."""
-        self.ref()
-        if self._armed != self._mask and not (self._queued or self._loop.is_outside()):
-            self._arm(self._mask)
-
-    def want_back(self) -> None:
-        """The poller looks at it again, unless a visitor does."""
-        if self.strand is not None and self.strand.visit is not None:
-            return
-        self._is_lent = False
-        if self._is_patient:
-            self._is_patient = False
-            if self.active:
-                self.handle.setblocking(False)  # type: ignore[union-attr]
-        if self._armed != self._mask and not self._queued:
-            self._arm(self._mask)
-
-    def again(self) -> None:
-        """There may be more input than what is about to be delivered: have it read next, before the poller is
-        asked, unless that was so READS_IN_A_ROW times."""
-        self._row += 1
-        if self._row == READS_IN_A_ROW:
-            self._row = 0
-            self._polled = 0.0  # there is more
-        elif not self._queued and (self.strand is None or not self.strand.busy):
-            self._queued = True
-            self._loop.ready.appendleft((self.strand, self._deliver, (READ,)))
-
-    def read(self) -> None:
-        """There is input: deliver it."""
-        if self._mask & READ:
-            self._on_readable()
-
-    def take(self, received: Received) -> None:
-        """Deliver what `receive` has brought."""
-        if self.active:
-            self._on_readable(received)
-
-    def polled(self, events: int) -> None:
-        """Queue the delivery of a readiness. A second one while the first waits for a busy strand disarms the
-        descriptor."""
-        self._events, self._polled = events, self._loop.now
-        if self._queued:
-            self._arm(0)
-        else:
-            self._queued = True
-            self._loop.ready.append((self.strand, self._deliver, (events,)))
-
-    def has_no_news(self) -> bool:
-        """Has all been read that the poller has just told of, and was the end not behind that?"""
-        loop = self._loop
-        return (self._polled == loop.now and not self._events & HANG_UP and not self._queued
-                and self._poller.tells_hang_up and monotonic() * 1000 - loop.now < RECENT)
-
-    def _deliver(self, events: int) -> None:
-        self._queued = False
-        if self._armed != self._mask:
-            self._arm(self._mask)
-        # An error or a hang-up shows to whoever waits: reading or writing finds out what it is.
-        if events & ~WRITE:
-            if self._mask & READ:
-                self._on_readable()
-            else:
-                self._polled = 0.0  # it stays unread
-        if events & ~READ and self._mask & WRITE:
-            self._on_writable()
-
-    def close(self) -> None:
-        """No interest any more; to be called before the descriptor is closed."""
-        self._mask = 0
-        if self._armed:
-            self._arm(0)
-        if self.strand is not None and self.strand.watch is self:
-            self.strand.watch = None
-        self.deactivate()
-
-    def close_with(self, close_descriptor: Callable[[], Any]) -> None:
-        """The same, and close the descriptor: behind the last one that is `apart` with it. Else its
-        number might come to stand for something new in the middle of that."""
-        self.close()
-        if self._users and self._generation == self._loop.generation:
-            self._at_last = close_descriptor
-            if self._is_patient:
-                end_patience(self.handle)  # type: ignore[arg-type]
-        else:
-            close_descriptor()
 
 
 class Loop:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nodehttp.loop import Function, Item, Strand, Watch
+from nodehttp.loop import Function, Item, Strand
 from nodehttp.outsiders import Outsiders
 from nodehttp.poller import CAN_BE_PATIENT, Received
+from nodehttp.watch import Watch
 from nodehttp.worker import Worker
 
 STAY = 20  # ms that a thread waits for the next request of a connection whose handler blocks

@@ -4,12 +4,11 @@ baton.py."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from nodehttp import errors
 from nodehttp.baton import HANDOFF_AFTER, MAX_THREADS, pool
-from nodehttp.loop import TIMEOUT_MAX, Function, Immediate, Strand, Timer, Watch
+from nodehttp.loop import TIMEOUT_MAX, Function, Immediate, Strand, Timer
 from nodehttp.monitor import (
     Gate,
     internal_hook,
@@ -21,6 +20,7 @@ from nodehttp.monitor import (
     retake_monitor,
 )
 from nodehttp.waiting import Waiter, await_listener, blocking, unhurried
+from nodehttp.watch import Watch, Watcher
 from nodehttp.worker import Source
 
 __all__ = [
@@ -110,10 +110,9 @@ def now() -> float:
     return pool.now
 
 
-def watch(file: Any, on_readable: Callable[[], Any], on_writable: Callable[[], Any],
-          strand: Strand | None = None) -> Watch:
-    """Return a Watch of a file descriptor or of what has a `fileno()`."""
-    return Watch(pool, file if isinstance(file, int) else file.fileno(), on_readable, on_writable, strand)
+def watch(file: Any, watcher: Watcher, strand: Strand | None = None) -> Watch:
+    """Return a Watch of a file descriptor or of what has a `fileno()`; `watcher` is told what comes."""
+    return Watch(pool, file if isinstance(file, int) else file.fileno(), watcher, strand)
 
 
 def call_user(function: Function, *args: Any) -> Any:

@@ -22,9 +22,10 @@ import threading
 from typing import Any, Protocol
 
 from nodehttp.baton import pool
-from nodehttp.loop import Strand, Watch, monotonic
+from nodehttp.loop import Strand, monotonic
 from nodehttp.monitor import release_monitor, retake_monitor
 from nodehttp.poller import Bell
+from nodehttp.watch import Watch
 
 # Threads that visit at the same time. Several would get into each other's way, at the monitor and at the
 # interpreter's lock, more than they get into the pool's.

@@ -290,7 +290,7 @@ class TLSSocket(Handshake):
         else:
             wire.pause()
 
-    def _flow_on(self) -> None:
+    def _go_on(self) -> None:
         self._deliver_input()
         self._flow()
 

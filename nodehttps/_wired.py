@@ -47,7 +47,7 @@ class Wired(net.Socket):
         if self._is_on_socket:
             socket.allowHalfOpen = True  # when to end is decided here
         self._strand = socket._strand or socket._own_strand()
-        self._strand.resume = self._flow_on
+        self._strand.deliverer = self
         self._have_at_hand()
 
     @property

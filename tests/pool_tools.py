@@ -88,6 +88,16 @@ class Latency:
         return self.worst
 
 
+class Watcher:
+    """Calls these functions when a descriptor becomes readable or writable."""
+
+    def __init__(self, on_readable: Callable[[], Any], on_writable: Callable[[], Any] = lambda: None) -> None:
+        self._readable, self._on_writable = on_readable, on_writable
+
+    def _on_readable(self, received: object = None) -> None:
+        self._readable()
+
+
 class Echo:
     """A socket pair, of which the pool answers one end by calling a function of the user's."""
 
@@ -98,10 +108,13 @@ class Echo:
         self._server.setblocking(False)
         self._answer, self._source = answer, source
         with monitor:
-            self._watch = threadpool.watch(self._server, self._on_readable, lambda: None, strand)
+            self._watch = threadpool.watch(self._server, self, strand)
             self._watch.want(True, False)
 
-    def _on_readable(self) -> None:
+    def _on_writable(self) -> None:
+        """Nobody asks for that."""
+
+    def _on_readable(self, received: object = None) -> None:
         try:
             data = self._server.recv(1000)
         except BlockingIOError:  # it may be told twice

@@ -12,8 +12,9 @@ from conftest import MUST_NOT_EXPIRE
 from test_costs import SYSTEM_CALLS
 
 import nodehttp as http
-from nodehttp import loop, net, staying
+from nodehttp import net, staying
 from nodehttp.threadpool import owns_monitor, pool
+from nodehttp.watch import Watch
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 END = b'0\r\n\r\n'
@@ -124,7 +125,7 @@ LONG = b'x' * 8_000_000  # more than the kernel takes at once
     (lambda socket: socket.setTimeout(1000), b''),
 ], ids=['write', 'end with more', 'end', 'setTimeout'])
 def test_another_thread_uses_a_socket_during_a_send(dial, monkeypatch, record, chunk, events, does, behind):
-    apart = loop.Watch.apart
+    apart = Watch.apart
 
     def slow_apart(watch, call, *args):
         def send(*args):
@@ -132,7 +133,7 @@ def test_another_thread_uses_a_socket_during_a_send(dial, monkeypatch, record, c
             other.start()
             other.join(MUST_NOT_EXPIRE)
             return call(*args)
-        monkeypatch.setattr(loop.Watch, 'apart', apart)
+        monkeypatch.setattr(Watch, 'apart', apart)
         return apart(watch, send, *args)
 
     sockets = []
@@ -143,7 +144,7 @@ def test_another_thread_uses_a_socket_during_a_send(dial, monkeypatch, record, c
         for name in ('finish', 'error', 'close'):
             socket.on(name, lambda *args, name=name: record(' '.join([name, *map(str, args)])))
         in_callback_without_baton()
-        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        monkeypatch.setattr(Watch, 'apart', slow_apart)
         socket.write(chunk, (lambda: record('written')) if 'written' in events else None)
         socket.end()
 
@@ -156,7 +157,7 @@ def test_another_thread_uses_a_socket_during_a_send(dial, monkeypatch, record, c
 
 
 def test_a_socket_that_is_destroyed_during_a_send_is_closed_behind_it(dial, monkeypatch, record):
-    apart = loop.Watch.apart
+    apart = Watch.apart
 
     def slow_apart(watch, call, *args):
         def send(*args):
@@ -174,7 +175,7 @@ def test_a_socket_that_is_destroyed_during_a_send_is_closed_behind_it(dial, monk
         sockets.append(socket)
         socket.on('close', lambda had_error: record(f'close {had_error}'))
         in_callback_without_baton()
-        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        monkeypatch.setattr(Watch, 'apart', slow_apart)
         socket.write('sent', lambda *error: record(f'written {error}'))
 
     with server.listen(0, '127.0.0.1'):
@@ -325,7 +326,7 @@ def test_more_handlers_wait_than_there_may_be_threads(dial, escaped):
 
 def test_what_a_thread_has_received_comes_before_what_the_poller_tells_of(dial, monkeypatch):
     monkeypatch.setattr(staying, 'STAY', 1000)
-    apart, sockets, urls = loop.Watch.apart, [], []
+    apart, sockets, urls = Watch.apart, [], []
 
     def slow_apart(watch, call, *args):
         def received(*args):
@@ -345,7 +346,7 @@ def test_what_a_thread_has_received_comes_before_what_the_poller_tells_of(dial, 
         sockets[:] = [req.socket]
         answer(res, 'done')
 
-    monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+    monkeypatch.setattr(Watch, 'apart', slow_apart)
     with http.createServer(handler).listen(0, '127.0.0.1') as server:
         peer = dial(server)
         for url in b'/', b'/', b'/1':
@@ -360,7 +361,7 @@ def test_what_a_thread_has_received_comes_before_what_the_poller_tells_of(dial, 
 
 def test_a_connection_is_closed_at_once_while_its_thread_waits_for_input(dial, monkeypatch):
     monkeypatch.setattr(staying, 'STAY', 3_600_000)
-    apart, waits = loop.Watch.apart, threading.Event()
+    apart, waits = Watch.apart, threading.Event()
 
     def noted_apart(watch, call, *args):
         if call.__name__ == 'recv':
@@ -371,7 +372,7 @@ def test_a_connection_is_closed_at_once_while_its_thread_waits_for_input(dial, m
         in_callback_without_baton()
         answer(res, 'done')
 
-    monkeypatch.setattr(loop.Watch, 'apart', noted_apart)
+    monkeypatch.setattr(Watch, 'apart', noted_apart)
     with http.createServer(handler).listen(0, '127.0.0.1') as server:
         peer = dial(server)
         peer.send(REQUEST)
@@ -382,7 +383,7 @@ def test_a_connection_is_closed_at_once_while_its_thread_waits_for_input(dial, m
 
 
 def test_another_thread_writes_over_tls_during_a_send(serve, connect, monkeypatch):
-    apart, received, all_received = loop.Watch.apart, [], threading.Event()
+    apart, received, all_received = Watch.apart, [], threading.Event()
 
     def listener(socket):
         def slow_apart(watch, call, *args):
@@ -391,11 +392,11 @@ def test_another_thread_writes_over_tls_during_a_send(serve, connect, monkeypatc
                 other.start()
                 other.join(MUST_NOT_EXPIRE)
                 raise BlockingIOError  # the kernel takes nothing
-            monkeypatch.setattr(loop.Watch, 'apart', apart)
+            monkeypatch.setattr(Watch, 'apart', apart)
             return apart(watch, send, *args)
 
         in_callback_without_baton()
-        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        monkeypatch.setattr(Watch, 'apart', slow_apart)
         socket.write('one ')
         socket.end('three')
 

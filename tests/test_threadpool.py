@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, Recorder
 from pool_tools import (
     Echo,
     Latency,
+    Watcher,
     Witness,
     from_source,
     hogs_as_processes,
@@ -556,7 +558,7 @@ def test_a_detached_callback_that_waits_leaves_its_strand_too(record: Recorder) 
 
 def test_the_strand_is_told_that_its_callback_waits(record: Recorder) -> None:
     strand, waiter = Strand(), Waiter()
-    strand.resume = lambda: (record('resume'), waiter.set())
+    strand.deliverer = SimpleNamespace(_go_on=lambda: (record('resume'), waiter.set()))
     soon(lambda: (waiter.wait(), record('goes on')), strand=strand)
     assert record.wait_count(2) == ['resume', 'goes on']
 
@@ -1387,8 +1389,9 @@ def test_a_watch_says_what_is_of_interest(record: Recorder) -> None:
     with ours, theirs:
         ours.setblocking(False)
         with monitor:
-            watch = threadpool.watch(ours, lambda: (record('readable'), watch.want(False, False)),
-                                     lambda: (record('writable'), watch.want(True, False)))
+            watch = threadpool.watch(ours, Watcher(
+                lambda: (record('readable'), watch.want(False, False)),
+                lambda: (record('writable'), watch.want(True, False))))
             watch.want(False, True)
         record.wait_for('writable')
         theirs.send(b'x')
@@ -1403,7 +1406,7 @@ def test_a_watch_says_what_is_of_interest(record: Recorder) -> None:
 def test_a_watched_descriptor_that_was_closed_before(record: Recorder) -> None:
     ours, theirs = socket.socketpair()
     with monitor:
-        watch = threadpool.watch(ours, lambda: record('readable'), lambda: None)
+        watch = threadpool.watch(ours, Watcher(lambda: record('readable')))
         watch.want(True, False)
     ours.close()
     again, other = socket.socketpair()
@@ -1426,7 +1429,7 @@ def test_callbacks_of_a_watch_that_is_closed_meanwhile_do_not_come(record: Recor
     with monitor:
         for ours, theirs in pairs:
             theirs.send(b'x')
-            watches.append(threadpool.watch(ours, on_readable, lambda: None))
+            watches.append(threadpool.watch(ours, Watcher(on_readable)))
         for watch in watches:
             watch.want(True, False)
     record.wait_count(1)

@@ -18,10 +18,11 @@ from test_costs import TIMES, Meter
 
 import nodehttp as http
 import nodehttps as https
-from nodehttp import holds, loop, timers, visit
+from nodehttp import holds, timers, visit
 from nodehttp.errors import Error
 from nodehttp.threadpool import pool
 from nodehttp.visit import Visit
+from nodehttp.watch import Watch
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 END = b'\r\n\r\n'
@@ -143,7 +144,7 @@ def test_one_after_the_other_wakes_nobody_up(scripted: Any, agent: http.Agent, v
 
 def test_a_request_costs_four_system_calls_and_few_others(
         scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop.Watch, 'want_back', lambda _: None)  # on a busy machine it is not so often next
+    monkeypatch.setattr(Watch, 'want_back', lambda _: None)  # on a busy machine it is not so often next
     port = scripted(answers(TIMES + 2))
     for _ in range(2):
         assert fetch(port, agent) == b'ok'

@@ -1,0 +1,257 @@
+"""One file descriptor that is watched: what the poller is asked for, and what is done when it tells.
+
+A thread may wait for input in place of the poller for a while, or make system calls while others have the
+monitor (staying.py, visit.py): that is its `_Use` of the descriptor, which most of them never have.
+
+The poller looks away while nothing is wanted, while somebody waits in its place, and from when a second event
+comes while the first waits for a busy strand. Needs the monitor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from nodehttp.loop import Function, Handle, Loop, Strand, monotonic
+from nodehttp.monitor import release_monitor, retake_monitor
+from nodehttp.poller import HANG_UP, READ, READ_SIZE, WRITE, Received, end_patience, make_patient
+
+if TYPE_CHECKING:
+    import socket
+
+READING = READ | HANG_UP  # what is asked for to read
+RECENT = 5  # ms; so long what the poller has said is taken for what it would say
+READS_IN_A_ROW = 32  # of one descriptor before the others have their turn, as libuv has it
+T = TypeVar('T')
+
+
+class Watcher(Protocol):
+    """Whose descriptor it is."""
+
+    def _on_readable(self, received: Received | None = None) -> object:
+        """There is input; `received` is what a `recv` has come to, if there was one already."""
+
+    def _on_writable(self) -> object:
+        """There is room, or a connection."""
+
+
+class _Use:
+    """What threads do with a descriptor beside the loop."""
+
+    __slots__ = ('callers', 'close', 'is_lent', 'is_patient')
+
+    def __init__(self) -> None:
+        self.callers = 0  # threads that are in `apart`,
+        self.close: Callable[[], Any] | None = None  # and what closes the descriptor behind them
+        self.is_lent = False  # somebody waits for input in place of the poller,
+        self.is_patient = False  # in `recv`
+
+
+class Watch(Handle):
+    """Interest in one file descriptor."""
+
+    __slots__ = (
+        '_armed', '_events', '_mask', '_polled', '_poller', '_queued', '_row', '_use', '_watcher', 'fd',
+        'handle', 'strand')
+
+    def __init__(self, loop: Loop, fd: int, watcher: Watcher, strand: Strand | None) -> None:
+        super().__init__(loop)
+        self._poller, self.fd, self.strand, self._watcher = loop.poller, fd, strand, watcher
+        self._mask = self._armed = 0  # wanted by the watcher; known to the poller
+        self._queued = False  # an event of it is waiting to be delivered
+        self._row = 0
+        self._events = 0  # what the poller has told last,
+        self._polled = 0.0  # and when: the `now` of the loop
+        self._use: _Use | None = None
+        # The descriptor as a socket, if it is a connected one and the watcher takes what was received.
+        self.handle: socket.socket | None = None
+        if strand is not None:
+            strand.watch = self
+
+    def want(self, readable: bool, writable: bool, referenced: bool | None = None) -> None:
+        """Say which readiness is of interest from now on; and, if that is to change, whether it keeps the
+        process alive."""
+        if referenced is not None and referenced is not self._referenced:
+            self.ref() if referenced else self.unref()
+        self._mask = (READING if readable else 0) | (WRITE if writable else 0)
+        # What is queued or lent is armed when that is over. But the loop's own threads do not borrow it anew.
+        if self._mask != self._armed and (self._armed or not (
+                self._queued or (self._is_lent() and not writable and self._loop.is_outside()))):
+            self._arm(self._mask)
+
+    def _arm(self, mask: int) -> None:
+        poller, armed, self._armed = self._poller, self._armed, mask
+        if poller is not self._loop.poller:  # from before a fork: the set is the parent's
+            return
+        if not mask:
+            # Not a mask of 0: epoll reports hang-ups even then, again and again.
+            if self._loop.watches.get(self.fd) is self:
+                del self._loop.watches[self.fd]
+                try:
+                    poller.unregister(self.fd)
+                except (OSError, KeyError, ValueError):  # closed behind our back: then the kernel has done it
+                    pass
+        elif armed:
+            poller.modify(self.fd, mask)
+        else:
+            poller.register(self.fd, mask)
+            self._loop.watches[self.fd] = self
+            if self._loop.holder is None or not poller.is_live:
+                self._loop.notify()
+
+    # What the poller tells
+
+    def polled(self, events: int) -> None:
+        """Queue the delivery of a readiness. A second one while the first waits for a busy strand disarms the
+        descriptor."""
+        self._events, self._polled = events, self._loop.now
+        if self._queued:
+            self._arm(0)
+        else:
+            self._queued = True
+            self._loop.ready.append((self.strand, self._deliver, (events,)))
+
+    def _deliver(self, events: int) -> None:
+        self._queued = False
+        if self._armed != self._mask:
+            self._arm(self._mask)
+        # An error or a hang-up shows to whoever waits: reading or writing finds out what it is.
+        if events & ~WRITE:
+            if self._mask & READ:
+                self._watcher._on_readable()
+            else:
+                self._polled = 0.0  # it stays unread
+        if events & ~READ and self._mask & WRITE:
+            self._watcher._on_writable()
+
+    def has_no_news(self) -> bool:
+        """Has all been read that the poller has just told of, and was the end not behind that?"""
+        loop = self._loop
+        return (self._polled == loop.now and not self._events & HANG_UP and not self._queued
+                and self._poller.tells_hang_up and monotonic() * 1000 - loop.now < RECENT)
+
+    def again(self) -> None:
+        """There may be more input than what is about to be delivered: have it read next, before the poller is
+        asked, unless that was so READS_IN_A_ROW times."""
+        self._row += 1
+        if self._row == READS_IN_A_ROW:
+            self._row = 0
+            self._polled = 0.0  # there is more
+        elif not self._queued and (self.strand is None or not self.strand.busy):
+            self._queued = True
+            self._loop.ready.appendleft((self.strand, self._deliver, (READ,)))
+
+    # Beside the poller
+
+    def _used(self) -> _Use:
+        if self._use is None:
+            self._use = _Use()
+        return self._use
+
+    def _is_lent(self) -> bool:
+        return self._use is not None and self._use.is_lent
+
+    def apart(self, call: Callable[..., T], *args: Any) -> T:
+        """Make system calls on the descriptor, without the monitor. It is not closed before they are over."""
+        use = self._used()
+        use.callers += 1
+        state = release_monitor()
+        try:
+            return call(*args)
+        finally:
+            retake_monitor(state)
+            use.callers -= 1
+            if use.close is not None and not use.callers:
+                close, use.close = use.close, None
+                close()
+
+    def borrow(self) -> bool:
+        """Let the calling thread wait for input by itself: the poller looks away. False if there is more to
+        it than that. `want_back` ends it."""
+        if self._mask != READING or self._queued:
+            return False
+        self._used().is_lent = True
+        self._polled = 0.0  # it tells of no news any more
+        if self._armed:
+            self._arm(0)
+        return True
+
+    def use(self) -> None:
+        """It keeps the process alive again, and one of the loop's threads waits for the poller's word."""
+        self.ref()
+        if self._armed != self._mask and not (self._queued or self._loop.is_outside()):
+            self._arm(self._mask)
+
+    def want_back(self) -> None:
+        """The poller looks at it again, unless a visitor does."""
+        if self.strand is not None and self.strand.visit is not None:
+            return
+        use = self._use
+        if use is not None:
+            use.is_lent = False
+            if use.is_patient:
+                use.is_patient = False
+                if self.active:
+                    self.handle.setblocking(False)  # type: ignore[union-attr]
+        if self._armed != self._mask and not self._queued:
+            self._arm(self._mask)
+
+    def receive(self, milliseconds: int) -> Received | None:
+        """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
+        nothing came in time, which is always the same."""
+        handle, use = self.handle, self._used()
+        assert handle is not None
+        if not use.is_patient:
+            use.is_patient = True
+            make_patient(handle, milliseconds)
+        try:
+            return self.apart(handle.recv, READ_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            return error
+
+    def take(self, received: Received) -> None:
+        """Deliver what `receive` has brought."""
+        if self.active:
+            self._watcher._on_readable(received)
+
+    def read(self) -> None:
+        """There is input: deliver it."""
+        if self._mask & READ:
+            self._watcher._on_readable()
+
+    def tells(self, function: Function) -> bool:
+        """Is `function`, of an item, the poller's word about this descriptor?"""
+        return function == self._deliver
+
+    def write(self) -> None:
+        """What to do with that for who waits for input by himself. Were the input read as well, it would come
+        before what `receive` may have brought meanwhile; and the poller, asked again, be faster once more."""
+        self._queued = False
+        self._polled = 0.0  # it stays unread
+        if self._mask & WRITE:
+            self._watcher._on_writable()
+
+    # The end
+
+    def close(self) -> None:
+        """No interest any more; to be called before the descriptor is closed."""
+        self._mask = 0
+        if self._armed:
+            self._arm(0)
+        if self.strand is not None and self.strand.watch is self:
+            self.strand.watch = None
+        self.deactivate()
+
+    def close_with(self, close_descriptor: Callable[[], Any]) -> None:
+        """The same, and close the descriptor: behind the last one that is `apart` with it. Else its
+        number might come to stand for something new in the middle of that."""
+        self.close()
+        use = self._use
+        if use is not None and use.callers and self._generation == self._loop.generation:
+            use.close = close_descriptor
+            if use.is_patient:
+                end_patience(self.handle)  # type: ignore[arg-type]
+        else:
+            close_descriptor()
