@@ -117,7 +117,7 @@ class ClientConnection:
         self._listeners['data'] = internal(self._data_came)
         self.socket.on('data', self._listeners['data'])
         if self._is_consumed:
-            self.socket._consume_alone(self._received)
+            self.socket._consume_alone(self)
 
     def hear_timeouts(self) -> None:
         """The request listens from now on."""
@@ -132,7 +132,7 @@ class ClientConnection:
                 self._listen_last(name)
             self._heard = [*map(self.socket._events.get, _HEARD)]
             if self._is_consumed:
-                self.socket._consume_alone(self._received)
+                self.socket._consume_alone(self)
 
     def _listen_last(self, name: str) -> None:
         listener, present = self._listeners[name], self.socket._events.get(name)

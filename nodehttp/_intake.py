@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nodehttp.events import internal
@@ -32,13 +31,9 @@ class Intake:
         self._strand = socket._strand or socket._own_strand()
         self._held = 0
 
-    def _listeners_of_intake(self) -> dict[str, Callable[..., Any]]:
-        """What the socket is to be listened to for."""
-        return {'pause': self._user_paused, 'resume': self._user_resumed}
-
     def _begin_intake(self) -> None:
         """Read, now that it is listened to: `_received(data)` is called with what comes."""
-        self.socket._consume(self._received)
+        self.socket._consume(self)
         # As in Node it flows, though nobody hears of 'data': to pause it in 'connection' is of no use.
         self.socket.resume()
 

@@ -14,7 +14,7 @@ import socket as sockets
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from nodehttp import errors, threadpool
 from nodehttp._connecting import Connecting
@@ -58,6 +58,13 @@ _USED_UP = frozenset((
 ))
 
 
+class Consumer(Protocol):
+    """Who takes what a socket receives. Called with the monitor held."""
+
+    def _received(self, data: bytes) -> object:
+        """Take what one read has brought."""
+
+
 class Socket(Output):
     """A connection. ("Class: net.Socket")
 
@@ -93,7 +100,7 @@ class Socket(Output):
     _is_reset = False  # end with RST
     _destroys_soon = False
 
-    _consumer: Callable[[bytes], Any] | None  # gets what is received, instead of the stream
+    _consumer: Consumer | None  # gets what is received, instead of the stream
     _alone: tuple[Any, ...] | None  # the listeners of 'data' when nobody but the consumer hears of it
     # For http: the message that is being sent, and the ClientConnection.
     _httpMessage: Any
@@ -323,10 +330,10 @@ class Socket(Output):
         consumer = self._consumer
         if consumer is not None:
             if self._events.get('data') is self._alone:
-                consumer(data)
+                consumer._received(data)
                 return
             if self._alone is None:
-                consumer(data)
+                consumer._received(data)
                 self._fire('data', data)
                 return
         self._take_in(data)
@@ -356,20 +363,20 @@ class Socket(Output):
             self._receiving = False
             self._update_interest()
 
-    def _consume(self, on_data: Callable[[bytes], Any]) -> None:
-        """For http: give what is received to `on_data(data)`, an internal function, instead of the stream;
-        `_stop_reading` pauses. Who listens to 'data' hears of it after that."""
-        self._consumer = on_data
-        while self._length and self._consumer is on_data:
-            on_data(self._take(None))
+    def _consume(self, consumer: Consumer) -> None:
+        """For http: give what is received to `consumer` instead of the stream; `_stop_reading` pauses. Who
+        listens to 'data' hears of it after that."""
+        self._consumer = consumer
+        while self._length and self._consumer is consumer:
+            consumer._received(self._take(None))
         self._start_reading()
 
-    def _consume_alone(self, on_data: Callable[[bytes], Any]) -> None:
+    def _consume_alone(self, consumer: Consumer) -> None:
         """For http: the one listener of 'data', if there is but one, is an internal function that comes to
-        `on_data(data)`, which may be called without the detour. Nothing else changes."""
+        giving that to `consumer`, which may be done without the detour. Nothing else changes."""
         listeners = self._events.get('data', ())
         if len(listeners) == 1:
-            self._consumer, self._alone = on_data, listeners
+            self._consumer, self._alone = consumer, listeners
         else:
             self._consumer = self._alone = None
 
@@ -405,7 +412,7 @@ class Socket(Output):
     def _resume(self) -> None:
         heard_by = self._events.get('resume', ())
         if (self._consumer is not None and self._receiving and self._reading and self._has_plain_emit()
-                and len(heard_by) == 1 and type(heard_by[0]) is OwnListener):
+                and len(heard_by) == 1 and isinstance(heard_by[0], OwnListener)):
             self._resume_scheduled = False  # it is being read, and nobody but the consumer hears that it is
         else:
             super()._resume()

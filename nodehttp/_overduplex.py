@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import ClassVar
 
 from nodehttp import errors
 from nodehttp._connection import ServerConnection
@@ -16,10 +15,9 @@ class DuplexConnection(ServerConnection):
     __slots__ = ()
 
     _has_ticks = False  # what it has at once it gives at once
-
-    def _listeners_of_intake(self) -> dict[str, Callable[..., Any]]:
-        """The user may pause it: then it gives nothing."""
-        return {}
+    # The user may pause it: then it gives nothing.
+    _heard: ClassVar = {name: function for name, function in ServerConnection._heard.items()
+                        if name not in ('pause', 'resume')}
 
     def _begin_intake(self) -> None:
         """With a listener for 'data' it flows."""

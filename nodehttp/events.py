@@ -141,6 +141,14 @@ class Listener:
             args = fit(args, self.least, self.most)
         return self.listener(*args)
 
+    def of(self, emitter: EventEmitter) -> Function:
+        """Return the function that was registered."""
+        return self.listener
+
+    def fitting(self, emitter: EventEmitter) -> Function:
+        """Return what takes any number of arguments."""
+        return self
+
 
 class OwnListener(Listener):
     """The registration of one of the library's functions (`internal`), which are not asked what they take."""
@@ -150,6 +158,27 @@ class OwnListener(Listener):
     def __init__(self, function: Function, once: bool = False) -> None:
         self.listener, self.once = function, once
         self.least, self.most = 0, _ANY
+
+
+class SharedListener(OwnListener):
+    """One for all emitters of a kind: a method, of `internal`, of whom the emitter has for `_consumer`."""
+
+    __slots__ = ()
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self.least = self.most = math.inf  # type: ignore[assignment] # never called as it is
+
+    def of(self, emitter: Any) -> Function:
+        """Return the method."""
+        return MethodType(self.listener, emitter._consumer)
+
+    fitting = of
+
+
+def shared(functions: Mapping[str, Function]) -> Mapping[str, tuple[Listener, ...]]:
+    """Return what `_events` of an emitter is to be for methods as SharedListener has them."""
+    return MappingProxyType({name: (SharedListener(function),) for name, function in functions.items()})
 
 
 class OnceWrapper:
@@ -177,7 +206,7 @@ class EventEmitter:
     """
 
     defaultMaxListeners: float = 10
-    # Becomes a dict of the instance with the first listener.
+    # Becomes a dict of the instance with the first listener; one that is none is shared with others.
     _events: Mapping[str, tuple[Listener, ...]] = NO_EVENTS
     _max_listeners: float | None = None
     _warned: frozenset[str] = frozenset()
@@ -242,12 +271,10 @@ class EventEmitter:
             events = self._events
         alone = (listener,)
         # One step, before or after those of other threads: it needs no monitor, which would take longer.
-        if events is not NO_EVENTS and events.setdefault(name, alone) is alone:
+        if type(events) is dict and events.setdefault(name, alone) is alone:
             return self
         with monitor:
-            events = self._events
-            if events is NO_EVENTS:
-                events = self._events = {}
+            events = self._own_events()
             present = events.setdefault(name, alone)
             if present is alone:
                 return self
@@ -255,6 +282,13 @@ class EventEmitter:
         if len(present) >= self.getMaxListeners():
             self._warn_of_leak(name, len(present) + 1)
         return self
+
+    def _own_events(self) -> dict[str, tuple[Listener, ...]]:
+        """The listeners, to be changed. Needs the monitor."""
+        events = self._events
+        if type(events) is not dict:
+            events = self._events = dict(events)
+        return events
 
     def _listen(self, listeners: Mapping[str, Function]) -> None:
         """`on` for several functions of the library. Needs the monitor."""
@@ -270,7 +304,7 @@ class EventEmitter:
         alone = (OwnListener(function, True),)
         events: Any = self._events
         with monitor:
-            if (events is NO_EVENTS or 'newListener' in events
+            if (type(events) is not dict or 'newListener' in events
                     or getattr(self.once, '__func__', None) is not _PLAIN_ONCE
                     or getattr(self._add, '__func__', None) is not _PLAIN_ADD
                     or events.setdefault(name, alone) is not alone):
@@ -287,10 +321,13 @@ class EventEmitter:
                 self.off(name, alone[0].listener)
 
     def _forget_own_listeners(self) -> None:
-        """Nothing is to come: let go of what `_listen` was given, in silence. Needs the monitor."""
-        events: Any = self._events
+        """Nothing is to come: let go of the library's own, in silence. Needs the monitor."""
+        events = self._events
+        if type(events) is not dict:
+            self._events = NO_EVENTS
+            return
         for name in list(events):  # in place, and in one step: others may add a first listener meanwhile
-            if len(events[name]) == 1 and type(events[name][0]) is OwnListener:
+            if len(events[name]) == 1 and isinstance(events[name][0], OwnListener):
                 del events[name]
 
     def _warn_of_leak(self, name: str, count: int) -> None:
@@ -322,11 +359,11 @@ class EventEmitter:
             present = self._events.get(eventName, ())
             index = len(present) - 1
             while index >= 0 and not (
-                    present[index].listener == listener or present[index] is registration):
+                    present[index].of(self) == listener or present[index] is registration):
                 index -= 1
             if index < 0:
                 return self
-            removed = present[index].listener
+            removed = present[index].of(self)
             self._set_listeners(eventName, present[:index] + present[index + 1:])
         if 'removeListener' in self._events:
             self._fire_or_emit('removeListener', eventName, removed)
@@ -352,9 +389,9 @@ class EventEmitter:
 
     def _set_listeners(self, name: str, listeners: tuple[Listener, ...]) -> None:
         if listeners:
-            self._events[name] = listeners  # type: ignore[index]
+            self._own_events()[name] = listeners
         elif name in self._events:
-            del self._events[name]  # type: ignore[attr-defined]
+            del self._own_events()[name]
 
     def emit(self, eventName: str, *args: Any) -> bool:
         """Call the listeners in order with `args`; return whether there were any.
@@ -374,7 +411,7 @@ class EventEmitter:
             if listener.least <= count <= listener.most:
                 listener.listener(*args)
             else:
-                listener.listener(*fit(args, listener.least, listener.most))
+                listener.fitting(self)(*args)
         return True
 
     def _take_once(self, name: str, listener: Listener) -> bool:
@@ -407,7 +444,8 @@ class EventEmitter:
                 if listener.once:
                     listener.once = _SPENT
                     self._set_listeners(name, ())
-                function = listener.listener if listener.least <= len(args) <= listener.most else listener
+                function = (listener.listener if listener.least <= len(args) <= listener.most
+                            else listener.fitting(self))
         state = release_monitor()
         try:
             if function is None:
@@ -477,7 +515,8 @@ class EventEmitter:
                 return False, None
             listener = listeners[0]
             if len(listeners) == 1 and not listener.once:  # see `_fire`
-                function = listener.listener if listener.least <= len(args) <= listener.most else listener
+                function = (listener.listener if listener.least <= len(args) <= listener.most
+                            else listener.fitting(self))
         worker, mark = threadpool.begin_callback(source)
         state = release_monitor()
         try:
@@ -494,16 +533,16 @@ class EventEmitter:
     def listenerCount(self, eventName: str, listener: Function | None = None) -> int:
         """Return the number of listeners of an event, or how often `listener` is among them."""
         listeners = self._events.get(eventName, ())
-        return len(listeners) if listener is None else sum(entry.listener == listener for entry in listeners)
+        return len(listeners) if listener is None else sum(entry.of(self) == listener for entry in listeners)
 
     def listeners(self, eventName: str) -> list[Function]:
         """Return the functions that listen to an event."""
-        return [listener.listener for listener in self._events.get(eventName, ())]
+        return [listener.of(self) for listener in self._events.get(eventName, ())]
 
     def rawListeners(self, eventName: str) -> list[Function]:
         """Return the listeners of an event; those of `once` as wrappers with a `.listener`."""
         listeners = self._events.get(eventName, ())
-        return [OnceWrapper(self, eventName, listener) if listener.once else listener.listener
+        return [OnceWrapper(self, eventName, listener) if listener.once else listener.of(self)
                 for listener in listeners]
 
     def eventNames(self) -> list[str]:

@@ -75,8 +75,8 @@ class Watch(Handle):
             self.ref() if referenced else self.unref()
         self._mask = (READING if readable else 0) | (WRITE if writable else 0)
         # What is queued or lent is armed when that is over. But the loop's own threads do not borrow it anew.
-        if self._mask != self._armed and (self._armed or not (
-                self._queued or (self._is_lent() and not writable and self._loop.is_outside()))):
+        if self._mask != self._armed and (self._armed or not (self._queued or (
+                self._use is not None and self._use.is_lent and not writable and self._loop.is_outside()))):
             self._arm(self._mask)
 
     def _arm(self, mask: int) -> None:
@@ -143,17 +143,13 @@ class Watch(Handle):
 
     # Beside the poller
 
-    def _used(self) -> _Use:
-        if self._use is None:
-            self._use = _Use()
+    def _begin_use(self) -> _Use:
+        self._use = _Use()
         return self._use
-
-    def _is_lent(self) -> bool:
-        return self._use is not None and self._use.is_lent
 
     def apart(self, call: Callable[..., T], *args: Any) -> T:
         """Make system calls on the descriptor, without the monitor. It is not closed before they are over."""
-        use = self._used()
+        use = self._use or self._begin_use()
         use.callers += 1
         state = release_monitor()
         try:
@@ -170,7 +166,8 @@ class Watch(Handle):
         it than that. `want_back` ends it."""
         if self._mask != READING or self._queued:
             return False
-        self._used().is_lent = True
+        use = self._use or self._begin_use()
+        use.is_lent = True
         self._polled = 0.0  # it tells of no news any more
         if self._armed:
             self._arm(0)
@@ -199,7 +196,7 @@ class Watch(Handle):
     def receive(self, milliseconds: int) -> Received | None:
         """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
         nothing came in time, which is always the same."""
-        handle, use = self.handle, self._used()
+        handle, use = self.handle, self._use or self._begin_use()
         assert handle is not None
         if not use.is_patient:
             use.is_patient = True

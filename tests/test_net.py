@@ -7,6 +7,7 @@ import gc
 import socket as sockets
 import threading
 import weakref
+from types import SimpleNamespace
 
 import pytest
 from net_order import HOST, logs, pair, watch
@@ -677,7 +678,7 @@ def test_consumer(log):
             peer.write(b'3' if data == b'2' else b'2')
         client.on('data', lambda data: (log('data', data), client.destroy() if data == b'3' else None))
         with threadpool.monitor:
-            client._consume(consume)
+            client._consume(SimpleNamespace(_received=consume))
         peer.write('1')
     pair(connected)
 
@@ -695,7 +696,7 @@ def test_a_consumer_gets_what_is_buffered(log):
             log('consumed', data)
             peer.write('late') if data == b'early' else client.destroy()
         with threadpool.monitor:
-            client._consume(consumer)
+            client._consume(SimpleNamespace(_received=consumer))
     pair(connected)
 
 
@@ -703,7 +704,7 @@ def test_a_consumer_gets_what_is_buffered(log):
 def test_a_consumer_that_is_full_leaves_data_in_the_kernel(log):
     def connected(client, peer):
         with threadpool.monitor:
-            client._consume(lambda data: (log('consumed', data), client.destroy()))
+            client._consume(SimpleNamespace(_received=lambda data: (log('consumed', data), client.destroy())))
             client._stop_reading()
         peer.write('x')
         setTimeout(go_on, 10, client)
