@@ -231,6 +231,8 @@ class Parser(Scanner):
         if self._due is not END_MESSAGE:
             return False
         self._due = None
+        if self._pos == self._size:
+            self._data = b''  # as in `next_event`
         self._end_message()
         return True
 

@@ -1,7 +1,7 @@
 """One file descriptor that is watched: what the poller is asked for, and what is done when it tells.
 
 A thread may wait for input in place of the poller for a while, or make system calls while others have the
-monitor (staying.py, visit.py): that is its `_Use` of the descriptor, which most of them never have.
+monitor (staying.py, visit.py): that is its `_Aside`, which most of them never have.
 
 The poller looks away while nothing is wanted, while somebody waits in its place, and from when a second event
 comes while the first waits for a busy strand. Needs the monitor.
@@ -35,7 +35,7 @@ class Watcher(Protocol):
         """There is room, or a connection."""
 
 
-class _Use:
+class _Aside:
     """What threads do with a descriptor beside the loop."""
 
     __slots__ = ('callers', 'close', 'is_lent', 'is_patient')
@@ -51,8 +51,19 @@ class Watch(Handle):
     """Interest in one file descriptor."""
 
     __slots__ = (
-        '_armed', '_events', '_mask', '_polled', '_poller', '_queued', '_row', '_use', '_watcher', 'fd',
-        'handle', 'strand')
+        '_armed',
+        '_aside',
+        '_events',
+        '_mask',
+        '_polled',
+        '_poller',
+        '_queued',
+        '_row',
+        '_watcher',
+        'fd',
+        'handle',
+        'strand',
+    )
 
     def __init__(self, loop: Loop, fd: int, watcher: Watcher, strand: Strand | None) -> None:
         super().__init__(loop)
@@ -62,7 +73,7 @@ class Watch(Handle):
         self._row = 0
         self._events = 0  # what the poller has told last,
         self._polled = 0.0  # and when: the `now` of the loop
-        self._use: _Use | None = None
+        self._aside: _Aside | None = None
         # The descriptor as a socket, if it is a connected one and the watcher takes what was received.
         self.handle: socket.socket | None = None
         if strand is not None:
@@ -75,9 +86,11 @@ class Watch(Handle):
             self.ref() if referenced else self.unref()
         self._mask = (READING if readable else 0) | (WRITE if writable else 0)
         # What is queued or lent is armed when that is over. But the loop's own threads do not borrow it anew.
-        if self._mask != self._armed and (self._armed or not (self._queued or (
-                self._use is not None and self._use.is_lent and not writable and self._loop.is_outside()))):
-            self._arm(self._mask)
+        if self._mask != self._armed:
+            aside = self._aside
+            is_lent = aside is not None and aside.is_lent and not writable and self._loop.is_outside()
+            if self._armed or not (self._queued or is_lent):
+                self._arm(self._mask)
 
     def _arm(self, mask: int) -> None:
         poller, armed, self._armed = self._poller, self._armed, mask
@@ -143,22 +156,22 @@ class Watch(Handle):
 
     # Beside the poller
 
-    def _begin_use(self) -> _Use:
-        self._use = _Use()
-        return self._use
+    def _begin_aside(self) -> _Aside:
+        self._aside = _Aside()
+        return self._aside
 
     def apart(self, call: Callable[..., T], *args: Any) -> T:
         """Make system calls on the descriptor, without the monitor. It is not closed before they are over."""
-        use = self._use or self._begin_use()
-        use.callers += 1
+        aside = self._aside or self._begin_aside()
+        aside.callers += 1
         state = release_monitor()
         try:
             return call(*args)
         finally:
             retake_monitor(state)
-            use.callers -= 1
-            if use.close is not None and not use.callers:
-                close, use.close = use.close, None
+            aside.callers -= 1
+            if aside.close is not None and not aside.callers:
+                close, aside.close = aside.close, None
                 close()
 
     def borrow(self) -> bool:
@@ -166,8 +179,8 @@ class Watch(Handle):
         it than that. `want_back` ends it."""
         if self._mask != READING or self._queued:
             return False
-        use = self._use or self._begin_use()
-        use.is_lent = True
+        aside = self._aside or self._begin_aside()
+        aside.is_lent = True
         self._polled = 0.0  # it tells of no news any more
         if self._armed:
             self._arm(0)
@@ -183,11 +196,11 @@ class Watch(Handle):
         """The poller looks at it again, unless a visitor does."""
         if self.strand is not None and self.strand.visit is not None:
             return
-        use = self._use
-        if use is not None:
-            use.is_lent = False
-            if use.is_patient:
-                use.is_patient = False
+        aside = self._aside
+        if aside is not None:
+            aside.is_lent = False
+            if aside.is_patient:
+                aside.is_patient = False
                 if self.active:
                     self.handle.setblocking(False)  # type: ignore[union-attr]
         if self._armed != self._mask and not self._queued:
@@ -196,10 +209,10 @@ class Watch(Handle):
     def receive(self, milliseconds: int) -> Received | None:
         """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
         nothing came in time, which is always the same."""
-        handle, use = self.handle, self._use or self._begin_use()
+        handle, aside = self.handle, self._aside or self._begin_aside()
         assert handle is not None
-        if not use.is_patient:
-            use.is_patient = True
+        if not aside.is_patient:
+            aside.is_patient = True
             make_patient(handle, milliseconds)
         try:
             return self.apart(handle.recv, READ_SIZE)
@@ -245,10 +258,10 @@ class Watch(Handle):
         """The same, and close the descriptor: behind the last one that is `apart` with it. Else its
         number might come to stand for something new in the middle of that."""
         self.close()
-        use = self._use
-        if use is not None and use.callers and self._generation == self._loop.generation:
-            use.close = close_descriptor
-            if use.is_patient:
+        aside = self._aside
+        if aside is not None and aside.callers and self._generation == self._loop.generation:
+            aside.close = close_descriptor
+            if aside.is_patient:
                 end_patience(self.handle)  # type: ignore[arg-type]
         else:
             close_descriptor()

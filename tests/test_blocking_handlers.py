@@ -188,7 +188,7 @@ def test_a_socket_that_is_destroyed_during_a_send_is_closed_behind_it(dial, monk
 @pytest.mark.parametrize('fails', [False, True])
 def test_a_socket_that_is_connected_anew_during_a_send_has_its_write_called_back(
         dial, monkeypatch, record, fails):
-    apart = loop.Watch.apart
+    apart = Watch.apart
 
     def slow_apart(watch, call, *args):
         def send(*args):
@@ -198,7 +198,7 @@ def test_a_socket_that_is_connected_anew_during_a_send_has_its_write_called_back
             if fails:
                 raise BrokenPipeError
             return call(*args)
-        monkeypatch.setattr(loop.Watch, 'apart', apart)
+        monkeypatch.setattr(Watch, 'apart', apart)
         return apart(watch, send, *args)
 
     sockets = []
@@ -207,7 +207,7 @@ def test_a_socket_that_is_connected_anew_during_a_send_has_its_write_called_back
     def server(socket):
         sockets.append(socket)
         in_callback_without_baton()
-        monkeypatch.setattr(loop.Watch, 'apart', slow_apart)
+        monkeypatch.setattr(Watch, 'apart', slow_apart)
         socket.write('sent', lambda error: record(error and error.code))
 
     elsewhere = net.createServer(lambda socket: socket.end('hello')).listen(0, '127.0.0.1')

@@ -886,6 +886,37 @@ def test_the_memory_of_a_client_is_the_same_for_a_stream_of_any_length(direction
     assert long - short <= 2**18
 
 
+def test_an_idle_connection_of_a_server_takes_little_memory(strict: None) -> None:
+    """Without what the system needs for it."""
+    taken = []
+
+    def drive(port: int, meter: Meter) -> None:
+        def in_use() -> int:
+            with meter.counting():  # the loop has come to rest
+                pass
+            return tracemalloc.get_traced_memory()[0]
+
+        def connect() -> None:
+            peer = stack.enter_context(contextlib.closing(dial(port)))
+            for _ in range(2):
+                ask(peer, get('X-Padding: ' + 'x' * 1000))
+
+        with contextlib.ExitStack() as stack:
+            for _ in range(10):
+                connect()
+            before = in_use()
+            for _ in range(TIMES):
+                connect()
+            taken.append((in_use() - before) / TIMES)
+
+    tracemalloc.start()
+    try:
+        run_server(answer, drive)
+    finally:
+        tracemalloc.stop()
+    assert taken[0] < 2300, taken  # the peer of this test included
+
+
 def peak(work: Callable[[], Any]) -> int:
     """The most bytes that were in use at once, beyond those in use before."""
     tracemalloc.start()
