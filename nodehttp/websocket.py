@@ -1,4 +1,4 @@
-"""WebSocket, a client like that of browsers, and the events of one ("Class: WebSocket").
+"""WebSocket, a client like that of browsers ("Class: WebSocket").
 
 The way of a connection is `readyState`:
 
@@ -22,7 +22,7 @@ CLOSE_TIMEOUT; an answer that would end Node's process ends the connection.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nodehttp import client
@@ -34,11 +34,12 @@ from nodehttp._handshake import (
     new_key,
     request_headers,
 )
+from nodehttp._socketevents import CloseEvent, ErrorEvent, MessageEvent
 from nodehttp.abort import DOMException
-from nodehttp.errors import Error, NodeTypeError, show
+from nodehttp.errors import Error
 from nodehttp.events import internal
 from nodehttp.eventtarget import Event, EventTarget, handler
-from nodehttp.strings import to_number, to_string, to_usv_string
+from nodehttp.strings import to_number, to_usv_string
 from nodehttp.threadpool import (
     Strand,
     Timer,
@@ -65,83 +66,6 @@ CLOSE_TIMEOUT = 30_000  # ms from the first Close to the end of the connection; 
 _NO_CODE = 1005  # of a Close without one
 _ABNORMAL = 1006  # of a connection that ended without Close
 _MOST_REASON = 123  # bytes, so that a Close frame has room for it
-
-
-def _checked_init(name: str, init: Any, keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return what an event is to be made of, without what is None."""
-    if init is not None and not isinstance(init, Mapping):
-        raise NodeTypeError(
-            f'{name} constructor: Expected {show(init)} to be one of: Null, Undefined, Object.')
-    return {key: value for key, value in {**(init or {}), **keywords}.items() if value is not None}
-
-
-class MessageEvent(Event):
-    """A message has come ("Class: MessageEvent"): `data` is a str, or bytes; `origin` that of the server.
-
-    Options: data, origin, lastEventId, source, ports, and those of Event. There are no MessagePorts in
-    Python: TypeError for any that are given.
-    """
-
-    data: Any = None
-    origin = ''
-    lastEventId = ''
-    source: None = None
-    ports: Sequence[Any] = ()
-
-    def __init__(self, type: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        given = _checked_init('MessageEvent', options, kwargs)
-        super().__init__(to_string(type), given)
-        self.data = given.get('data')
-        self.origin = to_usv_string(given.get('origin', ''))
-        self.lastEventId = to_string(given.get('lastEventId', ''))
-        self.ports = []
-        wrong = [('source', given['source'])] if 'source' in given else []
-        ports = given.get('ports', ())
-        try:
-            wrong += [(f'ports[{place}]', port) for place, port in enumerate(ports)]
-        except TypeError:
-            raise NodeTypeError(
-                f'MessageEvent constructor: eventInitDict.ports ({show(ports)}) is not iterable.') from None
-        for name, value in wrong:
-            raise NodeTypeError(f'MessageEvent constructor: Expected eventInitDict.{name} ("{show(value)}") '
-                                'to be an instance of MessagePort.')
-
-
-class CloseEvent(Event):
-    """A connection is over ("Class: CloseEvent"): `wasClean` if both sides agreed, with the `code` and the
-    `reason` that the server gave.
-
-    Options: wasClean, code, reason, and those of Event.
-    """
-
-    wasClean = False
-    code = 0
-    reason = ''
-
-    def __init__(self, type: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        given = _checked_init('CloseEvent', options, kwargs)
-        super().__init__(to_string(type), given)
-        self.wasClean = bool(given.get('wasClean', False))
-        code = to_number(given.get('code', 0))
-        self.code = int(math.fmod(code, 2**16)) if math.isfinite(code) else 0
-        self.reason = to_usv_string(given.get('reason', ''))
-
-
-class ErrorEvent(Event):
-    """Something has failed ("Class: ErrorEvent"): `error` is an exception, `message` its text.
-
-    Options: message, error, and those of Event.
-    """
-
-    filename = ''
-    lineno = 0
-    colno = 0
-
-    def __init__(self, type: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        given = _checked_init('ErrorEvent', options, kwargs)
-        super().__init__(to_string(type), given)
-        self.message = to_string(given.get('message', ''))
-        self.error: Any = given.get('error')
 
 
 class _on(handler):
@@ -201,6 +125,7 @@ class WebSocket(EventTarget):
 
     def __init__(self, url: Any, protocols: Any = None, *, headers: Any = None) -> None:
         self._url = checked_url(url)
+        self._origin = self._url.origin
         options = protocols if isinstance(protocols, Mapping) else {'protocols': protocols}
         self._protocols = checked_protocols(options.get('protocols'))
         self._make_frames = _framing()
@@ -292,6 +217,7 @@ class WebSocket(EventTarget):
         with monitor:
             if self._state == self.CONNECTING:
                 self._state = self.CLOSING
+                self._await_listener('close')
                 self._give_up(Error('The WebSocket was closed before it was open'))
             elif self._state == self.OPEN:
                 self._say_close(1000 if number is None and text else number, text)
@@ -362,8 +288,9 @@ class WebSocket(EventTarget):
         self._socket.on('data', internal(self._received))
 
     def _received(self, data: bytes) -> None:
-        self._frames.feed(data)
-        self._advance()
+        if not self._is_broken and self._heard_close is None:
+            self._frames.feed(data)
+            self._advance()
 
     def _go_on(self) -> None:
         """A listener waits: let others have what is behind its event."""
@@ -396,7 +323,7 @@ class WebSocket(EventTarget):
                 code = content[0]
                 self._say_close(None if code == _NO_CODE else code)
         elif kind != 'pong' and self._state == self.OPEN:
-            self._dispatch(MessageEvent('message', data=content, origin=self._url.origin))
+            self._dispatch(MessageEvent('message', data=content, origin=self._origin))
 
     def _sent(self, size: int) -> None:
         self._buffered -= size
@@ -564,6 +491,5 @@ def _checked_code(code: Any) -> int:
     raise DOMException('invalid code', 'InvalidAccessError')
 
 
-for _class in (CloseEvent, ErrorEvent, MessageEvent, WebSocket):
-    if _class is not ErrorEvent:  # which `http` does not export
-        _class.__module__ = 'nodehttp'  # the path that users know
+for _class in (CloseEvent, MessageEvent, WebSocket):
+    _class.__module__ = 'nodehttp'  # the path that users know
