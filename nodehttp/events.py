@@ -298,26 +298,26 @@ class EventEmitter:
             for name, function in listeners.items():
                 self.on(name, function)
 
-    def _hear_once(self, name: str, function: Function) -> tuple[Listener, ...]:
-        """`once` for a function of the library. Returns what stands for it as long as there are no other
-        listeners; see `_hear_no_more`."""
-        alone = (OwnListener(function, True),)
+    def _hear_once(self, listeners: Mapping[str, tuple[Listener]]) -> None:
+        """`once` for functions of the library."""
         events: Any = self._events
-        with monitor:
-            if (type(events) is not dict or 'newListener' in events
-                    or getattr(self.once, '__func__', None) is not _PLAIN_ONCE
-                    or getattr(self._add, '__func__', None) is not _PLAIN_ADD
-                    or events.setdefault(name, alone) is not alone):
-                self.once(name, function)
-        return alone
+        is_plain = (
+            type(events) is dict and 'newListener' not in events
+            and getattr(self.once, '__func__', None) is _PLAIN_ONCE
+            and getattr(self._add, '__func__', None) is _PLAIN_ADD)
+        for name, alone in listeners.items():
+            if not is_plain or events.setdefault(name, alone) is not alone:
+                self.once(name, alone[0].listener)
 
-    def _hear_no_more(self, name: str, alone: tuple[Listener, ...]) -> None:
-        """`off` for what `_hear_once` has returned."""
-        with monitor:
+    def _hear_no_more(self, listeners: Mapping[str, tuple[Listener]]) -> None:
+        """`off` for what `_hear_once` was given, and has not been called."""
+        for name, alone in listeners.items():
             events: Any = self._events
-            if events.get(name) is alone and 'removeListener' not in events:
-                del events[name]
-            elif name in events:
+            with monitor:
+                is_alone = events.get(name) is alone and 'removeListener' not in events
+                if is_alone:
+                    del events[name]
+            if not is_alone:
                 self.off(name, alone[0].listener)
 
     def _forget_own_listeners(self) -> None:
@@ -489,7 +489,7 @@ class EventEmitter:
             return False
         for listeners in list(self._events.values()):
             for listener in listeners:
-                if getattr(listener.listener, '__code__', None) is not _INTERNAL:
+                if type(listener) is not OwnListener and not listener.is_internal():
                     return False
         return True
 
@@ -594,13 +594,12 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     def failed(error: Any = None, *_: Any) -> None:
         waiter.fail(unhandled((error,)))
 
-    listener = emitter._hear_once(name, arrived)
-    on_error = emitter._hear_once('error', failed) if name != 'error' else None
+    listeners: dict[str, tuple[Listener]] = {name: (OwnListener(arrived, True),)}
+    if name != 'error':
+        listeners['error'] = (OwnListener(failed, True),)
+    emitter._hear_once(listeners)
     try:
         result: list[Any] = waiter.wait(timeout, emitter)
         return result
     finally:
-        if name in emitter._events:
-            emitter._hear_no_more(name, listener)
-        if on_error is not None:
-            emitter._hear_no_more('error', on_error)
+        emitter._hear_no_more(listeners)

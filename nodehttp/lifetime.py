@@ -264,7 +264,7 @@ def is_in_the_middle(frame: FrameType | None) -> bool:
     the monitor, in a Visit but for its poll, and in `state = release_monitor()` before `state` is set."""
     while frame is not None and frame.f_globals is globals():  # the last signal is being looked at
         frame = frame.f_back
-    if owns_monitor() or frame is None or threading.get_ident() in pool.visitors:
+    if owns_monitor() or frame is None or pool.is_visiting():
         return True
     code = frame.f_code
     return 'release_monitor' in code.co_names and (code not in _CALL_USERS or 'state' not in frame.f_locals)

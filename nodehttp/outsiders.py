@@ -5,12 +5,15 @@ urgent."""
 from __future__ import annotations
 
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nodehttp.holds import Holds
 from nodehttp.jobs import Jobs
 from nodehttp.loop import Function, Strand
 from nodehttp.monitor import monitor
+
+if TYPE_CHECKING:
+    from nodehttp.visit import Visit
 
 
 class Outsiders(Jobs):
@@ -20,9 +23,7 @@ class Outsiders(Jobs):
     def reset_outsiders(self) -> None:
         """Begin without any."""
         self.holds = Holds(self, self.release_strand)
-        self.visits = 0
-        # By thread identity:
-        self.visitors: dict[int, Strand] = {}  # who is doing something in a Visit, and for whom
+        self.visit: Visit | None = None  # the one that there is
         self.unhurried = 0  # who is in `unhurried` (waiting.py); of several the last one
 
     def is_outside(self) -> bool:
@@ -42,7 +43,7 @@ class Outsiders(Jobs):
             return
         worker = self._workers.get(identity)
         if worker is None:
-            if identity not in self.visitors:  # who waits already will not add listeners
+            if self.visit is None or not self.is_visiting():  # who waits already will not add listeners
                 self.holds.begin(strand)
         elif worker.detached and strand is not worker.strand:
             self.holds.begin(strand)
@@ -60,16 +61,21 @@ class Outsiders(Jobs):
 
     def is_visited_by_caller(self, strand: Strand) -> bool:
         """Does the calling thread do something for this strand in a Visit?"""
-        return strand.visit is not None and self.visitors.get(get_ident()) is strand
+        return strand.visit is not None and self.is_visiting()
+
+    def is_visiting(self) -> bool:
+        """Does the calling thread do something in a Visit?"""
+        visit = self.visit
+        return visit is not None and visit.is_at_work and visit.identity == get_ident()
 
     def leave_to_pool(self, function: Function, *args: Any) -> bool:
         """In a Visit: have the holder call what is the user's, in place of the visitor. False if the calling
         thread is in none."""
-        strand = self.visitors.get(get_ident())
-        if strand is None or strand.visit is None:
+        visit = self.visit
+        if visit is None or not self.is_visiting():
             return False
-        strand.visit.stop()
-        self.add_tick(strand, function, args)
+        visit.stop()
+        self.add_tick(visit.strand, function, args)
         return True
 
     def notify(self) -> None:

@@ -27,9 +27,6 @@ from nodehttp.monitor import release_monitor, retake_monitor
 from nodehttp.poller import Bell
 from nodehttp.watch import Watch
 
-# Threads that visit at the same time. Several would get into each other's way, at the monitor and at the
-# interpreter's lock, more than they get into the pool's.
-MOST_VISITS = 1
 LONGEST = 1e6  # s that one poll may take: it is given them in ms, in 32 bits
 _CAN_POLL = hasattr(select, 'poll')
 
@@ -63,9 +60,11 @@ def begin_visit(emitter: Any) -> Visit | None:
     """The calling thread, which is not in a callback, is about to wait for an event of `emitter`. Returns its
     visit to the connection of that; None if the pool has to do it."""
     visit = _own.visit
-    if visit is not None and visit._strand is not None:
+    if visit is not None and visit.strand is not None:
         visit.end()  # what waits here is a signal handler, perhaps for just that connection
-    if emitter is None or pool.visits >= MOST_VISITS or not _CAN_POLL:
+    # Several at a time would get into each other's way, at the monitor and at the interpreter's lock, more
+    # than they get into the pool's.
+    if emitter is None or pool.visit is not None or not _CAN_POLL:
         return None
     strand: Strand | None = emitter._visitable_strand()
     if strand is None or strand.watch is None or strand.visit is not None:
@@ -82,14 +81,15 @@ def begin_visit(emitter: Any) -> Visit | None:
 class Visit:
     """The visits of one thread, one after the other. All but `_poll` needs the monitor."""
 
-    __slots__ = ('_bell', '_emitter', '_generation', '_identity', '_is_over', '_is_polling', '_longest',
-                 '_polled', '_poller', '_strand', '_watch')
+    __slots__ = ('_bell', '_emitter', '_generation', '_is_over', '_is_polling', '_longest', '_polled',
+                 '_poller', '_watch', 'identity', 'is_at_work', 'strand')
 
     def __init__(self, bell: Bell) -> None:
-        self._identity = threading.get_ident()
+        self.identity = threading.get_ident()
+        self.is_at_work = False  # is the thread doing something for the connection just now?
         self._longest = longest_wait()
         self._generation = pool.generation
-        self._strand: Strand | None = None  # set while there is a visit
+        self.strand: Strand | None = None  # set while there is a visit
         self._is_polling = self._is_over = False
         self._bell = bell
         self._poller = select.poll()
@@ -105,19 +105,20 @@ class Visit:
 
     def begin(self, emitter: Any, strand: Strand, watch: Watch) -> None:
         """Keep the connection for the calling thread, which waits for an event of `emitter`."""
-        self._emitter, self._strand, self._watch = emitter, strand, watch
+        self._emitter, self.strand, self._watch = emitter, strand, watch
         self._is_over = False
         strand.visit = self
-        pool.visits += 1
+        pool.visit = self
         pool.occupy(strand)
         watch.borrow()  # before anything is sent: else the holder might wake up for the answer
 
     def end(self) -> None:
         """Let the pool go on with the connection."""
-        strand, self._strand = self._strand, None
+        strand, self.strand = self.strand, None
         if strand is not None:
-            self._is_over, strand.visit = True, None
-            pool.visits -= self._generation == pool.generation
+            self.is_at_work, self._is_over, strand.visit = False, True, None
+            if pool.visit is self:  # else it is the child after a fork
+                pool.visit = None
             connection = strand.owner  # None: the user's, after 'upgrade' or 'connect'
             if connection is not None and connection.has_all():  # often the next visit begins at once
                 pool.holds.call_soon(self._watch.want_back)
@@ -141,28 +142,24 @@ class Visit:
     def go_on_until(self, awaited: Awaited, deadline: float) -> None:
         """Do what there is to do until `awaited` is done, or the deadline has passed, or it is the pool's
         turn."""
-        strand, watch = self._strand, self._watch
+        strand, watch = self.strand, self._watch
         assert strand is not None
         if pool.ready and any(item[0] is strand for item in pool.ready):  # comes first, and is the holder's
             return
-        visitors = pool.visitors
-        visitors[self._identity] = strand
-        try:
-            while not (awaited.done or self._is_over or strand.busy != 1):
-                if strand.backlog:
-                    item = pool.take_deferred(strand, self._is_private)
-                    if item is None:  # the holder's
-                        return
-                    item[1](*item[2])
-                    continue
-                # Looked at once: a negative one is for ever.
-                remaining = min(deadline - monotonic(), self._longest)
-                if remaining <= 0 or not watch.borrow():
+        self.is_at_work = True
+        while not (awaited.done or self._is_over or strand.busy != 1):
+            if strand.backlog:
+                item = pool.take_deferred(strand, self._is_private)
+                if item is None:  # the holder's
                     return
-                if self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
-                    watch.read()
-        finally:
-            visitors.pop(self._identity, None)  # a signal handler may have waited in between
+                item[1](*item[2])
+                continue
+            # Looked at once: a negative one is for ever.
+            remaining = min(deadline - monotonic(), self._longest)
+            if remaining <= 0 or not watch.borrow():
+                return
+            if self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
+                watch.read()
 
     def _is_private(self, strand: Strand, function: Any) -> bool:
         """Is it a method that calls nothing of the user's, as most are that a connection leaves for later?
@@ -184,14 +181,13 @@ class Visit:
             poller.register(fd, select.POLLIN)
             self._polled = fd
         self._is_polling = True
-        pool.visitors.pop(self._identity, None)  # a signal handler that runs meanwhile is no visitor
+        self.is_at_work = False  # a signal handler may run meanwhile
         state = release_monitor()
         try:
             ready = poller.poll(math.ceil(min(timeout, LONGEST) * 1000))
         finally:
             retake_monitor(state)
-            if self._strand is not None:
-                pool.visitors[self._identity] = self._strand
+            self.is_at_work = self.strand is not None
             self._is_polling = False
             if self._is_over:
                 self._bell.silence()
