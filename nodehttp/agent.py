@@ -15,7 +15,9 @@ How a socket moves: `_Lease` is one socket of one agent, and its state is one of
 How a socket comes back: the client emits 'free' on the socket, the agent passes it on as its own 'free',
 and the agent's first listener for that (`_on_free`) hands the socket to a waiting request, keeps it, or
 destroys it. A socket opened for a waiting request takes the same way. Both events are public; while nobody
-else listens they are plain calls.
+else listens they are plain calls. And a thread outside the pool that asks one thing after the other has its
+socket back before anybody could see that it was idle: that one stays *in hand* (`keep_in_hand`), BUSY, until
+the pool's next look, or until somebody asks what the agent has.
 
 Where this leaves Node 25.2.1, because its documentation promises otherwise:
 
@@ -40,21 +42,27 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from nodehttp import errors, net
+from nodehttp import net
+from nodehttp._agent_options import (
+    guarded,
+    max_total_sockets,
+    number_or,
+    scheduling,
+    server_name,
+    timeout_buffer,
+)
 from nodehttp._members import Members
 from nodehttp._proxy import Proxy, proxies_of_process, proxy_from
 from nodehttp._stream import merged
 from nodehttp.events import EventEmitter, adapt, internal
 from nodehttp.record import Record
-from nodehttp.threadpool import internal_hook, monitor, released, report_exception
+from nodehttp.threadpool import internal_hook, monitor, pool, released, report_exception
 
 Function = Callable[..., Any]
 Options = Mapping[str, Any] | None
 
 KEEP_ALIVE_MSECS = 1000  # ms before the first TCP keep-alive probe
 MAX_FREE_SOCKETS = 256  # idle sockets of one name
-# ms to give up an idle socket before the server does: the request that is just on its way would be lost.
-TIMEOUT_BUFFER = 1000
 
 BUSY, FREE, GONE = 'busy', 'free', 'gone'
 _MOVES = {BUSY: (FREE, GONE), FREE: (BUSY, GONE), GONE: ()}
@@ -93,7 +101,7 @@ class _Lease:
 
     def timed_out(self) -> None:
         """Nothing happened for a while; a busy socket's request decides itself."""
-        if self.state is FREE:
+        if self.state is FREE or self.agent._in_hand is self:
             self.socket.destroy()
 
     def removed(self, *_: Any) -> None:
@@ -185,20 +193,21 @@ class Agent(EventEmitter):
         self.defaultPort = given.get('defaultPort') or type(self).defaultPort
         self.protocol = given.get('protocol') or type(self).protocol
         self.keepAlive: bool = given.get('keepAlive', False)
-        self.keepAliveMsecs: float = _number_or(KEEP_ALIVE_MSECS, given.get('keepAliveMsecs'))
-        self.agentKeepAliveTimeoutBuffer: float = _timeout_buffer(given.get('agentKeepAliveTimeoutBuffer'))
-        self.maxSockets: float = _number_or(self.defaultMaxSockets, given.get('maxSockets'))
-        self.maxFreeSockets: float = _number_or(MAX_FREE_SOCKETS, given.get('maxFreeSockets'))
-        self.maxTotalSockets: float = _max_total_sockets(given.get('maxTotalSockets'))
-        self.scheduling: str = _scheduling(given.get('scheduling'))
+        self.keepAliveMsecs: float = number_or(KEEP_ALIVE_MSECS, given.get('keepAliveMsecs'))
+        self.agentKeepAliveTimeoutBuffer: float = timeout_buffer(given.get('agentKeepAliveTimeoutBuffer'))
+        self.maxSockets: float = number_or(self.defaultMaxSockets, given.get('maxSockets'))
+        self.maxFreeSockets: float = number_or(MAX_FREE_SOCKETS, given.get('maxFreeSockets'))
+        self.maxTotalSockets: float = max_total_sockets(given.get('maxTotalSockets'))
+        self.scheduling: str = scheduling(given.get('scheduling'))
         self._proxy: Proxy | None = proxy_from(given.get('proxyEnv'), self.protocol)
 
-        self.sockets: Record[Members] = Record()
-        self.freeSockets: Record[Members] = Record()
+        self._busy: Record[Members] = Record()
+        self._free: Record[Members] = Record()
         self.requests: Record[list[Any]] = Record()
         self.totalSocketCount = 0
         self._leases: dict[Any, _Lease] = {}
         self._idle: OrderedDict[Any, _Lease] = OrderedDict()  # the FREE ones, longest idle first
+        self._in_hand: _Lease | None = None  # one of the BUSY: see `keep_in_hand`
         self._opening: dict[str, int] = {}  # connections asked for and not there yet, by name
         self._all_opening = 0  # the same, of all names
         self._queued_options: dict[Any, dict[str, Any]] = {}  # by waiting request
@@ -207,9 +216,21 @@ class Agent(EventEmitter):
         self._unheard = listeners_if_alone(self, 'free')
 
     def __repr__(self) -> str:
-        free = len(self._idle)
+        free = len(self._idle) + (self._in_hand is not None)
         busy, waiting = self.totalSocketCount - free, len(self._queued_options)
         return f'<{type(self).__name__} busy={busy} free={free} waiting={waiting}>'
+
+    @property
+    def sockets(self) -> Record[Members]:
+        """The sockets in use, by name. ("agent.sockets")"""
+        self._put_back()
+        return self._busy
+
+    @property
+    def freeSockets(self) -> Record[Members]:
+        """The idle sockets, by name. ("agent.freeSockets")"""
+        self._put_back()
+        return self._free
 
     # Requests
 
@@ -226,6 +247,8 @@ class Agent(EventEmitter):
                 or not _NAMING.isdisjoint(self.options)):
             options = Record(options)  # for a hook of the user's
             name = self._call(self.getName, self._merged(req, options))
+        if self._in_hand is not None:
+            self._put_back()
         socket = self._take_free(name)
         if socket is not None:
             self._reuse(socket, req)
@@ -238,6 +261,8 @@ class Agent(EventEmitter):
     def idle_for(self, req: Any, name: str) -> Any:
         """`addRequest`, if there is an idle socket, and no hook of the user's to be asked: return the socket,
         which `req` is to take; else None. `name`: see `_admit`."""
+        if self._in_hand is None and name not in self._free:
+            return None
         try:
             if (self.getName.__func__ is not _PLAIN_GET_NAME  # type: ignore[attr-defined]
                     or self.addRequest.__func__ is not _PLAIN_ADD  # type: ignore[attr-defined]
@@ -246,11 +271,14 @@ class Agent(EventEmitter):
                 return None
         except AttributeError:  # a function is no method
             return None
-        socket = self._take_free(name)
-        if socket is not None:
-            req.reusedSocket = True
+        socket = self._take_in_hand(name)
+        if socket is None:
+            socket = self._take_free(name)
+            if socket is None:
+                return None
             socket.ref()
-            self._set_timeout_for(req, socket)
+        req.reusedSocket = True
+        self._set_timeout_for(req, socket)
         return socket
 
     def _merged(self, req: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -260,7 +288,7 @@ class Agent(EventEmitter):
         if req.timeout:
             options['timeout'] = req.timeout
         if self._needs_server_name and options.get('servername') is None:
-            options['servername'] = _server_name(options, req)
+            options['servername'] = server_name(options, req)
         return options
 
     def _reuse(self, socket: Any, req: Any) -> None:
@@ -274,19 +302,19 @@ class Agent(EventEmitter):
 
     def _take_free(self, name: str) -> Any:
         """Take an idle socket that can be used, or None; those that cannot are dropped."""
-        free = self.freeSockets.get(name)
+        free = self._free.get(name)
         while free is not None:
             socket = free.last() if self.scheduling == 'lifo' else free.first()
             if socket.writable and not is_stale(socket):
                 self._enter(self._leases[socket], BUSY)
                 return socket
             self._drop(socket)
-            free = self.freeSockets.get(name)
+            free = self._free.get(name)
         return None
 
     def _may_open(self, name: str) -> bool:
         """Is there room for one more socket under both limits? An idle socket of another name makes room."""
-        if len(self.sockets.get(name, ())) + self._opening.get(name, 0) >= self.maxSockets:
+        if len(self._busy.get(name, ())) + self._opening.get(name, 0) >= self.maxSockets:
             return False
         while self._is_full():
             if not self._idle:
@@ -356,10 +384,10 @@ class Agent(EventEmitter):
         with monitor:
             merged: Record[Any] = Record(options or {})
             if merged.get('servername') is None:
-                merged['servername'] = _server_name(merged, req)
+                merged['servername'] = server_name(merged, req)
             merged['encoding'] = None  # a decoded stream is no use to the parser
             if callable(merged.get('lookup')):
-                merged['lookup'] = _guarded(merged['lookup'])
+                merged['lookup'] = guarded(merged['lookup'])
             if self.keepAlive:
                 merged['keepAlive'] = True
                 merged['keepAliveInitialDelay'] = self.keepAliveMsecs
@@ -401,12 +429,50 @@ class Agent(EventEmitter):
         """A new socket is there: count and follow it."""
         lease = _Lease(self, socket, name, options)
         self._leases[socket] = lease
-        _add(self.sockets, name, socket)
+        _add(self._busy, name, socket)
         self.totalSocketCount += 1
         if self._forwards_keylog:
             self._forward_keylog(socket)
 
     # Coming back
+
+    def keep_in_hand(self, socket: Any) -> bool:
+        """The thread that has just read a response to its end is likely to ask for the next at once: keep its
+        socket for that, until the pool looks, or anybody else does. False if there is more to it: then it
+        comes back like any."""
+        lease = self._leases[socket]
+        if (self._in_hand is not None or self.requests or lease.state is not BUSY
+                or type(socket) is not net.Socket or not self._has_room_for(lease)
+                or getattr(self.keepSocketAlive, '__func__', None) is not _PLAIN_KEEP):
+            return False
+        limit = self._idle_limit(socket)
+        if limit is None:
+            return False
+        set_timeout(socket, limit)
+        self._in_hand = lease
+        pool.holds.call_soon(self._put_back)
+        return True
+
+    def _take_in_hand(self, name: str) -> Any:
+        """Take the socket in hand, if it is of this name, and the one whose turn it is."""
+        lease = self._in_hand
+        if lease is not None:
+            socket = lease.socket
+            if (lease.name == name and (self.scheduling == 'lifo' or name not in self._free)
+                    and lease.state is BUSY and socket.writable and pool.is_outside()
+                    and not is_stale(socket)):
+                self._in_hand = None
+                return socket
+            self._put_back()
+        return None
+
+    def _put_back(self) -> None:
+        """The socket in hand is an idle one from now on."""
+        if self._in_hand is not None:
+            with monitor:
+                lease, self._in_hand = self._in_hand, None
+                if lease is not None:
+                    self._on_free(lease.socket)
 
     def socket_is_free(self, socket: Any) -> None:
         """A request gives its socket back: emit 'free' on it."""
@@ -439,6 +505,11 @@ class Agent(EventEmitter):
         lease = self._leases.get(socket)
         if lease is None or lease.state is not BUSY:
             return None
+        if self._in_hand is not None:
+            if lease is self._in_hand:
+                self._in_hand = None
+            else:
+                self._put_back()  # it was idle before
         name, requests = lease.name, self.requests
         if not socket.writable or (name in requests and is_stale(socket)):
             socket.destroy()
@@ -457,15 +528,19 @@ class Agent(EventEmitter):
                 self._serve_waiting(name)
         return req
 
-    def _is_worth_keeping(self, lease: _Lease) -> bool:
-        """Does the pool take an idle socket back?"""
-        socket, name = lease.socket, lease.name
-        message = getattr(socket, '_httpMessage', None)
+    def _has_room_for(self, lease: _Lease) -> bool:
+        """May its connection be kept, and are there not too many?"""
+        name, message = lease.name, getattr(lease.socket, '_httpMessage', None)
         if message is None or not message.shouldKeepAlive or not self.keepAlive:
             return False
-        free = len(self.freeSockets[name]) if name in self.freeSockets else 0
-        if (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets or (
-                self.maxSockets != math.inf and free + len(self.sockets.get(name, ())) > self.maxSockets)):
+        free = len(self._free[name]) if name in self._free else 0
+        return not (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets or (
+            self.maxSockets != math.inf and free + len(self._busy.get(name, ())) > self.maxSockets))
+
+    def _is_worth_keeping(self, lease: _Lease) -> bool:
+        """Does the pool take an idle socket back?"""
+        socket = lease.socket
+        if not self._has_room_for(lease):
             return False
         try:
             if getattr(self.keepSocketAlive, '__func__', None) is _PLAIN_KEEP:
@@ -492,15 +567,23 @@ class Agent(EventEmitter):
         """`keepSocketAlive`, with the monitor."""
         socket.setKeepAlive(True, self.keepAliveMsecs)
         socket.unref()
-        limit: float = self.options.get('timeout') or 0
-        hint = _timeout_hint(socket)
-        if hint is not None:
-            remaining = hint - self.agentKeepAliveTimeoutBuffer
-            if remaining <= 0:
-                return False
-            limit = min(limit, remaining) if limit else remaining
+        limit = self._idle_limit(socket)
+        if limit is None:
+            return False
         set_timeout(socket, limit)
         return True
+
+    def _idle_limit(self, socket: Any) -> float | None:
+        """Return for how many ms a socket may be idle, 0 without limit; None: the server is about to close
+        it."""
+        limit: float = self.options.get('timeout') or 0
+        hint = _timeout_hint(socket)
+        if hint is None:
+            return limit
+        remaining = hint - self.agentKeepAliveTimeoutBuffer
+        if remaining <= 0:
+            return None
+        return min(limit, remaining) if limit else remaining
 
     @internal_hook
     def reuseSocket(self, socket: Any, request: Any) -> None:
@@ -531,7 +614,7 @@ class Agent(EventEmitter):
     def destroy(self) -> None:
         """Destroy all sockets, idle or not. The agent can be used on. ("agent.destroy()")"""
         with monitor:
-            for by_name in (self.freeSockets, self.sockets):
+            for by_name in (self._free, self._busy):
                 for members in list(by_name.values()):
                     for socket in list(members):
                         socket.destroy()
@@ -541,7 +624,7 @@ class Agent(EventEmitter):
         assert state in _MOVES[lease.state], (lease.name, lease.state, state)
         socket, name, was_free = lease.socket, lease.name, lease.state is FREE
         lease.state = state
-        left = self.freeSockets if was_free else self.sockets
+        left = self._free if was_free else self._busy
         if left[name].remove(socket):
             del left[name]
         if was_free:
@@ -550,10 +633,10 @@ class Agent(EventEmitter):
             del self._leases[socket]
             self.totalSocketCount -= 1
         elif state is FREE:
-            _add(self.freeSockets, name, socket)
+            _add(self._free, name, socket)
             self._idle[socket] = lease
         else:
-            _add(self.sockets, name, socket)
+            _add(self._busy, name, socket)
 
     # The rest
 
@@ -642,63 +725,6 @@ def _timeout_hint(socket: Any) -> float | None:
 def _timeout_in(value: str) -> float | None:
     found = _is_timeout(value)
     return int(found[1]) * 1000 if found else None
-
-
-def _guarded(lookup: Function) -> Function:
-    """Make what a `lookup` of the user's raises its answer: the request's 'error', not the loop's."""
-    adapted = adapt(lookup)
-
-    def guarded(hostname: str, options: Any, callback: Function) -> None:
-        try:
-            adapted(hostname, options, callback)
-        except Exception as error:
-            callback(error)
-    return guarded
-
-
-def _server_name(options: Mapping[str, Any], req: Any) -> str:
-    """Return the name to ask a TLS server for: that of the Host header, else the host; '' for an IP
-    address."""
-    name = options.get('host') or 'localhost'
-    header = req.getHeader('host') if req is not None else None
-    if header:
-        if not isinstance(header, str):
-            raise errors.invalid_arg_type('options.headers.host', 'of type string', header)
-        if header.startswith('['):
-            name = header[1:].partition(']')[0] if ']' in header else header
-        else:
-            name = header.partition(':')[0]
-    return '' if net.isIP(name) else name
-
-
-def _timeout_buffer(value: Any) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
-        return value
-    return TIMEOUT_BUFFER
-
-
-def _number_or(default: float, value: Any) -> Any:
-    """Return `value`; `default` for what is false in JavaScript, as NaN is."""
-    return value if value and value == value else default
-
-
-def _max_total_sockets(value: Any) -> float:
-    if value is None:
-        return math.inf
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type('maxTotalSockets', 'of type number', value)
-    if not value >= 1:
-        raise errors.node_error('ERR_OUT_OF_RANGE', 'maxTotalSockets', '>= 1', value)
-    return value
-
-
-def _scheduling(value: Any) -> str:
-    if value is None:
-        return 'lifo'
-    if value not in ('fifo', 'lifo'):
-        reason = "must be one of: 'fifo', 'lifo'"
-        raise errors.node_error('ERR_INVALID_ARG_VALUE', 'scheduling', value, reason)
-    return str(value)
 
 
 # Node 19 and later: connections are kept, and given up after 5 s without traffic.

@@ -272,8 +272,8 @@ class ClientRequest(OutgoingMessage):
     def _start(self, options: dict[str, Any], name: str | None) -> None:
         """Ask the agent, or the user's `createConnection`, for a socket. `name`: see `Agent._admit`."""
         agent = self.agent
-        if (name is not None and isinstance(agent, agents.Agent) and name in agent.freeSockets
-                and type(self) is ClientRequest and ClientRequest.onSocket is _PLAIN_ON_SOCKET):
+        if (name is not None and isinstance(agent, agents.Agent) and type(self) is ClientRequest
+                and ClientRequest.onSocket is _PLAIN_ON_SOCKET):
             socket = agent.idle_for(self, name)
             if socket is not None:
                 self._take_idle(socket)
@@ -524,7 +524,7 @@ class ClientRequest(OutgoingMessage):
             if self._timeout_is_own:
                 self.socket.setTimeout(0)
             if unheard:
-                next_one = self._release_unheard()
+                next_one = self._release_unheard(pool.is_outside())
                 if next_one is not None:
                     next_one.onSocket(self.socket)
             else:
@@ -537,14 +537,14 @@ class ClientRequest(OutgoingMessage):
             socket._httpConnection.release()
             self._give_back(socket)
 
-    def _release_unheard(self) -> Any:
+    def _release_unheard(self, may_keep: bool) -> Any:
         """What `_release` comes to, if nobody hears of it. Returns the request that is to have the socket
-        next, if there is one."""
+        next, if there is one. `may_keep`: see `Agent.keep_in_hand`."""
         self._state, self._closed = CLOSED, True
         if self._signal is not None:
             self._forget_signal()
         self.socket._httpConnection.release()
-        return self.agent.next_for(self.socket)
+        return None if may_keep and self.agent.keep_in_hand(self.socket) else self.agent.next_for(self.socket)
 
     def _release_in_place(self) -> bool:
         """If the tick of `_release` is the only one before that of the response's 'close', and nobody hears
@@ -553,7 +553,7 @@ class ClientRequest(OutgoingMessage):
         if len(ticks) != 1 or ticks[0][1] != self._release or not self._releases_unheard():
             return False
         ticks.clear()
-        next_one = self._release_unheard()
+        next_one = self._release_unheard(False)
         if next_one is not None:
             if type(next_one) is not ClientRequest:
                 next_one.onSocket(self.socket)
