@@ -630,6 +630,8 @@ class Agent(EventEmitter):
         if was_free:
             del self._idle[socket]
         if state is GONE:
+            if lease is self._in_hand:
+                self._in_hand = None
             del self._leases[socket]
             self.totalSocketCount -= 1
         elif state is FREE:

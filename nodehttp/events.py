@@ -311,8 +311,10 @@ class EventEmitter:
 
     def _hear_no_more(self, listeners: Mapping[str, tuple[Listener]]) -> None:
         """`off` for what `_hear_once` was given, and has not been called."""
+        events: Any = self._events
         for name, alone in listeners.items():
-            events: Any = self._events
+            if name not in events:
+                continue
             with monitor:
                 is_alone = events.get(name) is alone and 'removeListener' not in events
                 if is_alone:
