@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp._finished import Finish
 from nodehttp._stream import DOOMED
-from nodehttp.events import NO_EVENTS, OwnListener, internal
+from nodehttp.events import OwnListener, internal
 from nodehttp.threadpool import Waiter, is_in_callback, monitor, pool, unhurried
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class _Turn:
         self._stream = stream
         # From the beginning: the loop raises it, so it is handled.
         events: Any = stream._events
-        if (events is NO_EVENTS or 'newListener' in events or 'error' in events
+        if (type(events) is not dict or 'newListener' in events or 'error' in events
                 or events.setdefault('error', _HANDLED) is not _HANDLED):
             stream.on('error', _handle)
 
