@@ -249,7 +249,7 @@ class Agent(EventEmitter):
             name = self._call(self.getName, self._merged(req, options))
         if self._in_hand is not None:
             self._put_back()
-        socket = self._take_free(name)
+        socket = self._take_free(name) if name in self._free else None
         if socket is not None:
             self._reuse(socket, req)
         elif self._may_open(name):
