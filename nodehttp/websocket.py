@@ -276,9 +276,10 @@ class WebSocket(EventTarget):
         self._state = self.OPEN
         socket.on('error', internal(self._failed))
         socket.on('close', internal(self._closed))
-        socket._strand.resume = self._go_on
+        strand: Strand = socket._strand
+        strand.deliverer = self
         # Before what the listeners leave to the next tick, as in Node.
-        next_tick(self._begin_to_read, head, strand=socket._strand)
+        next_tick(self._begin_to_read, head, strand=strand)
         self._dispatch(Event('open'))
 
     # What comes
@@ -300,7 +301,7 @@ class WebSocket(EventTarget):
 
     def _advance(self) -> None:
         """Dispatch what has come, one message after the other, and after that the end."""
-        strand = self._socket._strand
+        strand: Strand = self._socket._strand
         while not self._woken:
             item = None if self._is_broken else self._frames.next()
             if item is None:
