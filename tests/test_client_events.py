@@ -177,7 +177,9 @@ class Run:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            self.asked.append([])
+            with self.changed:
+                self.asked.append([])
+                self.changed.notify_all()
             steps = scripts[min(len(self.asked), len(scripts)) - 1]
             self.spawn(self.converse, sock, steps, self.asked[-1])
 
