@@ -77,6 +77,8 @@ class ProxyRun(Run):
 
     def __init__(self, case: dict[str, Any], context: ssl.SSLContext, authority: Authority) -> None:
         self.context = context
+        if is_given_up(case['name']):
+            case = {**case, 'server': [[['head']]]}  # no more comes
         if case['proxy'] == 'https:':
             self.module = https
             self.defaults = {'ca': authority.pem}  # type: ignore[misc]
@@ -92,9 +94,14 @@ class ProxyRun(Run):
             super().finish(peer)
 
 
+def is_given_up(name: str) -> bool:
+    """Is the request destroyed before there can be a tunnel?"""
+    return name.endswith((' at called', ' at tick', ' at immediate'))
+
+
 def differences(name: str, lines: list[str]) -> list[str]:
     """Return what a program does here: what it does in Node (`lines`), but for what differs on purpose."""
-    if ' at called' in name or ' at tick' in name or ' at immediate' in name:
+    if is_given_up(name):
         # Node makes the tunnel all the same.
         return [
             line.replace('s1', 's0').replace('t1', 't0') for line in lines
