@@ -119,6 +119,7 @@ class _Opening:
     """A connection that was asked for. It counts against the limits until it is answered, by calling it,
     once."""
 
+    is_internal_hook = True
     __slots__ = ('agent', 'is_for_waiting', 'is_pending', 'name', 'options', 'request')
 
     def __init__(self, agent: Agent, name: str, request: Any, is_for_waiting: bool) -> None:

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp import errors
 from nodehttp._proxy import Proxy
-from nodehttp._request_options import checked_path
-from nodehttp.events import internal
+from nodehttp._request_options import checked_path, timer_duration
+from nodehttp.events import adapt, internal
+from nodehttp.threadpool import call_user
 
 if TYPE_CHECKING:
     from nodehttps.agent import Agent
@@ -43,11 +44,13 @@ class Tunnel:
     def __init__(self, agent: Agent, proxy: Proxy, options: dict[str, Any], answer: Any) -> None:
         """`options`: those of the connection; `answer(error, socket)` is called once.
 
-        Raises TypeError ERR_UNESCAPED_CHARACTERS for a host that cannot stand in a request.
+        Raises TypeError ERR_UNESCAPED_CHARACTERS for a host that cannot stand in a request, and TypeError
+        ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE for the option `timeout`.
         """
         self._agent, self._proxy, self._options, self._answer = agent, proxy, options, answer
         self._state = ASKING
         self._head = b''
+        self._timeout = timer_duration(options.get('timeout') or 0, 'timeout')  # ms of silence
         host = options.get('host') or 'localhost'
         if ':' in host and not host.startswith('['):
             host = f'[{host}]'
@@ -80,10 +83,9 @@ class Tunnel:
             for name, listener in (*listeners.items(), ('error', self.fail), ('close', self._ended))}
         for name, listener in self._listeners.items():
             self._socket.on(name, listener)
-        timeout = self._options.get('timeout')
-        if timeout:
+        if self._timeout:
             self._listeners['timeout'] = internal(self._timed_out)
-            self._socket.setTimeout(timeout, self._listeners['timeout'])
+            self._socket.setTimeout(self._timeout, self._listeners['timeout'])
 
     def _leave(self) -> Any:
         """Listen no more; return the socket."""
@@ -129,7 +131,7 @@ class Tunnel:
     def _secured(self) -> None:
         self._enter(OVER)
         self._agent.tunnel_is_over(self)
-        self._answer(None, self._leave())
+        self._tell(None, self._leave())
 
     # Failure
 
@@ -137,15 +139,21 @@ class Tunnel:
         self.fail(_error(_ENDED))
 
     def _timed_out(self) -> None:
-        timeout = self._options['timeout']
-        error = _error(f'Connection to establish proxy tunnel timed out after {errors.show(timeout)}ms')
-        error.proxyTunnelTimeout = timeout  # type: ignore[attr-defined]
+        shown = errors.show(self._timeout)
+        error = _error(f'Connection to establish proxy tunnel timed out after {shown}ms')
+        error.proxyTunnelTimeout = self._timeout  # type: ignore[attr-defined]
         self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         """Close what there is, and answer with an error."""
         if self._close():
-            self._answer(error)
+            self._tell(error)
+
+    def _tell(self, error: BaseException | None, socket: Any = None) -> None:
+        if getattr(self._answer, 'is_internal_hook', False):
+            self._answer(error, socket)
+        else:
+            call_user(adapt(self._answer), error, socket)
 
     def abandon(self, req: Any) -> None:
         """`req` was destroyed: if the tunnel is for it, and for nobody else, close it."""

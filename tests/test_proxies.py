@@ -24,7 +24,7 @@ from tls_tools import Authority
 
 import nodehttp as http
 import nodehttps as https
-from nodehttp import net
+from nodehttp import net, threadpool
 from nodehttp.errors import NodeError
 from nodehttps import tls
 
@@ -309,9 +309,10 @@ def test_create_connection_of_a_proxied_agent(behind: Behind, record: Recorder) 
 
     agent = https.Agent(proxyEnv=env)
     options = {'host': 'origin.test', 'port': 443, 'servername': 'origin.test'}
-    assert agent.createConnection(options, lambda error, socket: record(error, socket)) is None
-    [(error, socket)] = record.wait_count(1)
-    assert (error, socket.authorized, socket.connecting) == (None, True, False)
+    assert agent.createConnection(
+        options, lambda error, socket: record(error, socket, threadpool.owns_monitor())) is None
+    [(error, socket, has_monitor)] = record.wait_count(1)
+    assert (error, socket.authorized, socket.connecting, has_monitor) == (None, True, False, False)
     socket.destroy()
     with pytest.raises(TypeError, match='"callback" argument must be of type function'):
         agent.createConnection(options)
@@ -401,6 +402,11 @@ def test_a_host_that_would_split_the_request_is_refused(host: str, code: str) ->
     with pytest.raises(NodeError) as caught:
         ask(https, tunnelling(9), host=host, headers={'Host': 'a.test'})
     assert caught.value.code == code
+
+
+def test_a_wrong_timeout_opens_nothing() -> None:
+    with pytest.raises(TypeError, match='"timeout" argument must be of type number'):
+        ask(https, tunnelling(9, timeout='long'))
 
 
 def test_wrong_options_of_tls_are_an_error_of_the_request(scripted: Any) -> None:
