@@ -487,7 +487,8 @@ class ClientRequest(OutgoingMessage):
         """The connection is no HTTP any more; False if nobody listens for that."""
         # Also if nobody listens: it is this that makes the end of the connection no error.
         response, socket = self._receive(head, connection), self.socket
-        response._complete(None)
+        response.complete = True
+        response._end_of_input()
         event = 'connect' if self.method == 'CONNECT' else 'upgrade'
         if not self._is_heard(event):
             return False
