@@ -13,6 +13,7 @@ Where this leaves Node 25.2.1:
 - A path that begins with two slashes is a path; there the name of another host.
 - The path of a CONNECT is no path, and stays as it is.
 - Credentials that cannot be percent-decoded are ERR_PROXY_INVALID_CONFIG; there a URIError.
+- No error names credentials; there that for a URL that cannot be does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from nodehttp.record import Record
 
 _VARIABLES = tuple(
     name for lower in ('http_proxy', 'https_proxy', 'no_proxy') for name in (lower, lower.upper()))
-_without_credentials = re.compile('//[^/?#]*@').sub
+# What is meant for credentials may also be taken for another part of a URL: a password with a slash in it.
+_credentials = re.compile('(?s)(?<=//).*@')
 _has_bad_escape = re.compile('%(?![0-9A-Fa-f]{2})').search
 # What of the options of a connection to the origin also makes sense for one to the proxy.
 _OF_ANY_SOCKET = 'noDelay', 'keepAlive', 'keepAliveInitialDelay'
@@ -107,7 +109,7 @@ def proxy_from(environment: Any, protocol: str) -> Proxy | None:
             raise _invalid(url)
     entries = (_variable(environment, 'no_proxy') or '').lower().split(',')
     return Proxy(
-        _without_credentials('//', url, 1), _unbracketed(parsed.hostname),
+        _without_credentials(url), _unbracketed(parsed.hostname),
         int(parsed.port or (443 if is_secure else 80)), is_secure, authorization,
         tuple(filter(None, (_unbracketed(entry.strip()) for entry in entries))))
 
@@ -152,7 +154,11 @@ def _variable(environment: Mapping[str, Any], name: str) -> str | None:
 
 
 def _invalid(url: str) -> errors.NodeError:
-    return errors.node_error('ERR_PROXY_INVALID_CONFIG', url)
+    return errors.node_error('ERR_PROXY_INVALID_CONFIG', _without_credentials(url))
+
+
+def _without_credentials(url: str) -> str:
+    return _credentials.sub('', url, count=1)
 
 
 def _basic(credentials: str) -> str | None:
