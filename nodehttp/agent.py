@@ -147,9 +147,10 @@ class _Opening:
                 self.agent._opened(self, error, socket)
 
     def give_up(self) -> None:
-        """The request was destroyed, and with it what would have become its connection."""
+        """Whom it was for was destroyed, and with it what would have become a connection."""
         if self._settle():
-            self.request.onSocket(None)
+            if not self.is_for_waiting:
+                self.request.onSocket(None)
             self.agent._serve_waiting(self.name)
 
     def _settle(self) -> bool:
@@ -349,6 +350,17 @@ class Agent(EventEmitter):
         if not waiting:
             del self.requests[name]
         return req
+
+    def _leave_queue(self, req: Any) -> str | None:
+        """Let a request wait no more. Returns its name, None if it does not wait."""
+        if self._queued_options.pop(req, None) is not None:
+            for name, waiting in self.requests.items():
+                if req in waiting:
+                    waiting.remove(req)
+                    if not waiting:
+                        del self.requests[name]
+                    return name
+        return None
 
     def _assign(self, req: Any, socket: Any) -> None:
         """Give a socket to a request."""

@@ -11,13 +11,15 @@ has none. The state of a tunnel:
 Silence for longer than the option `timeout` ends it.
 
 Where this leaves Node 25.2.1: `timeout` counts for the handshake too; a request that is destroyed, and an
-agent, take along the tunnel that is being opened for them; sessions are resumed; the head of an answer has a
-largest size; the texts of errors name no credentials, and a request hears of its error once.
+agent, take along the tunnel that is being opened for them, or have it never opened; sessions are resumed;
+the head of an answer has a largest size; the texts of errors name no credentials, and a request hears of
+its error once.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ from nodehttp.threadpool import call_user
 
 if TYPE_CHECKING:
     from nodehttps.agent import Agent
+
+_is_status = re.compile('[0-9]{1,9}').fullmatch
 
 ASKING, SHAKING, OVER = 'asking', 'shaking', 'over'
 _MOVES = {ASKING: (SHAKING, OVER), SHAKING: (OVER,), OVER: ()}
@@ -109,7 +113,7 @@ class Tunnel:
             self._shake()
             return
         error = _error(f'{self._via()}: {status_line}')
-        error.statusCode = int(status) if status.isascii() and status.isdigit() else None  # type: ignore[attr-defined]
+        error.statusCode = int(status) if _is_status(status) else None  # type: ignore[attr-defined]
         self.fail(error)
 
     def _via(self) -> str:
@@ -155,11 +159,20 @@ class Tunnel:
         else:
             call_user(adapt(self._answer), error, socket)
 
-    def abandon(self, req: Any) -> None:
-        """`req` was destroyed: if the tunnel is for it, and for nobody else, close it."""
+    def is_for(self, req: Any) -> bool:
+        """Is it for this request, and for nobody else?"""
         opening = self._answer
-        if getattr(opening, 'request', None) is req and not opening.is_for_waiting and self._close():
-            opening.give_up()
+        return getattr(opening, 'request', None) is req and not opening.is_for_waiting
+
+    def is_for_waiting(self, name: str) -> bool:
+        """Is it for whoever waits first in the agent's queue of this name?"""
+        opening = self._answer
+        return getattr(opening, 'is_for_waiting', False) and opening.name == name
+
+    def give_up(self) -> None:
+        """Nobody wants it any more: close it."""
+        if self._close():
+            self._answer.give_up()
 
     def _close(self) -> bool:
         if self._state is OVER:

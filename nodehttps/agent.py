@@ -93,8 +93,17 @@ class Agent(http_agent.Agent):
         self._tunnels.discard(tunnel)
 
     def _abandon(self, req: Any) -> None:
-        for tunnel in [*self._tunnels]:
-            tunnel.abandon(req)
+        if self._tunnel_proxy is None:
+            return
+        name = self._leave_queue(req)
+        if name is None:
+            unused = [tunnel for tunnel in self._tunnels if tunnel.is_for(req)]
+        else:
+            req.onSocket(None)
+            unused = [tunnel for tunnel in self._tunnels if tunnel.is_for_waiting(name)]
+            del unused[:len(self.requests.get(name, ()))]
+        for tunnel in unused:
+            tunnel.give_up()
 
     def destroy(self) -> None:
         """Destroy all sockets, idle or not, and the tunnels that are being opened. The agent can be used on.

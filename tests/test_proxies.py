@@ -369,6 +369,28 @@ def test_what_is_destroyed_takes_its_tunnel_along(script: Any, scripted: Any, re
     assert repr(agent) == '<Agent busy=0 free=0 waiting=0>' and not agent._tunnels
 
 
+def test_no_tunnel_is_opened_for_who_was_destroyed(scripted: Any, record: Recorder) -> None:
+    # Node opens one, and keeps it, for each that waited.
+    def noted(peer: RawPeer) -> None:
+        silent(peer, lambda: record('asked'))
+
+    agent = tunnelling(scripted(noted, noted), maxSockets=1)
+    requests = {name: ask(https, agent) for name in ('a', 'b', 'c', 'd')}
+    for name, req in requests.items():
+        record.on(req, 'close', prefix=name)
+        req.on('error', lambda: None)
+    record.wait_for('asked')
+    for name in 'bac':
+        requests[name].destroy()
+        record.wait_for(f'{name} close')
+    record.wait(lambda events: events.count('asked') == 2)
+    requests['d'].destroy()
+    record.wait_for('d close')
+    heard = [event for event in record.events if event != 'asked']
+    assert heard == ['b close', 'a close', 'c close', 'd close']
+    assert repr(agent) == '<Agent busy=0 free=0 waiting=0>' and not agent._tunnels
+
+
 @pytest.mark.parametrize(
     ('text', 'status', 'message'),
     [
@@ -376,6 +398,7 @@ def test_what_is_destroyed_takes_its_tunnel_along(script: Any, scripted: Any, re
         ('HTTP/1.1 100 Continue\r\n\r\n', 100, 'HTTP/1.1 100 Continue'),
         ('HTTP/1.1 4x7 No\r\n\r\n', None, 'HTTP/1.1 4x7 No'),
         ('junk\r\n\r\n', None, 'junk'),
+        (f'HTTP/1.1 {"9" * 5000}\r\n\r\n', None, f'HTTP/1.1 {"9" * 5000}'),
     ],
 )
 def test_the_status_of_a_tunnel_that_fails(
