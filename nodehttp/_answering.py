@@ -75,16 +75,16 @@ class Answering(Intake):
         return response
 
     def _new_response(self, request: IncomingMessage) -> ServerResponse:
-        server = self.server
+        server, message_class = self.server, self.server._response_class
         if server._builds_plainly:
-            response: ServerResponse = server._response_class(request)
+            response: ServerResponse = message_class(request)
             response._high_water_mark = self._mark
             if server.rejectNonStandardBodyWrites:
                 response._reject_body = True
         else:
             reject = server.rejectNonStandardBodyWrites
             options = {'highWaterMark': self._mark, 'rejectNonStandardBodyWrites': reject}
-            response = self._build(server._response_class, request, options)
+            response = self._build(message_class, request, options)
         response._connection = self
         response._strand = self._strand
         response._keep_alive_timeout = server.keepAliveTimeout

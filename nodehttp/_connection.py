@@ -217,7 +217,7 @@ class ServerConnection(Answering):
         if not request._flowing and parser.take_end():
             self._request_ended(parser)
             return not parser.has_more()
-        if not self._has_ticks or (body := parser.take_body()) is None:
+        if (body := parser.take_body()) is None:
             return False
         is_next = False
         if not body:
@@ -313,7 +313,7 @@ class ServerConnection(Answering):
 
     def _begins_next(self, request: IncomingMessage) -> bool:
         """If nothing comes before the tick in which the request begins to flow, let it do so now."""
-        if not self._has_ticks or self._due is not None or not request._begins_next():
+        if self._due is not None or not request._begins_next():
             return False
         self.want_data()
         return True
@@ -351,10 +351,9 @@ class ServerConnection(Answering):
         if self._is_idle_timed:
             self._is_idle_timed = False
             self._set_timeout(server.timeout or 0)
-        if server._builds_plainly:
-            request: IncomingMessage = server._incoming_class(socket)
-        else:
-            request = self._build(server._incoming_class, socket)
+        message_class = server._incoming_class
+        request: IncomingMessage = (
+            message_class(socket) if server._builds_plainly else self._build(message_class, socket))
         names = request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
         request.method, request.url = head.method, head.url
         if head.upgrade and self._upgrade(request):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from nodehttp import errors
 from nodehttp._connection import ServerConnection
 from nodehttp.events import internal
+
+if TYPE_CHECKING:
+    from nodehttp.incoming import IncomingMessage
+    from nodehttp.parser import Parser
 
 
 class DuplexConnection(ServerConnection):
@@ -28,6 +32,12 @@ class DuplexConnection(ServerConnection):
         """Without one it stops."""
         self.socket.off('data', self._data_came)
         del self.socket.setEncoding
+
+    def _takes_whole(self, parser: Parser) -> bool:
+        return False
+
+    def _begins_next(self, request: IncomingMessage) -> bool:
+        return False
 
     def _take_in(self) -> None:
         """Take what it has buffered."""

@@ -443,7 +443,7 @@ class Readable(ReadableState):
     def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
         if prepend and name == 'data' and 'data' not in self._events:
             self._hears_data = self._hears_data or False
-        Lifecycle._add(self, name, function, once, prepend)
+        _add_listener(self, name, function, once, prepend)
         if (name == 'data' or name == 'readable') and not prepend:  # as Node: that changes nothing
             with monitor:
                 if name == 'readable':
@@ -645,3 +645,4 @@ class Readable(ReadableState):
 
 
 _PLAIN_READ = Readable.read
+_add_listener = Lifecycle._add
