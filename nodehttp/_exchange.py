@@ -219,8 +219,11 @@ class ClientConnection:
         else:
             self._feed(data, self.is_plain)
 
-    def _data_came(self, data: bytes) -> None:
-        self._feed(data, False)
+    def _data_came(self, data: bytes | str) -> None:
+        if isinstance(data, str):  # the user has set an encoding: Node's process ends here
+            self.socket.destroy(errors.node_error('ERR_HTTP_SOCKET_ENCODING'))
+        else:
+            self._feed(data, False)
 
     def _feed(self, data: bytes, is_last: bool) -> None:
         if self.state in (WAITING, RECEIVING):

@@ -74,8 +74,8 @@ class ServerResponse(OutgoingMessage):
         # (See `IncomingMessage`: they are asked for often.)
         self._events, self._phase, self._has_body = NO_EVENTS, OPEN, req.method != 'HEAD'
         self.destroyed = self._head_sent = self._last = False
-        self.chunkedEncoding = self.strictContentLength = False
-        self._queue = self._header = self._headers = self.statusMessage = None
+        self.chunkedEncoding = False
+        self._queue = self._header = self._headers = None
         self._corked = self._removed = 0
         if req.httpVersionMinor == 0 or req.httpVersionMajor == 0:
             # No chunks for HTTP/1.0, unless it says that it knows them; 0.9 and 2.0 count as such.
@@ -435,9 +435,10 @@ class Server(net.Server):
     requireHostHeader: bool
     rejectNonStandardBodyWrites: bool
     shouldUpgradeCallback: Callback
-    timeout: float | None  # ms of inactivity; 0: no limit
-    maxHeadersCount: int | None
-    maxRequestsPerSocket: int | None
+    # A subclass may have others:
+    timeout: float | None = 0  # ms of inactivity; 0: no limit
+    maxHeadersCount: int | None = None
+    maxRequestsPerSocket: int | None = 0
     httpAllowHalfOpen = False
 
     _http_event = 'connection'  # brings a socket on which HTTP is spoken
@@ -471,7 +472,9 @@ class Server(net.Server):
         elif 0 < self.requestTimeout < self.headersTimeout:
             raise errors.node_error(
                 'ERR_OUT_OF_RANGE', 'headersTimeout', '<= requestTimeout', self.headersTimeout)
-        self.timeout, self.maxHeadersCount, self.maxRequestsPerSocket = 0, None, 0
+        # What each request asks for is found sooner in the object.
+        self.timeout, self.maxHeadersCount = self.timeout, self.maxHeadersCount
+        self.maxRequestsPerSocket = self.maxRequestsPerSocket
         self._optimizes_empty = given.get('optimizeEmptyRequests', False)
         _check_boolean('optimizeEmptyRequests', self._optimizes_empty)
         if 'shouldUpgradeCallback' in given:

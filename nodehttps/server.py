@@ -21,6 +21,8 @@ class Server(http_server.Server, tls.Server):
     'http/1.1' is offered by ALPN unless ALPNProtocols or ALPNCallback say what is.
     """
 
+    maxRequestsPerSocket = None  # until it is set, as in Node
+
     _http_event = 'secureConnection'
 
     def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
@@ -29,7 +31,6 @@ class Server(http_server.Server, tls.Server):
         if 'ALPNProtocols' not in given and 'ALPNCallback' not in given:
             given['ALPNProtocols'] = ['http/1.1']
         super().__init__(given, requestListener)
-        self.maxRequestsPerSocket = None  # until it is set, as in Node
         self.on('tlsClientError', internal(self._handshake_failed))
 
     def _options_of_net(self, given: dict[str, Any]) -> dict[str, Any]:

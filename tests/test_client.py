@@ -616,6 +616,15 @@ def test_the_settings_of_the_socket_wait_for_the_connection(scripted: Any, recor
     assert record.events == []
 
 
+def test_the_socket_of_a_request_needs_bytes(scripted: Any, record: Recorder) -> None:
+    """With an encoding there are none for who listens to it. (Node's process is aborted.)"""
+    req = get(host='127.0.0.1', port=scripted(answering()), agent=False)
+    req.on('socket', lambda socket: socket.setEncoding('utf8').on('data', lambda data: record(type(data))))
+    req.on('error', lambda error: record(error.code))
+    req.on('close', lambda: record('close'))
+    assert record.wait_for('close') == [str, 'ERR_HTTP_SOCKET_ENCODING', 'close']
+
+
 @pytest.mark.parametrize(('when', 'events'), [
     ('socket', ['paused', 'resumed', 'response', 'a', 'b', 'end']),
     ('connect', ['paused', 'resumed', 'response', 'a', 'b', 'end']),

@@ -166,6 +166,32 @@ def test_own_classes(dial: Dial) -> None:
     assert built == [False, (False, {'highWaterMark': 1000, 'rejectNonStandardBodyWrites': False})]
 
 
+def test_what_own_classes_set(dial: Dial) -> None:
+    """It holds for each object, as what a field of a JavaScript class sets."""
+    class Response(http.ServerResponse):
+        statusMessage = 'Fine'
+        strictContentLength = True
+
+    class Request(http.IncomingMessage):
+        joinDuplicateHeaders = True
+
+    class Server(server.Server):
+        timeout = 70000
+        maxHeadersCount = 2
+        maxRequestsPerSocket = 1
+
+    def listener(req: Any, res: Any) -> None:
+        res.end(f'{res.strictContentLength} {req.joinDuplicateHeaders} {len(req.headers)}')
+
+    with Server({'IncomingMessage': Request, 'ServerResponse': Response}, listener).listen(0) as made:
+        assert made.timeout == 70000
+        peer = dial(made)
+        peer.send(GET.replace(b'\r\n\r\n', b'\r\nA: 1\r\nB: 2\r\n\r\n'))
+        head, body = read_response(peer)
+        assert peer.read_to_end() == b''
+    assert (head.partition(b'\r\n')[0], body) == (b'HTTP/1.1 200 Fine', b'True True 2')
+
+
 def test_own_class_that_raises(dial: Dial, escaped: list[BaseException]) -> None:
     """The exception is reported, and the connection ends."""
     class Request(http.IncomingMessage):
