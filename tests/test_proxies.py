@@ -7,6 +7,7 @@ is said here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import ssl
@@ -106,6 +107,9 @@ def differences(name: str, lines: list[str]) -> list[str]:
         return [
             line.replace('s1', 's0').replace('t1', 't0') for line in lines
             if not line.startswith(('agent free', 'asked'))]
+    if name.startswith('tunnel: silence'):
+        # How far the proxy has got by then is chance.
+        return [line for line in lines if not line.startswith('asked')]
     lines = [line.replace('us%40er:p%3Aw@', '') for line in lines]  # Node gives the password away
     # Node tells of a tunnel that fails twice.
     return [
@@ -338,8 +342,12 @@ def test_silence_for_too_long_ends_a_tunnel(
     script: Script, of: str, scripted: Any, record: Recorder,
 ) -> None:
     # Node never gives up a handshake in a tunnel.
+    def hurried(peer: RawPeer) -> None:
+        with contextlib.suppress(AssertionError):  # where the machine is slow, the client is gone before
+            script(peer)
+
     timeout = {'timeout': 60}
-    agent = tunnelling(scripted(script), **(timeout if of == 'agent' else {}))
+    agent = tunnelling(scripted(hurried), **(timeout if of == 'agent' else {}))
     req = ask(https, agent, **(timeout if of == 'request' else {}))
     record.on(req, 'socket', 'timeout', 'close')
     req.on('error', lambda error: record(error.code, error.message, error.proxyTunnelTimeout))

@@ -136,8 +136,6 @@ def broken_tunnels(agent: Any) -> list[Case]:
     case('silence, timeout of the agent', SILENCE, more={'timeout': 60})
     case('silence, both timeouts', SILENCE, {'timeout': 60}, {'timeout': 5000})
     case('silence, timeout and destroy', SILENCE, {'timeout': 60}, do={'req timeout': ['destroyError']})
-    ends = {'req socket': ['setTimeout'], 'req timeout': ['destroy']}
-    case('silence in the server', [*TUNNEL, HEAD], do=ends)
     other = {'proxyEnv': {'https_proxy': WITH_CREDENTIALS}}
     case('refused with credentials', BROKEN['refused credentials'], more=other)
     made.append({**made[0], 'name': 'tunnel: nobody there', 'refused': True})
