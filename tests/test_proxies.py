@@ -507,10 +507,8 @@ def run(code: str, environment: dict[str, str]) -> tuple[list[str], str]:
 @pytest.mark.parametrize(
     ('environment', 'uses'),
     [
-        ({}, False),
         ({'NODE_USE_ENV_PROXY': '1'}, True),
         ({'NODE_USE_ENV_PROXY': 'true'}, False),
-        ({'NODE_OPTIONS': '--use-env-proxy'}, True),
         ({'NODE_OPTIONS': '--no-use-env-proxy', 'NODE_USE_ENV_PROXY': '1'}, False),
         ({'NODE_OPTIONS': '--x --use_env_proxy=0 --use-env-proxying'}, True),
     ],
