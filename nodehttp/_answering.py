@@ -181,7 +181,12 @@ class Answering(Intake):
             following._flush()
         elif server.keepAliveTimeout:
             self._is_idle_timed = True
-            self._set_timeout(server.keepAliveTimeout + server.keepAliveTimeoutBuffer)
+            limit = server.keepAliveTimeout + server.keepAliveTimeoutBuffer
+            if limit == server._idle_limit:
+                limit = server._idle_limit  # the same object for all: it stays in the caches of the processor
+            else:
+                server._idle_limit = limit
+            self._set_timeout(limit)
 
     def _send_together(self) -> None:
         """Send those of the waiting responses whose turn it is in one packet, as far as they are complete and

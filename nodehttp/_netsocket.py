@@ -80,9 +80,9 @@ class Socket(Output):
     # longer to look into: each look is at memory that many connections have long pushed out of the caches.
     __slots__ = (
         '_alone', '_connecting', '_consumer', '_errored', '_events', '_flowing', '_host', '_httpConnection',
-        '_httpMessage', '_idle_due', '_idle_timer', '_keep_alive', '_keep_alive_delay', '_last_active',
-        '_life', '_no_delay', '_output', '_receiving', '_server', '_strand', 'allowHalfOpen', 'bytesRead',
-        'server')
+        '_httpMessage', '_idle_delay', '_idle_due', '_idle_timer', '_keep_alive', '_keep_alive_delay',
+        '_last_active', '_life', '_no_delay', '_output', '_receiving', '_server', '_strand', 'allowHalfOpen',
+        'bytesRead', 'server')
 
     bytesRead: int
     server: Any  # of an accepted connection
@@ -114,7 +114,8 @@ class Socket(Output):
     _keep_alive_delay: int  # s
 
     _idle_timer: threadpool.Timer | None
-    _idle_due: float  # ms; when that fires
+    _idle_due: float  # ms; when that fires,
+    _idle_delay: float  # at most so long after it was started
     _last_active: float  # ms
 
     def __init__(self, options: Options | int = None, **kwargs: Any) -> None:
@@ -136,7 +137,7 @@ class Socket(Output):
         self._httpMessage = self._httpConnection = None
         self.allowHalfOpen = self._wants_write = self._no_delay = self._keep_alive = False
         self._keep_alive_delay = 0
-        self._idle_due = self._last_active = 0.0
+        self._idle_due = self._idle_delay = self._last_active = 0.0
 
     def _begin_life(self) -> None:
         self._life, self._output = OPEN, WRITING
@@ -571,13 +572,14 @@ class Socket(Output):
         self.timeout = timeout
         if timeout:
             self._last_active = now = monotonic() * 1000
-            if self._idle_timer is None or self._idle_due > now + timeout:
+            if self._idle_timer is None or (timeout < self._idle_delay and self._idle_due > now + timeout):
                 self._start_idle_timer(timeout)
 
     def _start_idle_timer(self, delay: float) -> None:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         delay = min(delay, TIMEOUT_MAX)
+        self._idle_delay = self.timeout or delay  # never a number of its own, which might be far away
         self._idle_due = monotonic() * 1000 + delay
         self._idle_timer = start_timer(delay, self._check_idle, strand=self._strand, ref=False)
 

@@ -91,7 +91,7 @@ class Pool(Staying):
 
     def __repr__(self) -> str:
         return (f'<Pool threads={len(self._workers)} idle={len(self._idle)} detached={self.detached} '
-                f'references={self.references} watches={len(self.watches)}>')
+                f'references={self.references} watches={self.watched}>')
 
     def is_alive(self) -> bool:
         """Is anything referenced open, left to be run, or running?"""
@@ -239,7 +239,7 @@ class Pool(Staying):
         if self.holder is worker or (self.holder is RESERVED and worker.is_runner):
             self.holder = None
             self._busy = self._returning = False
-            if self.watches or self._timers or self.is_alive():
+            if self.watched or self._timers or self.is_alive():
                 self.man()
         else:
             self.appoint_watcher()

@@ -212,7 +212,9 @@ class Loop:
         self.checks = 0  # check phases so far
         self.now = monotonic() * 1000  # ms; of the last poll, good enough for deadlines
         self.poller = make_poller()
-        self.watches: dict[int, Watch] = {}
+        # By descriptor. A look into a dict would be at three places of memory, for each event of the poller.
+        self.watches: list[Watch | None] = []
+        self.watched = 0  # how many there are
         self._polling_until: float | None = None  # ms; set while the holder is in poll
         self._bell: Bell | None = None
         self._deferred = 0  # items that wait for their strand
@@ -346,7 +348,7 @@ class Loop:
     def describe_open(self) -> list[str]:
         """Say what is open, for those who want to be sure that nothing is."""
         timers = [timer for _, serial, timer in self._timers if timer.is_due(serial) and timer.has_ref()]
-        counts = {'references': self.references, 'watches': len(self.watches), 'timers': len(timers),
+        counts = {'references': self.references, 'watches': self.watched, 'timers': len(timers),
                   'items': (len(self.ready) + len(self.ticks) + len(self._checking) + len(self._closing)
                             + len(self._pending) + self._deferred)}
         return [f'{name}: {count}' for name, count in counts.items() if count]
@@ -424,7 +426,7 @@ class Loop:
         self.now = monotonic() * 1000
         watches = self.watches
         for fd, mask in events:
-            watch = watches.get(fd)
+            watch = watches[fd]
             if watch is not None:
                 watch.polled(mask)
             elif self._bell is not None and fd == self._bell.fd:
@@ -444,8 +446,17 @@ class Loop:
         """Let the poll of the holder end, or the next one."""
         if self._bell is None:
             self._bell = Bell()
+            self.seat(self._bell.fd, None)
             self.poller.register(self._bell.fd, READ)
         self._bell.ring()
+
+    def seat(self, fd: int, watch: Watch | None) -> None:
+        """Note whom the poller's word about `fd` is for; None: nobody."""
+        watches = self.watches
+        if fd >= len(watches):
+            watches.extend([None] * (fd + 1 - len(watches)))
+        self.watched += (watch is not None) - (watches[fd] is not None)
+        watches[fd] = watch
 
     def is_outside(self) -> bool:
         """Is the calling thread none of those that run the loop? Overridden by the pool."""

@@ -444,6 +444,7 @@ class Server(net.Server):
     _http_event = 'connection'  # brings a socket on which HTTP is spoken
 
     _checker: Timer | None = None
+    _idle_limit: float = 0  # ms; for how long idle connections are kept
 
     def __init__(self, options: Any = None, requestListener: Callback | None = None, **kwargs: Any) -> None:
         given, requestListener = server_arguments(options, requestListener, kwargs)

@@ -98,8 +98,8 @@ class Watch(Handle):
             return
         if not mask:
             # Not a mask of 0: epoll reports hang-ups even then, again and again.
-            if self._loop.watches.get(self.fd) is self:
-                del self._loop.watches[self.fd]
+            if self._loop.watches[self.fd] is self:
+                self._loop.seat(self.fd, None)
                 try:
                     poller.unregister(self.fd)
                 except (OSError, KeyError, ValueError):  # closed behind our back: then the kernel has done it
@@ -108,7 +108,7 @@ class Watch(Handle):
             poller.modify(self.fd, mask)
         else:
             poller.register(self.fd, mask)
-            self._loop.watches[self.fd] = self
+            self._loop.seat(self.fd, self)
             if self._loop.holder is None or not poller.is_live:
                 self._loop.notify()
 
