@@ -307,7 +307,7 @@ def run_client(port: int, times: int, event: str = 'close', module: Any = http, 
 # whoever adds to them knows.
 
 
-@pytest.mark.parametrize(('event', 'most'), [('end', 220), ('close', 315)])
+@pytest.mark.parametrize(('event', 'most'), [('end', 219), ('close', 288)])
 def test_a_plain_request_takes_a_client_few_calls(
         strict: None, scripted: Any, event: str, most: int) -> None:
     def serve(peer: RawPeer) -> None:
@@ -318,8 +318,8 @@ def test_a_plain_request_takes_a_client_few_calls(
 
 
 @pytest.mark.parametrize(('has_body', 'is_read', 'most'), [
-    (False, '', 145), (False, 'listened to', 198), (False, 'iterated', 216),
-    (True, '', 154), (True, 'listened to', 211), (True, 'iterated', 246)])
+    (False, '', 141), (False, 'listened to', 194), (False, 'iterated', 216),
+    (True, '', 149), (True, 'listened to', 206), (True, 'iterated', 246)])
 def test_a_plain_request_takes_a_server_few_calls(
         strict: None, has_body: bool, is_read: str, most: int) -> None:
     def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
@@ -347,7 +347,7 @@ def test_a_connection_of_one_request_takes_a_server_few_calls(strict: None) -> N
             for _ in range(TIMES):
                 ask_and_close(port)
     meter = run_server(answer, drive)
-    assert meter.each() <= 430
+    assert meter.each() <= 358
     assert meter.system_calls() == {
         '_accept': 1, 'setblocking': 1, 'setsockopt': 1, 'register': 1, 'poll': 2, 'recv': 1, 'send': 1,
         'shutdown': 1, 'unregister': 1}
