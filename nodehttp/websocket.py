@@ -445,7 +445,7 @@ class _Wait:
             if self._is_in_callback:
                 self._has_woken = True
                 self._ws._woken += 1
-            else:
+            elif self._ws._state != self._ws.CLOSED:  # then there is no event that would ever end the hold
                 self._strand = self._ws._current_strand()
                 occupy(self._strand)
 

@@ -581,6 +581,15 @@ def test_a_wait_for_close_hears_of_errors_there(connect: Any, record: Recorder) 
     assert record.wait_count(1) == [1006]
 
 
+def test_nothing_is_kept_of_a_thread_whose_wait_was_the_last(connect: Any) -> None:
+    # A hold that no event ends would keep the WebSocket for as long as there are few threads.
+    ws = connect(answer_close, then=SAYS_CLOSE)
+    http.once(ws, 'open', MUST_NOT_EXPIRE)
+    with pytest.raises(errors.Error, match='was closed: 1000'):
+        http.once(ws, 'message', MUST_NOT_EXPIRE)
+    assert ws._current_strand().holds == ()
+
+
 def test_a_wait_has_a_timeout(connect: Any) -> None:
     ws = connect(answer_close)
     http.once(ws, 'open', MUST_NOT_EXPIRE)
