@@ -285,8 +285,9 @@ class WebSocket(EventTarget):
     # What comes
 
     def _begin_to_read(self, head: bytes) -> None:
-        self._received(head)
+        # The socket begins to flow on the next tick: a listener may wait, in this one, for what comes then.
         self._socket.on('data', internal(self._received))
+        self._received(head)
 
     def _received(self, data: bytes) -> None:
         if not self._is_broken and self._heard_close is None:

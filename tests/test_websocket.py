@@ -531,6 +531,28 @@ def computes() -> Iterator[Callable[[], None]]:
     sys.setswitchinterval(interval)
 
 
+@pytest.mark.parametrize('then', [b'', texts(1)], ids=['later', 'with the answer'])
+def test_a_callback_that_asks_hears_the_answer(connect: Any, record: Recorder, then: bytes) -> None:
+    def serve(peer: RawPeer) -> None:
+        if not then:
+            peer.send(texts(1))
+        assert read_frame(peer).payload == b'x'
+        peer.send(b'\x81\x01y')
+        answer_close(peer)
+
+    ws = connect(serve, then=then)
+
+    def on_message(event: Any) -> None:
+        if event.data == '0':
+            ws.send('x')
+            record(http.once(ws, 'message', MUST_NOT_EXPIRE)[0].data)
+            ws.close()
+            record(http.once(ws, 'close', MUST_NOT_EXPIRE)[0].code)
+
+    ws.onmessage = on_message
+    assert record.wait_count(2) == ['y', 1005]
+
+
 def test_a_thread_that_asks_hears_the_answer(connect: Any, computes: Callable[[], None]) -> None:
     def serve(peer: RawPeer) -> None:
         while (frame := read_frame(peer)).first == 0x81:
