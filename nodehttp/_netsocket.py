@@ -405,10 +405,11 @@ class Socket(Output):
 
     def _is_stale(self) -> bool:
         """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
-        an error?"""
-        if self._link is None or self._watch.has_no_news():  # type: ignore[union-attr]
+        an error? Or is it the parent's, after a fork?"""
+        watch = self._watch
+        if self._link is None or watch is None or watch.has_no_news():
             return False
-        return has_input(self._handle)  # type: ignore[arg-type]
+        return watch.is_inherited() or has_input(self._link)
 
     def _resume(self) -> None:
         heard_by = self._events.get('resume', ())

@@ -143,6 +143,10 @@ class Watch(Handle):
         return (self._polled == loop.now and not self._events & HANG_UP and not self._queued
                 and self._poller.tells_hang_up and monotonic() * 1000 - loop.now < RECENT)
 
+    def is_inherited(self) -> bool:
+        """Is it from before a fork? Then what comes may as well be read by the parent."""
+        return self._poller is not self._loop.poller
+
     def again(self) -> None:
         """There may be more input than what is about to be delivered: have it read next, before the poller is
         asked, unless that was so READS_IN_A_ROW times."""

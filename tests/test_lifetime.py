@@ -385,6 +385,26 @@ assert process.exitcode == 0
 say('parent')
 timers.setTimeout(sys.exit, 1, 0)
 """,
+    'while an agent has an idle connection': """
+import nodehttp as http
+agent = http.Agent(keepAlive=True)
+server = http.createServer(lambda req, res: res.end(str(req.socket.remotePort))).listen(0, '127.0.0.1')
+http.once(server, 'listening')
+def ask():
+    [res] = http.once(http.get(port=server.address().port, agent=agent), 'response', 10)
+    return b''.join(res)
+connection = ask()
+child = os.fork()
+if child == 0:
+    assert ask() != connection
+    say('child')
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert ask() == connection
+say('parent')
+agent.destroy()
+server.close()
+""",
     'of a process that has used nothing': """
 child = os.fork()
 if child:
