@@ -221,7 +221,9 @@ class ServerConnection(Answering):
             return False
         is_next = False
         if not body:
-            is_next = self._begins_next(request)
+            # (As `_is_next`, but that the tick in which it begins to flow is yet to come.)
+            is_next = (not self._is_secure and 'data' not in self.socket._events
+                       and self._begins_next(request))
         elif request._flowing is None and self._keeps_whole(request):
             request._append(body)
         else:

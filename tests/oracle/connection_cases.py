@@ -614,6 +614,10 @@ def hardly_heard(case: Any) -> None:
     for name, text in (('a', POST), ('a chunked', CHUNKED + '5\r\nhello\r\n0\r\n\r\n')):
         case(f'{name} body that nobody reads, once it is answered', [
             ['once', 'res', 'finish', [['?req.complete'], ['?req.readableLength']]], ['res.end', 'x']], text)
+    case("the 'end' of a request without a body, and 'data' of the socket", {
+        'request /1': [['on', 'sock', 'data', [['note', 'data']]], ['res.end']],
+        'request /2': [['on', 'req', 'data', []], ['on', 'req', 'end', [['note', 'end'], ['res.end']]]],
+    }, [['send', GET.replace('/', '/1', 1)], ['read'], ['send', GET.replace('/', '/2', 1)]])
     add('unshift before the body', [
         ['on', 'req', 'data', [['?req.readableLength']]], ['req.unshift', {'latin1': 'u'}],
         ['on', 'req', 'end', [['res.end']]]], POST)
