@@ -13,7 +13,8 @@ Documentation: "Class: http.ClientRequest". The way of a request, `_state`:
 In all cases 'close' comes exactly once, and last.
 
 What belongs to the connection (bytes, the parser, events of the socket) is in `_exchange.py`; which socket
-a request gets, in `agent.py`; what is written to it, in `outgoing.py`.
+a request gets, in `agent.py`; what it asks for, in `_requesthead.py`; what is written to it, in
+`outgoing.py`.
 
 Where this leaves Node 25.2.1: `path` and `method` are checked again when the head is rendered, so that
 setting them cannot split a message; a request whose `createConnection` fails gets its 'close' too; an
@@ -22,33 +23,19 @@ aborted signal opens no connection; a reset connection is no end of a response w
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Self
 
 from nodehttp import agent as agents
 from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
-from nodehttp._head import CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, Header, header_pairs
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._proxy import proxy_of
-from nodehttp._request_options import (
-    Place,
-    basic_authorization,
-    check_rare,
-    checked_host,
-    checked_method,
-    checked_path,
-    other_agent,
-    place_of,
-    read_arguments,
-    terms_of,
-    timer_duration,
-)
+from nodehttp._request_options import read_arguments, timer_duration
+from nodehttp._requesthead import RequestHead
 from nodehttp._stream import GONE
 from nodehttp._stream import OPEN as ALIVE
-from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE, collect_headers
+from nodehttp.common import collect_headers
 from nodehttp.events import adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
@@ -82,11 +69,9 @@ _MOVES = {
 
 # The events by which one can tell when it is sent.
 _OF_SENDING = frozenset(('socket', 'prefinish', 'finish'))
-# Requests of these methods have no body unless one is written.
-_BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
 
 
-class ClientRequest(OutgoingMessage):
+class ClientRequest(RequestHead):
     """A request that is under way. ("Class: http.ClientRequest")
 
     Made by `request` and `get`. Any thread may call any method. Events come on the strand of the socket; of
@@ -95,33 +80,20 @@ class ClientRequest(OutgoingMessage):
     """
 
     # What every request has (see `net.Socket`).
-    __slots__ = (
-        '_checked_start', '_has_keep_alive_hint', '_response_over', '_state', 'host', 'method', 'path',
-        'protocol', 'res', 'reusedSocket')
+    __slots__ = '_has_keep_alive_hint', '_response_over', '_state', 'res', 'reusedSocket'
 
-    agent: Any
-    method: str
-    path: str
-    host: str
-    protocol: str
-    timeout: float | None = None  # ms, of the option
     aborted = False
     reusedSocket: bool
     maxHeadersCount: int | None = None
     res: IncomingMessage | None
-    shouldKeepAlive: bool
     _strand: Strand  # one of its own until it has a socket, then the socket's
 
     _is_answered = True
     _state: str
     _had_error = False
     _response_over: bool  # the response has emitted 'end'
-    _hears_timeouts = False
     _was_timed_out = False
     _timeout_is_own = False  # the socket's timeout was set by setTimeout
-    _parser_options = MAX_HEADER_SIZE, INSECURE_HTTP_PARSER
-    _join_duplicates: bool | None = None
-    _checked_start: tuple[str, str]  # method and path as they were looked at last
     _signal: Any = None
     _on_abort: Any = None
     _has_keep_alive_hint: bool  # does the response say how long the server keeps the connection?
@@ -164,89 +136,7 @@ class ClientRequest(OutgoingMessage):
         assert state in _MOVES[self._state], f'{self._state} -> {state}'
         self._state = state
 
-    # Options
-
-    def _take_options(self, options: dict[str, Any], has_rare: bool) -> Place:
-        """Take what a request cannot be without, in the order in which Node checks it. Puts host and port
-        into `options`; returns what follows from these."""
-        get = options.get
-        default = options.pop('_defaultAgent', agents.globalAgent) if has_rare else agents.globalAgent
-        agent = get('agent')
-        if isinstance(agent, agents.Agent):
-            expected, default_port, timeout = agent.protocol, agent.defaultPort, agent.options.get('timeout')
-            if agent._proxy is not None:
-                options.setdefault('headers', {})  # it may get some
-            keeps = bool(agent.keepAlive or agent.maxSockets != math.inf)
-        else:
-            agent = other_agent(agent, options, default)
-            expected, default_port, timeout, keeps = terms_of(agent)
-        self.agent = agent
-        path = get('path')
-        self.path = path = '/' if path is None else checked_path(path) or '/'
-        expected = expected or default.protocol
-        self.protocol = protocol = (has_rare and get('protocol')) or default.protocol
-        if protocol != expected:
-            raise errors.node_error('ERR_INVALID_PROTOCOL', protocol, expected)
-        host = get('host')
-        if type(host) is not str or 'hostname' in options:
-            host = checked_host(options)
-        if has_rare:
-            check_rare(options)
-            self._take_rare_options(options)
-            default_port = get('defaultPort') or default_port
-        method = get('method')
-        self.method = method = 'GET' if method is None else checked_method(method) or 'GET'
-        if method in _BODYLESS:
-            self.useChunkedEncodingByDefault = False
-        self._checked_start = method, path
-        options['host'] = self.host = host = host or 'localhost'
-        options['port'] = port = get('port') or default_port or 80
-        self.shouldKeepAlive = keeps  # without reuse in sight the server may as well close
-        if timeout:
-            self._hears_timeouts = True
-        return place_of(host, port, default_port)
-
-    def _take_rare_options(self, options: dict[str, Any]) -> None:
-        if options.get('setDefaultHeaders') is False:
-            self._removed = CONNECTION | CONTENT_LENGTH | TRANSFER_ENCODING
-        if 'timeout' in options:
-            self.timeout = options['timeout']
-            self._hears_timeouts = True
-        self._parser_options = (
-            options.get('maxHeaderSize') or MAX_HEADER_SIZE,
-            options.get('insecureHTTPParser', INSECURE_HTTP_PARSER))
-        if 'joinDuplicateHeaders' in options:
-            self._join_duplicates = options['joinDuplicateHeaders']
-        if 'signal' in options:
-            self._follow(options.pop('signal'))
-
-    def _set_headers(self, options: dict[str, Any], host_header: Header) -> None:
-        """Headers of a mapping can be changed until the head is sent; those of a list are the head."""
-        headers = options.get('headers')
-        proxy = proxy_of(self.agent, options)
-        if isinstance(headers, (list, tuple)):
-            pairs = header_pairs(headers)
-            if proxy is not None:
-                pairs = proxy.with_headers(self, pairs, host_header.value, options['port'])
-            self._implicit_header(pairs)
-            return
-        if headers is not None and hasattr(headers, 'items'):  # as Node: what has no names is no headers
-            for name, value in headers.items():
-                self.setHeader(name, value)
-        sets_host = options.get('setHost', options.get('setDefaultHeaders') is not False)
-        if sets_host and not self.getHeader('host'):
-            self.setHeader('Host', host_header.value)
-        auth = options.get('auth')
-        if auth and not self.getHeader('authorization'):
-            self.setHeader('Authorization', basic_authorization(auth))
-        if proxy is not None:
-            for name, value in proxy.address(
-                    self, self.getHeader('host') or host_header.value, options['port']):
-                self.setHeader(name, value)
-        if headers is not None and self.getHeader('expect'):
-            self._implicit_header()
-        if 'uniqueHeaders' in options:  # as Node: too late for what is rendered already
-            self._unique_headers = options['uniqueHeaders']
+    # The socket
 
     def _send_end(self, data: bytes | None) -> None:
         if (self.socket is None and self._queue is None and not self.chunkedEncoding
@@ -258,16 +148,6 @@ class ClientRequest(OutgoingMessage):
             self._queue, self._queue_size = [(whole, self._on_flushed)], len(whole)
         else:
             super()._send_end(data)
-
-    def _implicit_header(self, headers: Iterable[tuple[str, Any]] | None = None) -> None:
-        method, path = self.method, self.path
-        checked = self._checked_start
-        if method is not checked[0] or path is not checked[1]:
-            self._checked_start = checked_method(method), checked_path(path)
-        if self._render_head(f'{method} {path} HTTP/1.1\r\n', headers):
-            self._send(b'')
-
-    # The socket
 
     def _start(self, options: dict[str, Any], name: str | None) -> None:
         """Ask the agent, or the user's `createConnection`, for a socket. `name`: see `Agent._admit`."""
