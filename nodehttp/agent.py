@@ -4,7 +4,7 @@ Documentation: "Class: http.Agent". Sockets are kept by *name* (`getName`: host,
 connection another one). A request takes an idle socket of its name, else a new one is opened, else, where
 that would exceed a limit, it waits in `requests`.
 
-How a socket moves: `_Lease` is one socket of one agent, and its state is one of
+How a socket moves: `Lease` is one socket of one agent, and its state is one of
 
     BUSY    in `sockets`: it belongs to a request, from the moment it was opened for it
     FREE    in `freeSockets`: idle, without a request
@@ -35,9 +35,7 @@ Where this leaves Node 25.2.1, because its documentation promises otherwise:
 
 from __future__ import annotations
 
-import functools
 import math
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -50,6 +48,17 @@ from nodehttp._agent_options import (
     scheduling,
     server_name,
     timeout_buffer,
+)
+from nodehttp._agent_sockets import (
+    BUSY,
+    FREE,
+    GONE,
+    Lease,
+    Opening,
+    is_stale,
+    listeners_if_alone,
+    set_timeout,
+    timeout_hint,
 )
 from nodehttp._members import Members
 from nodehttp._proxy import Proxy, proxies_of_process, proxy_from
@@ -64,105 +73,10 @@ Options = Mapping[str, Any] | None
 KEEP_ALIVE_MSECS = 1000  # ms before the first TCP keep-alive probe
 MAX_FREE_SOCKETS = 256  # idle sockets of one name
 
-BUSY, FREE, GONE = 'busy', 'free', 'gone'
 _MOVES = {BUSY: (FREE, GONE), FREE: (BUSY, GONE), GONE: ()}
 
 # The options that `Agent.getName` looks at.
 _NAMING = frozenset(('host', 'port', 'localAddress', 'family', 'socketPath'))
-
-_is_timeout = re.compile(r'timeout=(\d+)', re.ASCII).match
-
-
-class _Lease:
-    """One socket of one agent, with the listeners by which the agent follows it."""
-
-    __slots__ = ('agent', 'listeners', 'name', 'options', 'socket', 'state', 'unheard')
-
-    def __init__(self, agent: Agent, socket: Any, name: str, options: Record[Any]) -> None:
-        self.agent, self.socket, self.name, self.options = agent, socket, name, options
-        self.state = BUSY
-        self.listeners = {
-            'free': internal(self.free),
-            'close': internal(self.closed),
-            'timeout': internal(self.timed_out),
-            'agentRemove': internal(self.removed),
-        }
-        for event, listener in self.listeners.items():
-            socket.on(event, listener)
-        self.unheard = listeners_if_alone(socket, 'free')
-
-    def free(self, *_: Any) -> None:
-        """The socket has no request any more."""
-        self.agent._fire('free', self.socket, self.options)
-
-    def closed(self, *_: Any) -> None:
-        """The socket is closed."""
-        self.agent._remove(self.socket, self.options)
-
-    def timed_out(self) -> None:
-        """Nothing happened for a while; a busy socket's request decides itself."""
-        if self.state is FREE or self.agent._in_hand is self:
-            self.socket.destroy()
-
-    def removed(self, *_: Any) -> None:
-        """'agentRemove': the socket is no business of the agent's any more."""
-        self.forget()
-        self.agent._remove(self.socket, self.options)
-
-    def forget(self) -> None:
-        """Stop following the socket."""
-        for event, listener in self.listeners.items():
-            self.socket.off(event, listener)
-
-
-class _Opening:
-    """A connection that was asked for. It counts against the limits until it is answered, by calling it,
-    once."""
-
-    is_internal_hook = True
-    __slots__ = ('agent', 'is_for_waiting', 'is_pending', 'name', 'options', 'request')
-
-    def __init__(self, agent: Agent, name: str, request: Any, is_for_waiting: bool) -> None:
-        self.agent, self.name, self.request, self.is_for_waiting = agent, name, request, is_for_waiting
-        self.is_pending = True
-
-    def start(self, given: dict[str, Any]) -> None:
-        """Ask for it. Raises what is wrong with the options, if the caller of `request` is still there."""
-        self.options: Record[Any] = Record(given)
-        agent, name = self.agent, self.name
-        agent._opening[name] = agent._opening.get(name, 0) + 1
-        agent._all_opening += 1
-        try:
-            agent._call(agent.createSocket, self.request, self.options, self)
-        except Exception as error:
-            if self.is_for_waiting or not getattr(agent.createSocket, 'is_internal_hook', False):
-                self(error)
-                return
-            self._settle()
-            raise
-
-    def __call__(self, error: BaseException | None = None, socket: Any = None) -> None:
-        with monitor:
-            if (error is not None or socket is not None) and self._settle():
-                self.agent._opened(self, error, socket)
-
-    def give_up(self) -> None:
-        """Whom it was for was destroyed, and with it what would have become a connection."""
-        if self._settle():
-            if not self.is_for_waiting:
-                self.request.onSocket(None)
-            self.agent._serve_waiting(self.name)
-
-    def _settle(self) -> bool:
-        was_pending, self.is_pending = self.is_pending, False
-        if was_pending:
-            opening = self.agent._opening
-            self.agent._all_opening -= 1
-            opening[self.name] -= 1
-            if not opening[self.name]:
-                del opening[self.name]
-        return was_pending
-
 
 class Agent(EventEmitter):
     """A pool of connections. ("Class: http.Agent")
@@ -207,9 +121,9 @@ class Agent(EventEmitter):
         self._free: Record[Members] = Record()
         self.requests: Record[list[Any]] = Record()
         self.totalSocketCount = 0
-        self._leases: dict[Any, _Lease] = {}
-        self._idle: OrderedDict[Any, _Lease] = OrderedDict()  # the FREE ones, longest idle first
-        self._in_hand: _Lease | None = None  # one of the BUSY: see `keep_in_hand`
+        self._leases: dict[Any, Lease] = {}
+        self._idle: OrderedDict[Any, Lease] = OrderedDict()  # the FREE ones, longest idle first
+        self._in_hand: Lease | None = None  # one of the BUSY: see `keep_in_hand`
         self._opening: dict[str, int] = {}  # connections asked for and not there yet, by name
         self._all_opening = 0  # the same, of all names
         self._queued_options: dict[Any, dict[str, Any]] = {}  # by waiting request
@@ -255,7 +169,7 @@ class Agent(EventEmitter):
         if socket is not None:
             self._reuse(socket, req)
         elif self._may_open(name):
-            _Opening(self, name, req, False).start(self._merged(req, options))
+            Opening(self, name, req, False).start(self._merged(req, options))
         else:
             self._queued_options[req] = options
             self.requests.setdefault(name, []).append(req)
@@ -336,7 +250,7 @@ class Agent(EventEmitter):
             # One that is being opened will take the first of the queue.
             while len(self.requests.get(name, ())) > self._opening.get(name, 0) and self._may_open(name):
                 req = self.requests[name][self._opening.get(name, 0)]
-                _Opening(self, name, req, True).start(self._merged(req, self._queued_options[req]))
+                Opening(self, name, req, True).start(self._merged(req, self._queued_options[req]))
             if self._is_full() and not self._idle:
                 return
 
@@ -374,7 +288,7 @@ class Agent(EventEmitter):
 
     # Opening
 
-    def _opened(self, opening: _Opening, error: BaseException | None, socket: Any) -> None:
+    def _opened(self, opening: Opening, error: BaseException | None, socket: Any) -> None:
         """A connection that was asked for is there, or will not come."""
         req: Any = opening.request
         if error is None:
@@ -440,7 +354,7 @@ class Agent(EventEmitter):
 
     def _adopt(self, socket: Any, name: str, options: Record[Any]) -> None:
         """A new socket is there: count and follow it."""
-        lease = _Lease(self, socket, name, options)
+        lease = Lease(self, socket, name, options)
         self._leases[socket] = lease
         _add(self._busy, name, socket)
         self.totalSocketCount += 1
@@ -541,7 +455,7 @@ class Agent(EventEmitter):
                 self._serve_waiting(name)
         return req
 
-    def _has_room_for(self, lease: _Lease) -> bool:
+    def _has_room_for(self, lease: Lease) -> bool:
         """May its connection be kept, and are there not too many?"""
         name, message = lease.name, getattr(lease.socket, '_httpMessage', None)
         if message is None or not message.shouldKeepAlive or not self.keepAlive:
@@ -550,7 +464,7 @@ class Agent(EventEmitter):
         return not (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets or (
             self.maxSockets != math.inf and free + len(self._busy.get(name, ())) > self.maxSockets))
 
-    def _is_worth_keeping(self, lease: _Lease) -> bool:
+    def _is_worth_keeping(self, lease: Lease) -> bool:
         """Does the pool take an idle socket back?"""
         socket = lease.socket
         if not self._has_room_for(lease):
@@ -590,7 +504,7 @@ class Agent(EventEmitter):
         """Return for how many ms a socket may be idle, 0 without limit; None: the server is about to close
         it."""
         limit: float = self.options.get('timeout') or 0
-        hint = _timeout_hint(socket)
+        hint = timeout_hint(socket)
         if hint is None:
             return limit
         remaining = hint - self.agentKeepAliveTimeoutBuffer
@@ -632,7 +546,7 @@ class Agent(EventEmitter):
                     for socket in list(members):
                         socket.destroy()
 
-    def _enter(self, lease: _Lease, state: str) -> None:
+    def _enter(self, lease: Lease, state: str) -> None:
         """The one place where a socket changes its state."""
         assert state in _MOVES[lease.state], (lease.name, lease.state, state)
         socket, name, was_free = lease.socket, lease.name, lease.state is FREE
@@ -701,45 +615,6 @@ def _add(by_name: Record[Members], name: str, socket: Any) -> None:
 def name_of_connections(host: str, port: Any, local_address: str = '') -> str:
     """Return the name of the connections to a place, where that is all there is to say of them."""
     return f'{host}:{port}:{local_address}'
-
-
-def listeners_if_alone(emitter: EventEmitter, event: str) -> Any:
-    """Return what stands for the listeners of `event` as long as there are no others; they are to be one."""
-    listeners = emitter._events[event]
-    return listeners if len(listeners) == 1 else ()
-
-
-def is_stale(socket: Any) -> bool:
-    """Does the kernel know that an idle connection is over, or out of step, though we have not heard yet?"""
-    asks = getattr(socket, '_is_stale', None)
-    return asks is not None and asks()
-
-
-def set_timeout(socket: Any, timeout: float) -> None:
-    """Set the idle timeout (ms) of a socket, if it is another one and the socket can have one."""
-    if (getattr(socket, 'timeout', timeout) or 0) != timeout:
-        (getattr(socket, '_set_timeout', None) or socket.setTimeout)(timeout)
-
-
-def _timeout_hint(socket: Any) -> float | None:
-    """Return how long (ms) the server keeps the connection as its last response says; None if it does not."""
-    message = getattr(socket, '_httpMessage', None)
-    if message is None or not message._has_keep_alive_hint:
-        return None
-    raw = message.res._raw_headers
-    at = raw.index('Keep-Alive') if 'Keep-Alive' in raw else 1
-    if at % 2:  # written in another way, or the value of another header comes first
-        names = [*map(str.lower, raw[::2])]
-        if 'keep-alive' not in names:
-            return None
-        at = 2 * names.index('keep-alive')
-    return _timeout_in(raw[at + 1])
-
-
-@functools.lru_cache(64)  # a server says the same over and over
-def _timeout_in(value: str) -> float | None:
-    found = _is_timeout(value)
-    return int(found[1]) * 1000 if found else None
 
 
 # Node 19 and later: connections are kept, and given up after 5 s without traffic.
