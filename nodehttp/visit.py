@@ -28,11 +28,9 @@ from nodehttp.poller import Bell
 from nodehttp.watch import Watch
 
 LONGEST = 1e6  # s that one poll may take: it is given them in ms, in 32 bits
-_CAN_POLL = hasattr(select, 'poll')
-
-
 # s; a signal wakes the main thread up, but not if it comes in the last instant before the wait.
 SIGNALS_AFTER = 0.5
+_CAN_POLL = hasattr(select, 'poll')
 
 
 def longest_wait() -> float:
