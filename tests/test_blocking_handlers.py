@@ -110,6 +110,24 @@ def test_a_request_on_the_thread_of_its_connection_costs_two_calls_without_the_m
     assert calls == [('send', False), ('recv', False)] * 5
 
 
+def interrupt_send(monkeypatch, does, fails=False):
+    """Have another thread call `does` in the middle of the next send; and then let that fail."""
+    apart = Watch.apart
+
+    def slow_apart(watch, call, *args):
+        def send(*args):
+            other = threading.Thread(target=does)
+            other.start()
+            other.join(MUST_NOT_EXPIRE)
+            if fails:
+                raise BrokenPipeError
+            return call(*args)
+        monkeypatch.setattr(Watch, 'apart', apart)
+        return apart(watch, send, *args)
+
+    monkeypatch.setattr(Watch, 'apart', slow_apart)
+
+
 LONG = b'x' * 8_000_000  # more than the kernel takes at once
 
 
@@ -125,26 +143,12 @@ LONG = b'x' * 8_000_000  # more than the kernel takes at once
     (lambda socket: socket.setTimeout(1000), b''),
 ], ids=['write', 'end with more', 'end', 'setTimeout'])
 def test_another_thread_uses_a_socket_during_a_send(dial, monkeypatch, record, chunk, events, does, behind):
-    apart = Watch.apart
-
-    def slow_apart(watch, call, *args):
-        def send(*args):
-            other = threading.Thread(target=does, args=(sockets[0],))
-            other.start()
-            other.join(MUST_NOT_EXPIRE)
-            return call(*args)
-        monkeypatch.setattr(Watch, 'apart', apart)
-        return apart(watch, send, *args)
-
-    sockets = []
-
     @net.createServer
     def server(socket):
-        sockets.append(socket)
         for name in ('finish', 'error', 'close'):
             socket.on(name, lambda *args, name=name: record(' '.join([name, *map(str, args)])))
         in_callback_without_baton()
-        monkeypatch.setattr(Watch, 'apart', slow_apart)
+        interrupt_send(monkeypatch, lambda: does(socket))
         socket.write(chunk, (lambda: record('written')) if 'written' in events else None)
         socket.end()
 
@@ -157,25 +161,11 @@ def test_another_thread_uses_a_socket_during_a_send(dial, monkeypatch, record, c
 
 
 def test_a_socket_that_is_destroyed_during_a_send_is_closed_behind_it(dial, monkeypatch, record):
-    apart = Watch.apart
-
-    def slow_apart(watch, call, *args):
-        def send(*args):
-            other = threading.Thread(target=sockets[0].destroy)
-            other.start()
-            other.join(MUST_NOT_EXPIRE)
-            record(sockets[0].destroyed)
-            return call(*args)
-        return apart(watch, send, *args)
-
-    sockets = []
-
     @net.createServer
     def server(socket):
-        sockets.append(socket)
         socket.on('close', lambda had_error: record(f'close {had_error}'))
         in_callback_without_baton()
-        monkeypatch.setattr(Watch, 'apart', slow_apart)
+        interrupt_send(monkeypatch, lambda: record(socket.destroy().destroyed))
         socket.write('sent', lambda *error: record(f'written {error}'))
 
     with server.listen(0, '127.0.0.1'):
@@ -188,26 +178,13 @@ def test_a_socket_that_is_destroyed_during_a_send_is_closed_behind_it(dial, monk
 @pytest.mark.parametrize('fails', [False, True])
 def test_a_socket_that_is_connected_anew_during_a_send_has_its_write_called_back(
         dial, monkeypatch, record, fails):
-    apart = Watch.apart
-
-    def slow_apart(watch, call, *args):
-        def send(*args):
-            other = threading.Thread(target=lambda: sockets[0].destroy().connect(elsewhere.address().port))
-            other.start()
-            other.join(MUST_NOT_EXPIRE)
-            if fails:
-                raise BrokenPipeError
-            return call(*args)
-        monkeypatch.setattr(Watch, 'apart', apart)
-        return apart(watch, send, *args)
-
     sockets = []
 
     @net.createServer
     def server(socket):
         sockets.append(socket)
         in_callback_without_baton()
-        monkeypatch.setattr(Watch, 'apart', slow_apart)
+        interrupt_send(monkeypatch, lambda: socket.destroy().connect(elsewhere.address().port), fails)
         socket.write('sent', lambda error: record(error and error.code))
 
     elsewhere = net.createServer(lambda socket: socket.end('hello')).listen(0, '127.0.0.1')
