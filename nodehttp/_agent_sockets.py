@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nodehttp.events import EventEmitter, internal
@@ -21,7 +22,7 @@ _is_timeout = re.compile(r'timeout=(\d+)', re.ASCII).match
 class Lease:
     """One socket of one agent, with the listeners by which the agent follows it."""
 
-    __slots__ = ('agent', 'listeners', 'name', 'options', 'socket', 'state', 'unheard')
+    __slots__ = ('agent', 'is_stale', 'listeners', 'name', 'options', 'socket', 'state', 'unheard')
 
     def __init__(self, agent: Agent, socket: Any, name: str, options: Record[Any]) -> None:
         self.agent, self.socket, self.name, self.options = agent, socket, name, options
@@ -35,6 +36,8 @@ class Lease:
         for event, listener in self.listeners.items():
             socket.on(event, listener)
         self.unheard = listeners_if_alone(socket, 'free')
+        # Does the kernel know that the idle connection is over, or out of step, though we have not heard yet?
+        self.is_stale: Callable[[], bool] = getattr(socket, '_is_stale', _is_never)
 
     def free(self, *_: Any) -> None:
         """The socket has no request any more."""
@@ -115,10 +118,8 @@ def listeners_if_alone(emitter: EventEmitter, event: str) -> Any:
     return listeners if len(listeners) == 1 else ()
 
 
-def is_stale(socket: Any) -> bool:
-    """Does the kernel know that an idle connection is over, or out of step, though we have not heard yet?"""
-    asks = getattr(socket, '_is_stale', None)
-    return asks is not None and asks()
+def _is_never() -> bool:
+    return False
 
 
 def set_timeout(socket: Any, timeout: float) -> None:

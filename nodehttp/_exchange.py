@@ -104,7 +104,7 @@ class ClientConnection:
         if request._hears_timeouts:
             self.hear_timeouts()
         if self.state is IDLE:
-            self._enter(WAITING)
+            self.state = WAITING
         if self._is_read:
             self._hear_last()
         else:
@@ -226,16 +226,21 @@ class ClientConnection:
             self._feed(data, False)
 
     def _feed(self, data: bytes, is_last: bool) -> None:
-        if self.state in (WAITING, RECEIVING):
-            if self._parser is None:
+        state, parser = self.state, self._parser
+        if state is WAITING and parser is not None:
+            head = parser.begin(data)
+            if head is None or not (self._head_arrived(head) and self._takes_whole(is_last)):
+                self._advance(is_last=is_last)
+        elif state is WAITING or state is RECEIVING:
+            if parser is None:
                 return
-            self._parser.feed(data)
+            parser.feed(data)
             if self._stopped and self._is_consumed:
                 self._holds = True
                 self.socket._stop_reading()
             else:  # also what a Duplex of the user's delivers although it is paused
                 self._advance(is_last=is_last)
-        elif self.state is COMPLETE:
+        elif state is COMPLETE:
             self._is_out_of_step = True
         else:
             # Nobody asked for it; were it kept, the next request would take it for its answer.
@@ -292,9 +297,8 @@ class ClientConnection:
                 or request.destroyed or not self._is_consumed or self.socket._flowing is False):
             return False
         response = request.res
-        if not response._may_have_whole(is_last) or (body := parser.take_body()) is None:
+        if not response._may_have_whole(is_last) or (body := parser.take_body(with_end=True)) is None:
             return False
-        parser.take_end()
         self.state = COMPLETE
         if response._flowing:
             response._flow_whole(body)
@@ -321,7 +325,7 @@ class ClientConnection:
             self._informational = True
             request._informed(head)
             return False
-        self._enter(RECEIVING)
+        self.state = RECEIVING
         if status == 304 or request.method == 'HEAD':
             self._parser.skip_body()  # type: ignore[union-attr]
         request._answered(head, self)

@@ -441,20 +441,23 @@ class Readable(ReadableState):
         return self
 
     def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
-        if prepend and name == 'data' and 'data' not in self._events:
-            self._hears_data = self._hears_data or False
+        if name != 'data' and name != 'readable':
+            return _add_listener(self, name, function, once, prepend)
+        if prepend:  # as Node: that changes nothing
+            if name == 'data' and 'data' not in self._events:
+                self._hears_data = self._hears_data or False
+            return _add_listener(self, name, function, once, prepend)
         _add_listener(self, name, function, once, prepend)
-        if (name == 'data' or name == 'readable') and not prepend:  # as Node: that changes nothing
-            with monitor:
-                if name == 'readable':
-                    self._listen_for_readable()
-                else:
-                    if self._hears_data is not None:
-                        self._hears_data = None
-                    if 'readable' in self._events:
-                        self._has_readable_listener = True
-                    if self._flowing is not False:
-                        self._resume_soon()
+        with monitor:
+            if name == 'readable':
+                self._listen_for_readable()
+            else:
+                if self._hears_data is not None:
+                    self._hears_data = None
+                if 'readable' in self._events:
+                    self._has_readable_listener = True
+                if self._flowing is not False:
+                    self._resume_soon()
         return self
 
     def removeAllListeners(self, eventName: str | None = None) -> Self:

@@ -55,7 +55,6 @@ from nodehttp._agent_sockets import (
     GONE,
     Lease,
     Opening,
-    is_stale,
     listeners_if_alone,
     set_timeout,
     timeout_hint,
@@ -74,6 +73,8 @@ KEEP_ALIVE_MSECS = 1000  # ms before the first TCP keep-alive probe
 MAX_FREE_SOCKETS = 256  # idle sockets of one name
 
 _MOVES = {BUSY: (FREE, GONE), FREE: (BUSY, GONE), GONE: ()}
+
+WAITING: Any = 'waiting'  # what a request does that is to have a socket later
 
 # The options that `Agent.getName` looks at.
 _NAMING = frozenset(('host', 'port', 'localAddress', 'family', 'socketPath'))
@@ -171,14 +172,11 @@ class Agent(EventEmitter):
         elif self._may_open(name):
             Opening(self, name, req, False).start(self._merged(req, options))
         else:
-            self._queued_options[req] = options
-            self.requests.setdefault(name, []).append(req)
+            self._let_wait(req, options, name)
 
-    def idle_for(self, req: Any, name: str) -> Any:
-        """`addRequest`, if there is an idle socket, and no hook of the user's to be asked: return the socket,
-        which `req` is to take; else None. `name`: see `_admit`."""
-        if self._in_hand is None and name not in self._free:
-            return None
+    def admit_unasked(self, req: Any, options: dict[str, Any], name: str) -> Any:
+        """`_admit`, if there is no hook of the user's to be asked, and no connection to be opened: return the
+        idle socket that `req` is to take, or WAITING if it waits for one now; else None."""
         try:
             if (self.getName.__func__ is not _PLAIN_GET_NAME  # type: ignore[attr-defined]
                     or self.addRequest.__func__ is not _PLAIN_ADD  # type: ignore[attr-defined]
@@ -187,15 +185,22 @@ class Agent(EventEmitter):
                 return None
         except AttributeError:  # a function is no method
             return None
-        socket = self._take_in_hand(name)
+        socket = None if self._in_hand is None else self._take_in_hand(name)
         if socket is None:
-            socket = self._take_free(name)
+            socket = self._take_free(name) if name in self._free else None
             if socket is None:
-                return None
+                if self._may_open(name):
+                    return None
+                self._let_wait(req, options, name)
+                return WAITING
             socket.ref()
         req.reusedSocket = True
         self._set_timeout_for(req, socket)
         return socket
+
+    def _let_wait(self, req: Any, options: dict[str, Any], name: str) -> None:
+        self._queued_options[req] = options
+        self.requests.setdefault(name, []).append(req)
 
     def _merged(self, req: Any, options: dict[str, Any]) -> dict[str, Any]:
         """Add to the options of a request those of the agent, which come first."""
@@ -221,8 +226,9 @@ class Agent(EventEmitter):
         free = self._free.get(name)
         while free is not None:
             socket = free.last() if self.scheduling == 'lifo' else free.first()
-            if socket.writable and not is_stale(socket):
-                self._enter(self._leases[socket], BUSY)
+            lease = self._leases[socket]
+            if socket.writable and not lease.is_stale():
+                self._enter(lease, BUSY)
                 return socket
             self._drop(socket)
             free = self._free.get(name)
@@ -387,7 +393,7 @@ class Agent(EventEmitter):
             socket = lease.socket
             if (lease.name == name and (self.scheduling == 'lifo' or name not in self._free)
                     and lease.state is BUSY and socket.writable and pool.is_outside()
-                    and not is_stale(socket)):
+                    and not lease.is_stale()):
                 self._in_hand = None
                 return socket
             self._put_back()
@@ -438,13 +444,15 @@ class Agent(EventEmitter):
             else:
                 self._put_back()  # it was idle before
         name, requests = lease.name, self.requests
-        if not socket.writable or (name in requests and is_stale(socket)):
+        is_awaited = name in requests
+        if not socket.writable or (is_awaited and lease.is_stale()):
             socket.destroy()
             return None
-        req = self._next_waiting(name) if name in requests else None
-        if req is not None:
+        if is_awaited:
+            req = self._next_waiting(name)
             self._set_timeout_for(req, socket)
-        elif not self._is_worth_keeping(lease):
+            return req
+        if not self._is_worth_keeping(lease):
             socket.destroy()
         elif name in requests:  # the hook has taken its time
             self._reuse(socket, self._next_waiting(name))
@@ -453,7 +461,7 @@ class Agent(EventEmitter):
             self._enter(lease, FREE)
             if requests:  # of other names, for which there was no room
                 self._serve_waiting(name)
-        return req
+        return None
 
     def _has_room_for(self, lease: Lease) -> bool:
         """May its connection be kept, and are there not too many?"""

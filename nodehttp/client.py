@@ -154,7 +154,11 @@ class ClientRequest(RequestHead):
         agent = self.agent
         if (name is not None and isinstance(agent, agents.Agent) and type(self) is ClientRequest
                 and ClientRequest.onSocket is _PLAIN_ON_SOCKET):
-            socket = agent.idle_for(self, name)
+            socket = agent.admit_unasked(self, options, name)
+            if socket is agents.WAITING:
+                self._strand = Strand()
+                hold(self._strand)
+                return
             if socket is not None:
                 self._take_idle(socket)
                 return
@@ -277,7 +281,7 @@ class ClientRequest(RequestHead):
                 and _OF_SENDING.isdisjoint(self._events) and self._has_plain_emit())
 
     def _begin_on(self, connection: ClientConnection) -> None:
-        self._enter(SENT)
+        self._state = SENT
         self.socket = connection.socket
         connection.begin(self, self._parser_options)
 
@@ -289,7 +293,7 @@ class ClientRequest(RequestHead):
         if socket._write_length:
             socket._write_internal(b'', self._on_flushed)  # when what is before it has been sent
         else:
-            self._advance(FINISHED)
+            self._phase = FINISHED
 
     def _refuse_socket(self, socket: Any, error: BaseException | None) -> None:
         """The request was destroyed before it had a socket, or there is none for it."""
@@ -387,29 +391,30 @@ class ClientRequest(RequestHead):
         if not self.shouldKeepAlive:
             if self.socket.writable:
                 destroy_soon(self.socket)
-        else:
-            self._maybe_release(unheard)
+        elif self._phase is FINISHED:
+            self._begin_release(unheard)
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
         OutgoingMessage._on_flushed(self, error)
-        if self._response_over:
-            self._maybe_release()
+        if (self._response_over and self._phase is FINISHED and self.shouldKeepAlive
+                and self._state is ANSWERED):
+            self._begin_release(False)
 
-    def _maybe_release(self, unheard: bool = False) -> None:
-        """The response is over: if the request is, too, the connection may serve another."""
+    def _begin_release(self, unheard: bool) -> None:
+        """Response and request are over: the connection may serve another."""
         response: Any = self.res
-        if (self._phase is FINISHED and self.shouldKeepAlive and self._state is ANSWERED
-                and (response._life == ALIVE or not response.aborted)):
-            self._state = RELEASED
-            self.destroyed = True
-            if self._timeout_is_own:
-                self.socket.setTimeout(0)
-            if unheard:
-                next_one = self._release_unheard(pool.is_outside())
-                if next_one is not None:
-                    next_one.onSocket(self.socket)
-            else:
-                add_tick(self._strand, self._release, ())
+        if response._life != ALIVE and response.aborted:
+            return
+        self._state = RELEASED
+        self.destroyed = True
+        if self._timeout_is_own:
+            self.socket.setTimeout(0)
+        if unheard:
+            next_one = self._release_unheard(pool.is_outside())
+            if next_one is not None:
+                next_one.onSocket(self.socket)
+        else:
+            add_tick(self._strand, self._release, ())
 
     def _release(self) -> None:
         if self._state is RELEASED:
@@ -424,14 +429,16 @@ class ClientRequest(RequestHead):
         self._state, self._closed = CLOSED, True
         if self._signal is not None:
             self._forget_signal()
-        self.socket._httpConnection.release()
-        return None if may_keep and self.agent.keep_in_hand(self.socket) else self.agent.next_for(self.socket)
+        socket, agent = self.socket, self.agent
+        socket._httpConnection.release()
+        return None if may_keep and agent.keep_in_hand(socket) else agent.next_for(socket)
 
     def _release_in_place(self) -> bool:
         """If the tick of `_release` is the only one before that of the response's 'close', and nobody hears
         of either, do now what it comes to. Returns whether the other one is not needed."""
         ticks = pool.ticks
-        if len(ticks) != 1 or ticks[0][1] != self._release or not self._releases_unheard():
+        # (Were another thread at it, the tick would wait for that.)
+        if len(ticks) != 1 or ticks[0][1] != self._release or not self._is_release_unheard():
             return False
         ticks.clear()
         next_one = self._release_unheard(False)
@@ -444,11 +451,15 @@ class ClientRequest(RequestHead):
         self.res._life = GONE  # type: ignore[union-attr]
         return True
 
+    def _is_release_unheard(self) -> bool:
+        """Would nobody hear of `_release`?"""
+        return ('close' not in self._events and self._has_plain_emit()
+                and isinstance(self.agent, agents.Agent) and self.agent.is_free_unheard(self.socket))
+
     def _releases_unheard(self) -> bool:
         """May `_release` come before its tick, since nobody would see that?"""
         return not self.shouldKeepAlive or (
-            'close' not in self._events and self._has_plain_emit() and not is_busy_elsewhere(self._strand)
-            and isinstance(self.agent, agents.Agent) and self.agent.is_free_unheard(self.socket))
+            not is_busy_elsewhere(self._strand) and self._is_release_unheard())
 
     def _timed_out(self) -> None:
         # Once for each request, and not when only its own end is still missing, as in Node.

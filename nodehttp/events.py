@@ -40,11 +40,13 @@ def parameters(function: Function) -> tuple[int, float]:
     if kind is MethodType:
         plain, bound = plain.__func__, 1
         kind = type(plain)
-    if kind is FunctionType and not hasattr(plain, '__wrapped__'):
+    if kind is FunctionType:
         code, defaults = plain.__code__, plain.__defaults__
-        most = code.co_argcount - bound
-        least = most if defaults is None else most - len(defaults)
-        return least if least > 0 else 0, _ANY if code.co_flags & _VARARGS else most
+        takes_any = code.co_flags & _VARARGS
+        if not (takes_any and hasattr(plain, '__wrapped__')):
+            most = code.co_argcount - bound
+            least = most if defaults is None else most - len(defaults)
+            return least if least > 0 else 0, _ANY if takes_any else most
     if kind is BuiltinMethodType:
         owner = plain.__self__
         if isinstance(owner, type) or isinstance(owner, ModuleType):  # noqa: SIM101 (faster than a tuple)
@@ -123,13 +125,13 @@ class Listener:
     def __init__(self, function: Function, once: bool) -> None:
         self.listener = function
         self.once = once
-        if (type(function) is FunctionType and function.__defaults__ is None
-                and not hasattr(function, '__wrapped__')):
-            code = function.__code__  # what `parameters` comes to for most listeners
-            self.least = self.most = code.co_argcount
-            if code.co_flags & _VARARGS:
-                self.most = _ANY
-            return
+        if type(function) is FunctionType:
+            code = function.__code__
+            if function.__defaults__ is None and not code.co_flags & _VARARGS:
+                self.least = self.most = code.co_argcount  # what `parameters` comes to for most listeners
+                return
+        elif not callable(function):
+            raise errors.invalid_arg_type('listener', 'of type function', function)
         self.least, self.most = parameters(function)
 
     def is_internal(self) -> bool:
@@ -259,8 +261,6 @@ class EventEmitter:
         return decorate
 
     def _add(self: Self, name: str, function: Function, once: bool, prepend: bool) -> Self:
-        if not callable(function):
-            raise errors.invalid_arg_type('listener', 'of type function', function)
         listener = Listener(function, once)
         strand = self._strand
         if strand is not None and strand.visit is not None and not listener.is_internal():

@@ -27,9 +27,9 @@ from nodehttp.threadpool import call_user, has_baton, hold, may_deliver, monitor
 
 Callback = Callable[..., Any]
 
-# The phases of a message. `destroyed` and `closed` are none: they may come upon a message in any phase.
+# The phases of a message, one after the other; who enters one has seen that it is the next. `destroyed` and
+# `closed` are none: they may come upon a message in any phase.
 OPEN, ENDED, FINISHED = 'open', 'ended', 'finished'
-_NEXT_PHASE = {OPEN: ENDED, ENDED: FINISHED, FINISHED: None}
 
 
 class OutgoingMessage(OutgoingHead):
@@ -73,11 +73,6 @@ class OutgoingMessage(OutgoingHead):
         return f'<{type(self).__name__} {self._phase}{" destroyed" if self.destroyed else ""}, {head}>'
 
     # State
-
-    def _advance(self, phase: str) -> None:
-        """The one place where the phase changes."""
-        assert _NEXT_PHASE[self._phase] == phase, f'{self._phase} -> {phase}'
-        self._phase = phase
 
     @property
     def finished(self) -> bool:
@@ -305,7 +300,7 @@ class OutgoingMessage(OutgoingHead):
         is_strict = self.strictContentLength
         if data is not None:
             if self.destroyed:  # as in Node nobody hears of it
-                self._advance(ENDED)
+                self._phase = ENDED
                 self._leave_to_socket()
                 return
             if is_strict:
@@ -325,7 +320,7 @@ class OutgoingMessage(OutgoingHead):
             self._refuse_length(self._bytes_written)
         if self._corked and self._corked_chunks:  # Node 25.2.1 sends them behind the last chunk
             self._send_corked_chunks()
-        self._advance(ENDED)
+        self._phase = ENDED
         self._send_end(data)
 
     def _send_end(self, data: bytes | None) -> None:
@@ -372,7 +367,7 @@ class OutgoingMessage(OutgoingHead):
         has heard of yet."""
         socket = self.socket
         if self._phase is ENDED and not self._closed and (socket is None or not socket._error_emitted):
-            self._advance(FINISHED)
+            self._phase = FINISHED
             self._fire('finish')
 
     # To the socket

@@ -152,6 +152,16 @@ class Parser(Scanner):
                 return None
         return Reads.next_event(self)
 
+    def begin(self, data: bytes) -> Head | None:
+        """To be called before a response: `feed`, and return the Head of a plain one that `data` begins with.
+        None: see what comes."""
+        if (self._state is not BETWEEN_MESSAGES or self._due is not None or self._pos != self._size
+                or self._reads):
+            self.feed(data)
+            return None
+        self._data, self._pos, self._size = data, 0, len(data)
+        return self._whole_response()
+
     def _whole_request(self) -> Head | None:
         start = _REQUEST_LINE.match(self._data, self._pos)
         if start is None:
@@ -236,9 +246,9 @@ class Parser(Scanner):
         self._end_message()
         return True
 
-    def take_body(self) -> bytes | None:
+    def take_body(self, with_end: bool = False) -> bytes | None:
         """To be called after a Head: if all else that was fed is its body, and that is one piece, take it.
-        `take_end` is next then. None: see what comes."""
+        `take_end` is next then, or was done `with_end`. None: see what comes."""
         data, start, end = self._data, self._pos, self._size
         if self._reads:
             return None
@@ -258,8 +268,13 @@ class Parser(Scanner):
             self._flags |= IN_TRAILERS
         else:
             return None
-        self._due, self._left, self._data = END_MESSAGE, 0, b''
-        self._pos = self._size = 0
+        self._left = self._pos = self._size = 0
+        self._data = b''
+        if with_end:
+            self._due = None
+            self._end_message()
+        else:
+            self._due = END_MESSAGE
         return data[start:end]
 
     def _whole_chunk(self) -> Event | None:

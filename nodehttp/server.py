@@ -324,14 +324,14 @@ class ServerResponse(OutgoingMessage):
 
     def send_unheard(self) -> bytes:
         """Return all of it; what follows from its having been sent is over."""
-        self._advance(FINISHED)
+        self._phase = FINISHED
         self._end_unheard()
         return self._take_whole()
 
     def _on_flushed(self, error: BaseException | None = None) -> None:
         # As in Node also after an error of the socket, when nothing more can be sent.
         if self._phase is ENDED:
-            self._advance(FINISHED)
+            self._phase = FINISHED
             connection = self._connection
             if connection is not None:
                 if connection.is_over_unheard(self):
