@@ -217,7 +217,7 @@ class Answering(Intake):
             self._pass_late()
         while (due := self._due) is not None:
             self._due = None
-            if has_baton() or (pool.is_caller_detached() and not self._strand.backlog):
+            if pool.may_do_now(self._strand):
                 due()
             else:
                 next_tick(due, strand=self._strand)

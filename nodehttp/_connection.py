@@ -146,7 +146,7 @@ class ServerConnection(Answering):
         finally:
             # 1. A thread delivers, and its listener waits; 2. another one delivers what is behind it, and its
             # listener waits; 3. the first one is over; 4. so is the other: it must not name the first again.
-            self._at_work = outer if outer == get_ident() else 0
+            self._at_work = outer if outer and outer == get_ident() else 0
 
     def _is_next(self) -> bool:
         """Does nothing come before what else follows from the read at hand? What was written so far may leave

@@ -111,9 +111,10 @@ class Output(Ends):
             self._touch()
         if callback is None and not self._queue and self._output == WRITING and self._life == OPEN:
             self._pending -= 1
-        else:  # it may have been ended or destroyed meanwhile
-            self._tick(self._after_write, callback)
-            self._flush_queue()
+            return self._errored is None
+        # It may have been ended or destroyed meanwhile.
+        self._tick(self._after_write, callback)
+        self._flush_queue()
         return self._has_room()
 
     def _flush_queue(self) -> None:

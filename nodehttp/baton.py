@@ -282,6 +282,12 @@ class Pool(Staying):
         worker = self._workers.get(get_ident())
         return worker is not None and worker.detached
 
+    def may_do_now(self, strand: Strand) -> bool:
+        """May the calling thread do now what would else be left to the next tick of `strand`, which its
+        callback is of? Not if it goes on without the baton, and something has come before that meanwhile."""
+        worker = self._workers.get(get_ident())
+        return worker is not None and (self.holder is worker or (worker.detached and not strand.backlog))
+
     def has_baton(self) -> bool:
         """Is the calling thread in a callback that has the baton, so that what it leaves to the next tick is
         done when the callback is over?"""
@@ -345,6 +351,7 @@ class Pool(Staying):
         strand = worker.strand
         for started in worker.started:  # it may be about to add its listeners
             if started is not strand:
+                worker.is_guest = True
                 self.holds.begin(started, worker.clocks)
         worker.started.clear()
         if strand is not None:

@@ -46,6 +46,7 @@ class Outsiders(Jobs):
             if self.visit is None or not self.is_visiting():  # who waits already will not add listeners
                 self.holds.begin(strand)
         elif worker.detached and strand is not worker.strand:
+            worker.is_guest = True
             self.holds.begin(strand)
 
     def hold_instead(self, strand: Strand, other: Strand) -> bool:

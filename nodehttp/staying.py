@@ -47,38 +47,41 @@ class Staying(Outsiders):
             return
         watch = strand.watch
         while source.blocky and worker.detached and strand.busy == 1:
-            self.holds.end()
-            item = self.take_deferred(strand)
-            if item is not None:
-                if watch is not None and watch.tells(item[1]):
-                    self._do(watch.write)
-                else:
-                    self._do(item[1], *item[2])
-                continue
-            received = None if strand.backlog or watch is None else self._receive(watch)
-            if received is None or watch is None:
-                break
-            if strand.backlog:  # from other threads meanwhile, and earlier than the input
-                self.defer(strand, (strand, watch.take, (received,)), False)
+            if worker.is_guest:
+                worker.is_guest = False
+                self.holds.end()
+            if strand.backlog:
+                item = self.take_deferred(strand)
+                if item is None:
+                    break
+                _, function, args = item
+                if watch is not None and watch.tells(function):
+                    function, args = watch.write, ()
             else:
-                self._do(watch.take, received)
+                received = None if watch is None else self._receive(watch)
+                if received is None or watch is None:
+                    break
+                function, args = watch.take, (received,)
+                if strand.backlog:  # from other threads meanwhile, and earlier than the input
+                    self.defer(strand, (strand, function, args), False)
+                    continue
+            try:
+                function(*args)
+            except BaseException as error:
+                self.report(error)
         if watch is not None:
             watch.want_back()
-
-    def _do(self, function: Function, *args: object) -> None:
-        try:
-            function(*args)
-        except BaseException as error:
-            self.report(error)
 
     def _receive(self, watch: Watch) -> Received | None:
         """Wait for input for a moment, on the calling detached thread, and take it; None if nothing came, or
         threads are scarce."""
-        room = self.max_threads - len(self._workers) - self._starting + len(self._idle)
-        if room < SPARE_THREADS or not CAN_BE_PATIENT or watch.handle is None or not watch.borrow():
+        in_use = len(self._workers) + self._starting - len(self._idle)
+        if (in_use > self.max_threads - SPARE_THREADS or not CAN_BE_PATIENT or watch.handle is None
+                or not watch.borrow()):
             return None
         self.detached -= 1  # what is idle must not keep the process alive
-        self.tell_if_idle()
+        if self.references <= 0:
+            self.tell_if_idle()
         try:
             return watch.receive(STAY)
         finally:

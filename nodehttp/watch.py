@@ -23,6 +23,7 @@ READING = READ | HANG_UP  # what is asked for to read
 RECENT = 5  # ms; so long what the poller has said is taken for what it would say
 READS_IN_A_ROW = 32  # of one descriptor before the others have their turn, as libuv has it
 T = TypeVar('T')
+U = TypeVar('U')
 
 
 class Watcher(Protocol):
@@ -164,13 +165,13 @@ class Watch(Handle):
         self._aside = _Aside()
         return self._aside
 
-    def apart(self, call: Callable[..., T], *args: Any) -> T:
-        """Make system calls on the descriptor, without the monitor. It is not closed before they are over."""
+    def apart(self, call: Callable[[U, int], T], argument: U, flags: int = 0) -> T:
+        """Make a system call on the descriptor, without the monitor. It is not closed before that is over."""
         aside = self._aside or self._begin_aside()
         aside.callers += 1
         state = release_monitor()
         try:
-            return call(*args)
+            return call(argument, flags)
         finally:
             retake_monitor(state)
             aside.callers -= 1

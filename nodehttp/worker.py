@@ -53,9 +53,11 @@ class Source:
     def end(self, mark: object) -> None:
         """It is over."""
         now = monotonic()
-        took = now - self._began.pop(mark)
+        if (now - self._began.pop(mark)) * 1000 >= PROMPT:
+            self.prompt = 0
+            return
         oldest = next(iter(self._began.values()), now)
-        self.prompt = self.prompt + 1 if max(took, now - oldest) * 1000 < PROMPT else 0
+        self.prompt = self.prompt + 1 if (now - oldest) * 1000 < PROMPT else 0
         if self.prompt >= PROMPT_RUN:
             self.blocky, self.prompt = False, 0
 
@@ -138,8 +140,8 @@ class Worker:
     *away* while it waits on purpose.
     """
 
-    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'identity', 'is_runner', 'kept_strand', 'source',
-                 'started', 'stays_for', 'strand', 'waits', 'was_polling')
+    __slots__ = ('clocks', 'detached', 'exit', 'gate', 'identity', 'is_guest', 'is_runner', 'kept_strand',
+                 'source', 'started', 'stays_for', 'strand', 'waits', 'was_polling')
 
     def __init__(self, is_runner: bool = False) -> None:
         self.gate = Gate()
@@ -152,6 +154,7 @@ class Worker:
         self.strand: Strand | None = None  # of the item that runs, or ran last
         self.kept_strand: Strand | None = None  # the one that it keeps busy while detached
         self.started: list[Strand] = []  # by the callback that runs, since it has the baton
+        self.is_guest = False  # may something be held back that it has started without the baton?
         self.source: Source | None = None
         self.stays_for: Source | None = None  # a blocky one: see Pool._stay
         self.exit: BaseException | None = None  # what `run` has to raise
