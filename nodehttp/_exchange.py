@@ -213,11 +213,15 @@ class ClientConnection:
 
     def _received(self, data: bytes) -> None:
         """Nobody else hears of it."""
-        socket = self.socket
+        socket, parser, is_plain = self.socket, self._parser, self.is_plain
         if socket._flowing is False:  # the user has paused it
             socket._take_in(data)
+        elif self.state is WAITING and parser is not None:
+            head = parser.begin(data)
+            if head is None or not (self._head_arrived(head) and self._takes_whole(is_plain)):
+                self._advance(is_last=is_plain)
         else:
-            self._feed(data, self.is_plain)
+            self._feed(data, is_plain)
 
     def _data_came(self, data: bytes | str) -> None:
         if isinstance(data, str):  # the user has set an encoding: Node's process ends here
@@ -226,21 +230,16 @@ class ClientConnection:
             self._feed(data, False)
 
     def _feed(self, data: bytes, is_last: bool) -> None:
-        state, parser = self.state, self._parser
-        if state is WAITING and parser is not None:
-            head = parser.begin(data)
-            if head is None or not (self._head_arrived(head) and self._takes_whole(is_last)):
-                self._advance(is_last=is_last)
-        elif state is WAITING or state is RECEIVING:
-            if parser is None:
+        if self.state in (WAITING, RECEIVING):
+            if self._parser is None:
                 return
-            parser.feed(data)
+            self._parser.feed(data)
             if self._stopped and self._is_consumed:
                 self._holds = True
                 self.socket._stop_reading()
             else:  # also what a Duplex of the user's delivers although it is paused
                 self._advance(is_last=is_last)
-        elif state is COMPLETE:
+        elif self.state is COMPLETE:
             self._is_out_of_step = True
         else:
             # Nobody asked for it; were it kept, the next request would take it for its answer.

@@ -36,7 +36,8 @@ _SPECIAL = {
 }
 _AUTOMATIC = CONNECTION | TRANSFER_ENCODING | CONTENT_LENGTH
 
-_KEEP_ALIVE_LINE = 'Connection: keep-alive\r\n'
+KEEP_ALIVE_LINE = 'Connection: keep-alive\r\n'
+CLOSE_LINE = 'Connection: close\r\n'
 
 
 class Header:
@@ -360,14 +361,14 @@ class OutgoingHead(Stream):
         elif not self.shouldKeepAlive or not (
                 seen & CONTENT_LENGTH or self.useChunkedEncodingByDefault or self.agent):
             self._last = True
-            parts.append('Connection: close\r\n')
+            parts.append(CLOSE_LINE)
         elif self.maxRequestsOnConnectionReached:
-            parts.append('Connection: close\r\n')
+            parts.append(CLOSE_LINE)
         else:
             timeout = self._keep_alive_timeout
             parts.append(
                 keep_alive_lines(timeout, self._max_requests_per_socket) if timeout and not seen & KEEP_ALIVE
-                else _KEEP_ALIVE_LINE)
+                else KEEP_ALIVE_LINE)
 
     def _render_framing(self, parts: list[str], seen: int, removed: int) -> None:
         """Content-Length where it is known, chunks where not."""
@@ -388,7 +389,7 @@ class OutgoingHead(Stream):
 def keep_alive_lines(timeout: float, max_requests: int) -> str:
     """Say that the connection stays, and how long (ms) and for how many requests."""
     limit = f', max={max_requests}' if max_requests > 0 else ''
-    return f'{_KEEP_ALIVE_LINE}Keep-Alive: timeout={int(timeout // 1000)}{limit}\r\n'
+    return f'{KEEP_ALIVE_LINE}Keep-Alive: timeout={int(timeout // 1000)}{limit}\r\n'
 
 
 def _name_to_look_up(name: Any) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from nodehttp import errors
-from nodehttp._head import Header, checked_header
+from nodehttp._head import CLOSE_LINE, KEEP_ALIVE_LINE, Header, checked_header
 from nodehttp.abort import AbortSignal
 from nodehttp.agent import name_of_connections
 from nodehttp.common import is_token
@@ -215,6 +215,9 @@ class Place(NamedTuple):
 
     host_header: Header
     name: str  # that an Agent gives to connections there, if there is no more to it than host and port
+    # All lines of a head that says no more, if the connection is to be kept, and if it is not.
+    kept_lines: str
+    closing_lines: str
 
 
 def place_of(host: str, port: Any, default_port: Any) -> Place:
@@ -228,7 +231,8 @@ def place_of(host: str, port: Any, default_port: Any) -> Place:
 def _place(host: str, port: int | str, default_port: int | str) -> Place:
     text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
     header = checked_header('Host', text if port == default_port else f'{text}:{port}')
-    return Place(header, name_of_connections(host, port))
+    return Place(header, name_of_connections(host, port), f'{header.line}{KEEP_ALIVE_LINE}\r\n',
+                 f'{header.line}{CLOSE_LINE}\r\n')
 
 
 def basic_authorization(auth: Any) -> str:

@@ -31,12 +31,12 @@ from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._request_options import read_arguments, timer_duration
+from nodehttp._request_options import Place, read_arguments, timer_duration
 from nodehttp._requesthead import RequestHead
 from nodehttp._stream import GONE
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp.common import collect_headers
-from nodehttp.events import adapt
+from nodehttp.events import Listener, adapt
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record
@@ -105,7 +105,10 @@ class ClientRequest(RequestHead):
         with monitor:
             self._begin(input, options, callback, kwargs)
 
-    def _begin(self, input: Any, options: Any, callback: Callback | None, keywords: dict[str, Any]) -> None:
+    def _begin(
+        self, input: Any, options: Any, callback: Callback | None, keywords: dict[str, Any],
+    ) -> Place | None:
+        """Returns where the request goes if that is all there is to say in its head, so far."""
         # What most requests get sooner or later: it takes longer to find an attribute in the class.
         self._state, self._phase, self._events = QUEUED, OPEN, {}
         self.socket = self.res = self._header = self._headers = self._queue = None
@@ -118,15 +121,17 @@ class ClientRequest(RequestHead):
         kind = type(self)
         if callback is not None:
             if kind.once is _PLAIN_ONCE:
-                self._add('response', callback, True, False)
+                self._events['response'] = (Listener(callback, True),)
             else:
                 with released():
                     self.once('response', callback)
-        if has_rare or 'headers' in given or kind.setHeader is not _PLAIN_SET_HEADER:
-            self._set_headers(given, place.host_header)
-        else:
+        is_plain = not has_rare and 'headers' not in given and kind.setHeader is _PLAIN_SET_HEADER
+        if is_plain:
             self._headers = {'host': place.host_header}
-        self._start(given, None if has_rare else place.name)
+        else:
+            self._set_headers(given, place.host_header)
+        is_unseen = self._start(given, None if has_rare else place.name)
+        return place if is_plain and is_unseen and kind.once is _PLAIN_ONCE else None
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self.method} {self.protocol}//{self.host}{self.path} {self._state}>'
@@ -141,16 +146,29 @@ class ClientRequest(RequestHead):
     def _send_end(self, data: bytes | None) -> None:
         if (self.socket is None and self._queue is None and not self.chunkedEncoding
                 and (data is None or len(data) <= JOIN_LIMIT)):
-            # The short way: all of it waits for a socket.
+            self._corked = 0
             head = self._header.encode('latin-1')  # type: ignore[union-attr]
-            whole = head if data is None else head + data
-            self._head_sent, self._corked = True, 0
-            self._queue, self._queue_size = [(whole, self._on_flushed)], len(whole)
+            self._wait_whole(head if data is None else head + data)
         else:
             super()._send_end(data)
 
-    def _start(self, options: dict[str, Any], name: str | None) -> None:
-        """Ask the agent, or the user's `createConnection`, for a socket. `name`: see `Agent._admit`."""
+    def _end_plain(self, place: Place) -> None:
+        """`end()`, right after `_begin`."""
+        if self.useChunkedEncodingByDefault:
+            self._end(None, None)
+        else:
+            self._header = head = self._plain_head(place)
+            self._phase = ENDED
+            self._wait_whole(head.encode('latin-1'))
+
+    def _wait_whole(self, data: bytes) -> None:
+        """Let the whole request wait for a socket."""
+        self._head_sent = True
+        self._queue, self._queue_size = [(data, self._on_flushed)], len(data)
+
+    def _start(self, options: dict[str, Any], name: str | None) -> bool:
+        """Ask the agent, or the user's `createConnection`, for a socket. `name`: see `Agent._admit`. Returns
+        whether nobody has seen the request for that."""
         agent = self.agent
         if (name is not None and isinstance(agent, agents.Agent) and type(self) is ClientRequest
                 and ClientRequest.onSocket is _PLAIN_ON_SOCKET):
@@ -158,10 +176,10 @@ class ClientRequest(RequestHead):
             if socket is agents.WAITING:
                 self._strand = Strand()
                 hold(self._strand)
-                return
+                return True
             if socket is not None:
                 self._take_idle(socket)
-                return
+                return True
         # First of all: where hooks are the user's, another thread may go on with this request at once.
         self._strand = Strand()
         hold(self._strand)
@@ -180,6 +198,7 @@ class ClientRequest(RequestHead):
         # Once more: of the processor time that a hold lasts, all this has used a good part, and the caller's
         # listeners come only now.
         hold(self._strand)
+        return False
 
     def _take_idle(self, socket: Any) -> None:
         """`onSocket`, with a socket that is in use already, before anybody else knows of this request."""
@@ -352,12 +371,13 @@ class ClientRequest(RequestHead):
 
     def _answered(self, head: Any, connection: ClientConnection) -> None:
         """The head of the response has come."""
-        self._enter(ANSWERED)
+        self._state = ANSWERED  # as the connection was waiting for it
         if not head.shouldKeepAlive:
             self.shouldKeepAlive = False
         response = self._receive(head, connection)
         if (self.destroyed and self.aborted) or not (
-                self._is_heard('response') and self._fire('response', response)):
+                ('response' in self._events or self._is_heard('response'))
+                and self._fire('response', response)):
             response._dump()
 
     def _is_heard(self, event: str) -> bool:
@@ -646,9 +666,11 @@ def get(
     """As `request`, and `end()` is called. ("http.get(url[, options][, callback])")"""
     req = ClientRequest.__new__(ClientRequest)
     with monitor:  # once for both
-        req._begin(input, options, callback, kwargs)
-        if ClientRequest.end is _PLAIN_END and req._phase is OPEN:  # a hook of the user's may have ended it
+        place = req._begin(input, options, callback, kwargs)
+        if ClientRequest.end is not _PLAIN_END or req._phase is not OPEN:  # by a hook of the user's
+            req.end()
+        elif place is None:
             req._end(None, None)
         else:
-            req.end()
+            req._end_plain(place)
     return req

@@ -139,6 +139,34 @@ def test_setting_the_path_or_the_method_cannot_split_a_request(scripted: Any) ->
         req.on('error', lambda: None).destroy()
 
 
+@pytest.mark.parametrize('at_once', [False, True])
+@pytest.mark.parametrize(('method', 'options', 'lines'), [
+    ('GET', {'keepAlive': True, 'maxSockets': 1}, 'Connection: keep-alive\r\n'),
+    ('HEAD', {'keepAlive': True, 'maxSockets': 1}, 'Connection: keep-alive\r\n'),
+    ('POST', {'keepAlive': True, 'maxSockets': 1}, 'Connection: keep-alive\r\nContent-Length: 0\r\n'),
+    ('GET', {'maxTotalSockets': 1}, 'Connection: close\r\n')])
+def test_a_request_has_the_same_head_whether_it_waits_or_finds_its_connection_idle(
+        scripted: Any, method: str, options: dict[str, Any], lines: str, at_once: bool) -> None:
+    heads = []
+
+    def serve(peer: RawPeer) -> None:
+        while data := peer.socket.recv(65536):
+            heads.append(data.decode())
+            peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    with contextlib.ExitStack() as stack:
+        agent = Agent(options)
+        stack.callback(agent.destroy)
+        given = {'host': '127.0.0.1', 'port': scripted(serve, serve, serve), 'method': method, 'agent': agent}
+        if at_once:
+            for req in [get(given, path=path) for path in ('/a', '/b', '/c')]:
+                body_of(req)
+        else:
+            for path in ('/a', '/b', '/c'):
+                body_of(get(given, path=path))
+    assert heads == [f'{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{given["port"]}\r\n{lines}\r\n'
+                     for path in ('/a', '/b', '/c')]
+
+
 def test_a_unix_socket_is_reached_by_its_path(tmp_path: Any) -> None:
     path = str(tmp_path / 'socket')
     with http.createServer(lambda req, res: res.end(req.headers.host)).listen(path):
