@@ -154,12 +154,12 @@ class ServerConnection(Answering):
 
         Not over TLS, where more of the read may be yet to be deciphered, nor before others have heard of it.
         """
-        socket = self.socket
-        if (len(pool.ticks) != (self._late is not None) or self._due is not None
+        socket, late = self.socket, self._late
+        if (len(pool.ticks) != (late is not None) or self._due is not None
                 or self._is_secure or 'data' in socket._events
                 or socket._write_length > JOIN_LIMIT or not may_go_on(self._strand)):
             return False
-        if self._late is not None:
+        if late is not None:
             self._pass_late()
         return True
 
@@ -199,7 +199,7 @@ class ServerConnection(Answering):
                         self._note_what_is_missing()
                     return False
                 # As in Node, ticks come between a piece of the body and what follows it.
-                is_next = is_last and self._is_next()
+                is_next = is_last and self._is_next() and self._flow_on(parser)
                 if self._has_ticks and not is_next:
                     return True
             elif self._has_ticks and self._is_in_long_block(parser):
@@ -208,6 +208,24 @@ class ServerConnection(Answering):
                 self._failed(event)
                 return False
         return False
+
+    def _flow_on(self, parser: Parser) -> bool:
+        """Nothing comes before what else follows from the read at hand: while that stays so, give the chunks
+        in it to who alone listens to a request that flows. Returns whether it has stayed so."""
+        request = self._request
+        if request is None or (reader := request._only_reader()) is None:
+            return True
+        heard_by = request._events['data']
+        while (chunk := parser.take_chunk()) is not None:
+            request._hand_to(reader, chunk)
+            goes_on = request._goes_on_reading(heard_by)
+            if not goes_on and not request._wants_more() and not request.complete:
+                self._hold(READER_IS_SLOW)
+            if not self._is_next():
+                return False
+            if not goes_on:
+                break
+        return True
 
     def _takes_whole(self, parser: Parser) -> bool:
         """A request was announced. If all else that has arrived is the rest of it, in one piece, deliver that

@@ -41,7 +41,7 @@ class Head:
     another protocol (CONNECT, or `Upgrade` together with `Connection: upgrade`); the consumer decides.
     `shouldKeepAlive`: another message may follow on this connection.
 
-    Responses that begin alike may share one Head: none of it is to be changed.
+    Messages that begin alike may share one Head: none of it is to be changed.
     """
 
     __slots__ = (

@@ -217,13 +217,15 @@ class Writable(Lifecycle):
         return self._has_room()
 
     def _queue_up(self, chunk: Any, encoding: str | None, size: int, callback: Function | None) -> bool:
-        self._write_length += size
+        self._write_length = length = self._write_length + size
         self._pending += 1
         if self._queue is NOTHING:
             self._queue = deque()
         self._queue.append((chunk, encoding, callback))
         if self._errored is not None:
             self._tick(self._fail_queue)  # nobody will write it any more
+        if length < self._write_mark and self._life == OPEN and self._errored is None:
+            return True
         return self._has_room()
 
     def _has_room(self) -> bool:

@@ -151,6 +151,10 @@ class Listener:
         """Return what takes any number of arguments."""
         return self
 
+    def taking(self, count: int, emitter: EventEmitter) -> Function:
+        """Return what takes so many arguments."""
+        return self.listener if self.least <= count <= self.most else self.fitting(emitter)
+
 
 class OwnListener(Listener):
     """The registration of one of the library's functions (`internal`), which are not asked what they take."""
@@ -437,7 +441,7 @@ class EventEmitter:
         reported."""
         listeners = self._events.get(name)
         function: Function | None = None
-        if getattr(self.emit, '__func__', None) is _PLAIN_EMIT:
+        if getattr(self.emit, '__func__', None) is PLAIN_EMIT:
             if listeners is None:
                 return name == 'error' and self._fire_error(args)
             listener = listeners[0]
@@ -470,7 +474,7 @@ class EventEmitter:
     def _is_unheard(self) -> bool:
         """Would nobody hear anything that is emitted?"""
         try:
-            return not self._events and self.emit.__func__ is _PLAIN_EMIT  # type: ignore[attr-defined]
+            return not self._events and self.emit.__func__ is PLAIN_EMIT  # type: ignore[attr-defined]
         except AttributeError:  # see `_has_plain_emit`
             return False
 
@@ -481,7 +485,7 @@ class EventEmitter:
         of the object are looked up in it, which takes longer.
         """
         try:
-            return self.emit.__func__ is _PLAIN_EMIT  # type: ignore[attr-defined]
+            return self.emit.__func__ is PLAIN_EMIT  # type: ignore[attr-defined]
         except AttributeError:  # no method at all; a default for getattr takes longer
             return False
 
@@ -565,7 +569,7 @@ class EventEmitter:
         return EventEmitter.defaultMaxListeners if self._max_listeners is None else self._max_listeners
 
 
-_PLAIN_EMIT, _PLAIN_ONCE, _PLAIN_ADD = EventEmitter.emit, EventEmitter.once, EventEmitter._add
+PLAIN_EMIT, _PLAIN_ONCE, _PLAIN_ADD = EventEmitter.emit, EventEmitter.once, EventEmitter._add
 _INTERNAL = internal(parameters).__code__
 
 

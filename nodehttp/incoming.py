@@ -18,10 +18,19 @@ from nodehttp._readable import Readable
 from nodehttp._readable_state import ENDED, EOF, HEARD_BY_ITERATION, MORE
 from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
-from nodehttp.events import NO_EVENTS
+from nodehttp.events import NO_EVENTS, PLAIN_EMIT, Listener
 from nodehttp.loop import Item
 from nodehttp.record import Record
-from nodehttp.threadpool import Strand, internal_hook, may_go_on, monitor, pool
+from nodehttp.threadpool import (
+    Strand,
+    internal_hook,
+    may_go_on,
+    monitor,
+    pool,
+    release_monitor,
+    report_exception,
+    retake_monitor,
+)
 
 Callback = Callable[..., Any]
 
@@ -80,7 +89,7 @@ class IncomingMessage(Readable):
     _dumped = False  # is the body thrown away?
     _headers: Record[Any] | None = None
     _headers_distinct: Record[list[str]] | None = None
-    _raw_headers: list[str]  # not to be changed: responses that are alike share it
+    _raw_headers: list[str]  # not to be changed: messages that are alike share it
     _shown_headers: Any = NOTHING  # `rawHeaders`, once somebody has asked for it
     _headers_count: int | None = None  # how much of that reaches `headers`; None: all
     _raw_trailers: list[str] | None = None
@@ -123,8 +132,7 @@ class IncomingMessage(Readable):
         if join:
             self.joinDuplicateHeaders = True
         if max_count or len(raw) > 124:
-            if head.statusCode:
-                self._raw_headers = raw = raw.copy()
+            self._raw_headers = raw = raw.copy()
             self._headers_count = count = limit_headers(raw, max_count)
             if count < len(raw):
                 return frozenset(map(str.lower, raw[:count:2]))
@@ -181,6 +189,39 @@ class IncomingMessage(Readable):
         self._did_read = True
         self._fire('data', chunk)
         return True
+
+    def _only_reader(self) -> Callback | None:
+        """If all that is pushed now goes to one listener of 'data', and has no other effect, return that."""
+        listeners = self._events.get('data', NOTHING)
+        if (len(listeners) != 1 or listeners[0].once or self._dumped or self._asking or self._awaited
+                or self._hears_data is not None or self._errored is not None
+                or not self._goes_on_reading(listeners)):
+            return None
+        reader: Callback = listeners[0].taking(1, self)
+        return reader
+
+    def _goes_on_reading(self, listeners: tuple[Listener, ...]) -> bool:
+        """There was an only reader, for `listeners`: is it the one yet?"""
+        try:
+            return (self._flowing is True and not self._length and self._input == MORE
+                    and self._life == OPEN and self._decoder is None
+                    and self._events.get('data') is listeners
+                    and self.emit.__func__ is PLAIN_EMIT  # type: ignore[attr-defined]
+                    and self.push.__func__ is _PLAIN_PUSH)  # type: ignore[attr-defined]
+        except AttributeError:  # see `_has_plain_emit`
+            return False
+
+    def _hand_to(self, reader: Callback, chunk: bytes) -> None:
+        """`push`, while there is an only reader."""
+        self._reading = False
+        self._did_read = True
+        state = release_monitor()
+        try:
+            reader(chunk)
+        except BaseException as error:
+            report_exception(error)
+        finally:
+            retake_monitor(state)
 
     def _may_have_whole(self, is_last: bool) -> bool:
         """Would nobody notice if all of it came at once, in one piece? So it is if nobody has asked for it
@@ -507,6 +548,7 @@ class IncomingMessage(Readable):
 
 
 _PLAIN_DESTROY, _PLAIN_READ = IncomingMessage._destroy, IncomingMessage._read
+_PLAIN_PUSH = IncomingMessage.push
 
 
 def aborted_error() -> errors.NodeError:

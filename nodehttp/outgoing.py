@@ -19,8 +19,8 @@ from typing import Any, Self
 from nodehttp import errors
 from nodehttp._head import CONTENT_LENGTH, OutgoingHead
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._stream import user_callback
-from nodehttp._writable import Writable
+from nodehttp._stream import DOOMED, user_callback
+from nodehttp._writable import WRITING, Writable
 from nodehttp.encoding import encode
 from nodehttp.events import adapt
 from nodehttp.threadpool import call_user, has_baton, hold, may_deliver, monitor, next_tick
@@ -168,7 +168,7 @@ class OutgoingMessage(OutgoingHead):
         """
         if encoding is not None and callable(encoding):
             encoding, callback = None, encoding
-        data = _body_bytes(chunk, encoding)
+        data = chunk if type(chunk) is bytes else _body_bytes(chunk, encoding)
         done = None if callback is None else user_callback(callback)
         with monitor:
             written = self._write(data, done)
@@ -194,20 +194,20 @@ class OutgoingMessage(OutgoingHead):
             if done is not None:
                 next_tick(done, None, strand=self._strand)
             return True
-        socket = self.socket
-        if socket is not None and (not socket._corked or len(data) > JOIN_LIMIT):
-            self._cork_until_tick(socket, len(data))
+        socket, size = self.socket, len(data)
+        if socket is not None and (not socket._corked or size > JOIN_LIMIT):
+            self._cork_until_tick(socket, size)
         if not self.chunkedEncoding or not data:
             return self._send(data, done)
         if self._corked and self._head_sent:
             if self._corked_chunks is None:
                 self._corked_chunks = []
             self._corked_chunks.append((data, done))
-            self._corked_size += len(data)
+            self._corked_size += size
             return self._corked_size < self._mark()
-        if len(data) <= JOIN_LIMIT and self._head_sent:
-            return self._write_out(b'%x\r\n%b\r\n' % (len(data), data), done)
-        return self._send_parts(b'%x\r\n' % len(data), data, b'\r\n', done)
+        if size <= JOIN_LIMIT and self._head_sent:
+            return self._write_out(b'%x\r\n%b\r\n' % (size, data), done)
+        return self._send_parts(b'%x\r\n' % size, data, b'\r\n', done)
 
     def _needs_tick(self) -> None:
         """Somebody waits for what was written in this callback."""
@@ -409,7 +409,9 @@ class OutgoingMessage(OutgoingHead):
         """Hand bytes to the socket if it is this message's turn, else keep them."""
         socket = self.socket
         if socket is not None:
-            if socket._httpMessage is self and socket.writable:
+            # (The rest is what `socket.writable` comes to: a property takes longer than all of this.)
+            if (socket._httpMessage is self and socket._output == WRITING and socket._life < DOOMED
+                    and socket._errored is None):
                 if self._queue:
                     self._send_queue(socket)
                 written: bool = socket._accept(data, 'buffer', callback)

@@ -22,15 +22,13 @@ from nodehttp._headerlines import (
     CODING,
     CONNECTION_OPTIONS,
     FRAMING_NAMES,
-    IN_TRAILERS,
-    KEEP_ALIVE,
     LENGTH,
     UPGRADE,
     options,
 )
 from nodehttp._reads import END, End, Event, Head, Kind, ParseError, Reads, State
 from nodehttp._scanner import BETWEEN_MESSAGES, BODY_OF_LENGTH, CHUNK_START, END_MESSAGE, Scanner
-from nodehttp.common import METHODS
+from nodehttp.common import MAX_HEADER_SIZE, METHODS
 
 __all__ = ['END', 'End', 'Event', 'Head', 'Kind', 'ParseError', 'Parser']
 
@@ -42,7 +40,8 @@ _STATUS_LINE = re.compile(rb'HTTP/1\.([01]) ([2-9][0-9][0-9]) ([ -~]*+)\r\n')
 _HEADER_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: [!-~\x80-\xff][\t -~\x80-\xff]*+\r\n)*+")
 _FRAMING_NAMES = frozenset(name.decode() for name in FRAMING_NAMES)
 _LENGTH = re.compile('[0-9]{1,15}')
-_LAST_CHUNK = b'\r\n0\r\n\r\n'
+_END_OF_CHUNKS = b'0\r\n\r\n'  # if there are no trailers
+_LAST_CHUNK = b'\r\n' + _END_OF_CHUNKS
 _CHUNK = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n')
 
 
@@ -58,14 +57,15 @@ class _Block:
         self.length = length
 
 
-# The head of a response; then, as attributes of the parser, minor version, status, flags, length, the state
-# that reads the body, what is due before that, and whether another message may follow.
-_Response = tuple[Head, int, int, int, int, State, State | None, bool]
+# A head; then, as attributes of the parser, minor version, status, flags, length, the state that reads the
+# body, what is due before that, and whether another message may follow.
+_Known = tuple[Head, int, int, int, int, State, State | None, bool]
 
 _MAX_KNOWN = 256
-_MAX_KNOWN_SIZE = 2048  # bytes; so that all of them are some 2 MB at worst
-_blocks: dict[bytes, _Block] = {}
-_responses: dict[bytes, _Response] = {}
+_MAX_KNOWN_SIZE = 2048  # bytes; so that each kind is some 2 MB at worst
+_blocks: dict[bytes, _Block] = {}  # requests differ in their first lines more than in the others
+_requests: dict[bytes, _Known] = {}
+_responses: dict[bytes, _Known] = {}
 
 
 def _remember(known: dict[bytes, Any], text: bytes, meaning: Any) -> None:
@@ -124,7 +124,12 @@ class Parser(Scanner):
     until it returns None. `Scanner` and `Reads` hold the rest of what it offers.
     """
 
-    __slots__ = ()
+    __slots__ = ('_known',)
+
+    def __init__(self, kind: Kind, *, max_header_size: int = MAX_HEADER_SIZE, lenient: bool = False) -> None:
+        """See `Scanner`."""
+        super().__init__(kind, max_header_size=max_header_size, lenient=lenient)
+        self._known = _requests if self._is_request else _responses
 
     def next_event(self) -> Event | None:
         """Return the next Head, piece of a body (bytes) or END; None when that needs more data.
@@ -140,7 +145,7 @@ class Parser(Scanner):
                 event: Event | None = None
                 state = self._state
                 if state is BETWEEN_MESSAGES:
-                    event = self._whole_request() if self._is_request else self._whole_response()
+                    event = self._whole_head()
                 elif state is BODY_OF_LENGTH:
                     event = self._body_of_length()
                 elif state is CHUNK_START:
@@ -153,48 +158,23 @@ class Parser(Scanner):
         return Reads.next_event(self)
 
     def begin(self, data: bytes) -> Head | None:
-        """To be called before a response: `feed`, and return the Head of a plain one that `data` begins with.
+        """To be called before a message: `feed`, and return the Head of a plain one that `data` begins with.
         None: see what comes."""
         if (self._state is not BETWEEN_MESSAGES or self._due is not None or self._pos != self._size
                 or self._reads):
             self.feed(data)
             return None
         self._data, self._pos, self._size = data, 0, len(data)
-        return self._whole_response()
+        return self._whole_head()
 
-    def _whole_request(self) -> Head | None:
-        start = _REQUEST_LINE.match(self._data, self._pos)
-        if start is None:
-            return None
-        word, url, minor = start.groups()
-        method = _METHODS.get(word)
-        if method is None:
-            return None
-        block = self._take_block(start.end())
-        if block is None:
-            return None
-        self._minor = 1 if minor == b'1' else 0
-        flags = block.flags
-        if flags & ~(KEEP_ALIVE | LENGTH):
-            self._method, self._url = method, url.decode('latin1')
-            return self._deliver_head(block.names)
-        # What that comes to if the headers say nothing about chunks, another protocol, or the end.
-        if block.length:
-            self._state = BODY_OF_LENGTH
-        else:
-            self._due = END_MESSAGE
-        self._persists = persists = self._minor == 1 or flags & KEEP_ALIVE != 0
-        return Head(
-            method, url.decode('latin1'), 0, '', 1, self._minor, self._fields, block.names, False, persists)
-
-    def _whole_response(self) -> Head | None:
+    def _whole_head(self) -> Head | None:
         data, start = self._data, self._pos
         # The bytes that count for the limit are fewer than those of the head.
         end = data.find(b'\r\n\r\n', start, start + self._limit + 2) + 2
         if end < start + 2:
             return None
         text = data[start:end]
-        known = _responses.get(text) or self._new_response(text)
+        known = self._known.get(text) or self._new_head(text)
         if known is None:
             return None
         self._pos = end + 2
@@ -204,37 +184,40 @@ class Parser(Scanner):
         self._fields = head.rawHeaders
         return head
 
-    def _new_response(self, text: bytes) -> _Response | None:
-        """Return what the head of a response leaves the parser with, and remember it; None where that takes
-        the long way."""
-        start = _STATUS_LINE.match(text)
-        if start is None or (block := _read_block(text[start.end():])) is None:
+    def _new_head(self, text: bytes) -> _Known | None:
+        """Return what a head leaves the parser with, and remember it; None where that takes the long way."""
+        block = self._read_request(text) if self._is_request else self._read_response(text)
+        if block is None:
             return None
-        minor, status, reason = start.groups()
-        self._major, self._minor = 1, 1 if minor == b'1' else 0
-        self._status, self._reason = int(status), reason.decode('latin1')
+        self._major, self._due = 1, None
         self._fields, self._flags, self._left = block.fields, block.flags, block.length
         head = self._deliver_head(block.names)
         known = (head, self._minor, self._status, self._flags, self._left, self._state, self._due,
                  self._persists)
-        _remember(_responses, text, known)
+        _remember(self._known, text, known)
         return known
 
-    def _take_block(self, start: int) -> _Block | None:
-        """Take the header lines that begin at `start`, and pass over the empty line behind them."""
-        # The bytes that count for the limit are fewer than those of the head.
-        end = self._data.find(b'\r\n\r\n', start - 2, self._pos + self._limit + 2) + 2
-        if end < start:
+    def _read_request(self, text: bytes) -> _Block | None:
+        start = _REQUEST_LINE.match(text)
+        if start is None:
             return None
-        lines = self._data[start:end]
-        block = _blocks.get(lines) or _new_block(lines)
-        if block is not None:
-            self._pos = end + 2
-            self._fields = block.fields.copy()
-            self._flags = block.flags
-            self._left = block.length
-            self._major = 1
-        return block
+        word, url, minor = start.groups()
+        method = _METHODS.get(word)
+        if method is None:
+            return None
+        self._method, self._url, self._status = method, url.decode('latin1'), 0
+        self._minor = 1 if minor == b'1' else 0
+        lines = text[start.end():]
+        return _blocks.get(lines) or _new_block(lines)
+
+    def _read_response(self, text: bytes) -> _Block | None:
+        start = _STATUS_LINE.match(text)
+        if start is None:
+            return None
+        minor, status, reason = start.groups()
+        self._minor = 1 if minor == b'1' else 0
+        self._status, self._reason = int(status), reason.decode('latin1')
+        return _read_block(text[start.end():])
 
     def take_end(self) -> bool:
         """To be called after a Head: return whether that is all of the message. END does not come then."""
@@ -264,8 +247,6 @@ class Parser(Scanner):
             if line is None or end - line.end() != int(line[1], 16) or end == line.end():
                 return None
             start = line.end()
-            self._fields = []
-            self._flags |= IN_TRAILERS
         else:
             return None
         self._left = self._pos = self._size = 0
@@ -277,18 +258,24 @@ class Parser(Scanner):
             self._due = END_MESSAGE
         return data[start:end]
 
-    def _whole_chunk(self) -> Event | None:
+    def take_chunk(self) -> bytes | None:
+        """To be called behind a piece of body: take the next chunk, if it is there whole, and not the last.
+        None: see what comes."""
+        if self._state is not CHUNK_START:
+            return None
         data = self._data
         line = _CHUNK.match(data, self._pos)
         if line is None:
             return None
         start = line.end()
         end = start + int(line[1], 16)
-        if data[end:end + 2] != b'\r\n':
+        if end == start or not data.startswith(b'\r\n', end):
             return None
         self._pos = end + 2
-        if end > start:
-            return data[start:end]
-        self._fields = []
-        self._flags |= IN_TRAILERS
-        return self._end_message()
+        return data[start:end]
+
+    def _whole_chunk(self) -> Event | None:
+        if self._data.startswith(_END_OF_CHUNKS, self._pos):
+            self._pos += len(_END_OF_CHUNKS)
+            return self._end_message()
+        return self.take_chunk()

@@ -385,6 +385,20 @@ def test_write_head_overridden(dial: Dial) -> None:
 # Waiting in handlers
 
 
+def test_what_is_done_to_the_headers_of_a_request_is_not_seen_in_the_next(dial: Dial) -> None:
+    """They come again and again, and are read once."""
+    def listener(req: Any, res: Any) -> None:
+        req.headers['x'] = req.headersDistinct['x'] = '1'
+        req.rawHeaders.append('more')
+        res.end(f'{len(req.rawHeaders)} {req.headers}')
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        for _ in range(3):
+            peer.send(GET)
+            assert read_response(peer)[1] == b"3 {'host': 'x', 'x': '1'}"
+        peer.close()
+
+
 def test_iterating_over_a_request(dial: Dial) -> None:
     """`for chunk in req` waits in the middle of the delivery of the request; others are served meanwhile."""
     def listener(req: Any, res: Any) -> None:
