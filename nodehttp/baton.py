@@ -324,6 +324,8 @@ class Pool(Staying):
                 retake_monitor(state)
             running = onlooker.worker
             quiet = 0 if running or onlooker.turn != before else quiet + 1
+            if onlooker.waiting is not None:
+                onlooker.waiting.distrust(by_sum=True)
             if is_settled and running and (onlooker.turn, running) == self._what_runs():
                 self._take_baton(worker, running)
                 return
@@ -338,7 +340,7 @@ class Pool(Staying):
     def _take_baton(self, worker: Worker, holder: Worker) -> None:
         """The watcher becomes the holder; the holder's callback goes on without the baton."""
         if holder.source is not None:
-            holder.source.blocky = True
+            holder.source.distrust()
             holder.stays_for = holder.source
         self._watcher = None
         self._detach(holder)

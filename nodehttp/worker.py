@@ -13,6 +13,7 @@ himself, since he wants that lock too.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
 import threading
@@ -23,26 +24,42 @@ from nodehttp.loop import Strand, monotonic
 from nodehttp.monitor import Gate
 
 COMPUTE_LIMIT = 100  # ms of processor time after which a computing callback loses the baton as well
-PROMPT_RUN = 16  # prompt callbacks in a row after which a blocky source is trusted again
+PROMPT_RUN = 16  # prompt callbacks in a row after which a blocky source is trusted again,
+MOST_PROMPT = 16384  # or as many as this, if it was so time and again
+RELAPSE = 1  # s; who is caught so soon after that is caught again
 PROMPT = 3  # ms; so long a callback may take that only waits for its turn among many threads
 LATE = 1  # ms; an onlooker who wakes up later than this was kept from it by somebody
-CHATTY_LOOKS = 4  # looks in a row that show a callback which mostly waits, if only a little at a time
+CHATTY_LOOKS = 4  # looks in a row that show callbacks which mostly wait, if only a little at a time
+MOSTLY = 0.25  # of the time at most a source uses itself that keeps the others waiting for the rest
 
 
 class Source:
     """Where callbacks come from that may turn out to block (a server's 'request').
 
     When one was caught blocking, the next ones pass the baton on before they run, until PROMPT_RUN in a row
-    were prompt, with none beside them that took longer.
+    were prompt, with none beside them that took longer. The same if each of them blocks so briefly that it
+    counts as prompt, but one comes after the other. Then the prompt ones mean little: if that was so a moment
+    ago, more of them are needed than the last time.
     """
 
-    __slots__ = ('_began', 'blocky', 'prompt')
+    __slots__ = ('_began', '_needed', '_trusted', 'blocky', 'prompt')
 
     def __init__(self) -> None:
         self.blocky = False
         self.prompt = 0
+        self._needed = PROMPT_RUN
+        self._trusted = -math.inf  # s; since when it has been so again
         # When the callbacks began that are not over yet, in this order; only while the source is blocky.
         self._began: dict[object, float] = {}
+
+    def distrust(self, by_sum: bool = False) -> None:
+        """A callback was caught blocking; `by_sum`: many were, each of them too briefly for that."""
+        if not self.blocky:
+            self.blocky = True
+            if monotonic() > self._trusted + RELAPSE:
+                self._needed = PROMPT_RUN
+            elif by_sum:
+                self._needed = min(4 * self._needed, MOST_PROMPT)
 
     def begin(self) -> object:
         """A callback begins. Returns what `end` wants to know."""
@@ -58,8 +75,8 @@ class Source:
             return
         oldest = next(iter(self._began.values()), now)
         self.prompt = self.prompt + 1 if (now - oldest) * 1000 < PROMPT else 0
-        if self.prompt >= PROMPT_RUN:
-            self.blocky, self.prompt = False, 0
+        if self.prompt >= self._needed:
+            self.blocky, self.prompt, self._trusted = False, 0, now
 
 
 # Processor time in ms, and `schedstat`: b'' where there is none, None without a descriptor to read it by.
@@ -198,6 +215,10 @@ class Onlooker:
         self._still = 0.0  # ms for which it stood still
         self._window: tuple[float, Sample] | None = None  # where looks in time began
         self._looks = 0
+        self.waiting: Source | None = None  # its callbacks keep the others waiting, short as each may be
+        self._source: Source | None = None  # of the callback that was seen last
+        self._used = 0.0  # processor time of its thread then
+        self._waits = 0  # looks in a row that found callbacks of this source waiting
 
     def begin(self) -> None:
         """The time to the next look counts from now on."""
@@ -212,26 +233,42 @@ class Onlooker:
             if gate.wait(remaining / 1000):
                 return False
             self._look(*what_runs(), period)
-            if self.times != 1:
+            if self.times != 1 or self.waiting is not None:
                 return True
 
     def _look(self, turn: int, worker: Worker | None, period: float) -> None:
         before, self._looked = self._looked, monotonic() * 1000
+        passed = self._looked - before
         self.times = 1 if turn != self.turn else self.times + 1
-        self.turn, self.worker, self.is_enough = turn, worker, False
+        former, self.worker = self.worker, worker
+        self.turn, self.is_enough = turn, False
         clocks = None if worker is None else worker.clocks
         try:
-            if clocks is None:
-                self.times = 0
-            elif self.times == 1:
+            if worker is None or clocks is None:
+                self.times, self._source, self.waiting = 0, None, None
+                return
+            if self.times == 1:
                 # Nearly all callbacks are over at the next look. To read more of them than a clock would let
                 # go of the interpreter's lock, and want it back from a busy thread.
                 self._began, self._still, self._window = clocks.processor_time(), 0.0, None
                 self._last = self._began, b''
             else:
-                self._compare(clocks, self._looked - before, self._looked - before - period)
+                self._compare(clocks, passed, passed - period)
+            self._look_at_source(worker.source, clocks, passed if worker is former else 0, passed - period)
         except OSError:  # the thread has just left the pool
             self.times = 0
+
+    def _look_at_source(self, source: Source | None, clocks: Clocks, passed: float, late: float) -> None:
+        """Do callbacks of this source keep the others waiting, one after the other? It has to be seen in each
+        look, in time, that one waits, and that little was used since the last one, `passed` ms ago."""
+        used, self._used = self._last[0] - self._used, self._last[0]
+        former, self._source = self._source, source
+        if (source is not None and source is former and used < MOSTLY * passed and late <= LATE
+                and clocks.is_in_a_call()):
+            self._waits += 1
+        else:
+            self._waits = 0
+        self.waiting = source if self._waits >= CHATTY_LOOKS else None
 
     def _compare(self, clocks: Clocks, passed: float, late: float) -> None:
         """Has the callback been seen for long enough? The last look was `passed` ms ago, `late` ms more than

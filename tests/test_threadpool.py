@@ -314,6 +314,55 @@ def test_a_source_is_trusted_again_when_its_callbacks_are_prompt() -> None:
     assert not source.blocky
 
 
+@pytest.mark.parametrize('waits', [
+    pytest.param(True, marks=pytest.mark.skipif(not worker.SEES_CALLS, reason='nobody sees that it waits')),
+    False,
+], ids=['wait', 'compute'])
+def test_callbacks_of_one_source_that_take_2_ms_each_run_beside_each_other_if_they_wait(waits: bool) -> None:
+    source, witness = Source(), Witness()
+    ends = time.monotonic() + (MUST_NOT_EXPIRE if waits else 0.1)
+    done = queue.Queue[None]()
+
+    @witness
+    def callback() -> None:
+        (time.sleep if waits else compute)(0.002)
+        if witness.overlaps or time.monotonic() > ends:
+            done.put(None)
+        else:
+            begin()
+
+    def begin() -> None:
+        with monitor:
+            call_soon(from_source, source, callback, strand=Strand())
+
+    for _ in range(4):
+        begin()
+    for _ in range(4):
+        done.get(timeout=2 * MUST_NOT_EXPIRE)
+    assert (witness.overlaps > 0) is waits
+
+
+def test_a_source_that_blocks_briefly_again_and_again_is_trusted_ever_later(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(100, 1e-5)
+    monkeypatch.setattr(worker, 'monotonic', lambda: next(clock))
+    source = Source()
+
+    def prompt_ones_until_trusted(by_sum: bool) -> int:
+        source.distrust(by_sum)
+        for count in itertools.count(1):
+            source.end(source.begin())
+            if not source.blocky:
+                return count
+        raise AssertionError
+
+    assert [prompt_ones_until_trusted(True) for _ in range(4)] == [16, 64, 256, 1024]
+    assert prompt_ones_until_trusted(False) == 1024
+    clock = itertools.count(110, 1e-5)
+    assert prompt_ones_until_trusted(True) == 16
+    assert [prompt_ones_until_trusted(True) for _ in range(6)][-2:] == [worker.MOST_PROMPT] * 2
+
+
 # Rule 4: the events of one connection stay in order
 
 
