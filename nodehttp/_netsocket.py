@@ -36,7 +36,7 @@ from nodehttp._netoptions import (
 )
 from nodehttp._netoutput import Output
 from nodehttp._readable_state import ENDED, MORE
-from nodehttp._stream import CLOSED, DOOMED, OPEN, Function, Options, merged
+from nodehttp._stream import CLOSED, DOOMED, GONE, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.events import NO_EVENTS, OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
@@ -538,6 +538,9 @@ class Socket(Output):
     def _emit_end_of_life(self, error: Any) -> None:
         if self._life == CLOSED:  # not connected anew meanwhile
             super()._emit_end_of_life(error)
+
+    def _is_past(self, name: str) -> bool:
+        return self._life == GONE and name != 'close'  # that comes later, in the closing phase
 
     # Timeout
 

@@ -307,6 +307,8 @@ class Lifecycle(Stream):
         self._enter(GONE)
         if self._emit_close:
             self._fire('close')
+        if self._is_awaited:
+            self._end_waits()
 
     def _emit_error(self, error: Any) -> None:
         if not self._error_emitted:
@@ -371,6 +373,9 @@ class Lifecycle(Stream):
     def errored(self) -> Any:
         """The error that the stream was destroyed with, or None. ("readable.errored", "writable.errored")"""
         return self._errored
+
+    def _is_past(self, name: str) -> bool:
+        return self._life == GONE
 
     def _will_emit_close(self) -> bool:
         """Will a 'close' follow the end of the stream?"""

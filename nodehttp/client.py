@@ -569,6 +569,8 @@ class ClientRequest(RequestHead):
         self._closed = self.destroyed = True
         self._forget_signal()
         self._fire('close')
+        if self._is_awaited:
+            self._end_waits()
 
     # Settings of the socket
 

@@ -217,6 +217,7 @@ class EventEmitter:
     _max_listeners: float | None = None
     _warned: frozenset[str] = frozenset()
     _strand: threadpool.Strand | None = None
+    _is_awaited = False  # has anybody waited in `once`?
 
     @overload
     def on(self, eventName: str) -> Callable[[Function], Function]: ...
@@ -471,6 +472,18 @@ class EventEmitter:
         report_exception(unhandled(args))
         return False
 
+    def _is_past(self, name: str) -> bool:
+        """Has 'close' come, behind which this event cannot come any more?"""
+        return False
+
+    def _end_waits(self) -> None:
+        """'close' was the last event: nobody in `once` waits for another one. Needs the monitor."""
+        for name, listeners in list(self._events.items()):
+            for listener in listeners:
+                function: Any = listener.listener
+                if getattr(function, '__func__', None) is _ARRIVED and self._is_past(name):
+                    function.__self__.end()
+
     def _is_unheard(self) -> bool:
         """Would nobody hear anything that is emitted?"""
         try:
@@ -585,27 +598,46 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     """Wait for an event of an EventEmitter or an EventTarget; return the list of its arguments.
 
     In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless
-    'error' is what is waited for; of EventTargets only a WebSocket does that), and TimeoutError after
-    `timeout` seconds. ("events.once(emitter, name[, options])")
+    'error' is what is waited for; of EventTargets only a WebSocket does that), ERR_STREAM_PREMATURE_CLOSE
+    if the event cannot come any more because a stream or message has closed (Node waits for ever), and
+    TimeoutError after `timeout` seconds. ("events.once(emitter, name[, options])")
     """
     if not isinstance(emitter, EventEmitter) and hasattr(emitter, '_wait_for'):
         return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]
-    waiter = threadpool.Waiter()
-
-    @internal
-    def arrived(*args: Any) -> None:
-        waiter.set(list(args))
-
-    @internal
-    def failed(error: Any = None, *_: Any) -> None:
-        waiter.fail(unhandled((error,)))
-
-    listeners: dict[str, tuple[Listener]] = {name: (OwnListener(arrived, True),)}
+    wait = _Wait()
+    listeners: dict[str, tuple[Listener]] = {name: (OwnListener(wait.arrived, True),)}
     if name != 'error':
-        listeners['error'] = (OwnListener(failed, True),)
+        listeners['error'] = (OwnListener(wait.failed, True),)
+    emitter._is_awaited = True
     emitter._hear_once(listeners)
     try:
-        result: list[Any] = waiter.wait(timeout, emitter)
+        if emitter._is_past(name):
+            wait.end()
+        result: list[Any] = wait.waiter.wait(timeout, emitter)
         return result
     finally:
         emitter._hear_no_more(listeners)
+
+
+class _Wait:
+    """A thread that waits in `once`."""
+
+    __slots__ = ('waiter',)
+
+    def __init__(self) -> None:
+        self.waiter = threadpool.Waiter()
+
+    @internal
+    def arrived(self, *args: Any) -> None:
+        self.waiter.set(list(args))
+
+    @internal
+    def failed(self, error: Any = None, *_: Any) -> None:
+        self.waiter.fail(unhandled((error,)))
+
+    def end(self) -> None:
+        """The event cannot come any more."""
+        self.waiter.fail(errors.node_error('ERR_STREAM_PREMATURE_CLOSE'))
+
+
+_ARRIVED = _Wait.arrived

@@ -455,7 +455,7 @@ class IncomingMessage(Readable):
     def _is_iterated_unheard(self) -> bool:
         """Does nobody hear of what an iteration does with it?"""
         return (self._life == OPEN and self._errored is None and self._events.keys() <= HEARD_BY_ITERATION
-                and self._has_plain_emit())
+                and not self._is_awaited and self._has_plain_emit())
 
     def _may_be_brought_whole(self) -> bool:
         """An iteration has asked for more, and all of it is there. Would nobody notice how it comes?"""
@@ -480,7 +480,7 @@ class IncomingMessage(Readable):
 
     def _after_end(self) -> None:
         if (self.complete and self._life == OPEN and self._auto_destroy and 'close' not in self._events
-                and getattr(self._destroy, '__func__', None) is _PLAIN_DESTROY):
+                and not self._is_awaited and getattr(self._destroy, '__func__', None) is _PLAIN_DESTROY):
             # What `_destroy` comes to.
             if self._has_plain_emit():
                 if self.req is not None:

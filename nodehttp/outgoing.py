@@ -96,6 +96,9 @@ class OutgoingMessage(OutgoingHead):
         """Whether 'close' was emitted."""
         return self._closed
 
+    def _is_past(self, name: str) -> bool:
+        return self._closed and name != 'abort'  # that of a request comes behind 'close'
+
     @property
     def errored(self) -> BaseException | None:
         """The error that the message was destroyed with."""

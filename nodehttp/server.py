@@ -347,6 +347,8 @@ class ServerResponse(OutgoingMessage):
         if not self._closed:
             self.destroyed = self._closed = True
             self._fire('close')
+            if self._is_awaited:
+                self._end_waits()
 
 
 def _to_status(code: Any) -> int:

@@ -4,6 +4,7 @@ nothing happens twice, nothing is left over.
 The rules of the pool itself are in test_threadpool.py, streams in test_stream_threads.py.
 """
 
+import itertools
 import queue
 import random
 import sys
@@ -15,6 +16,8 @@ from conftest import MUST_NOT_EXPIRE, RawPeer
 
 import nodehttp as http
 from nodehttp import net, threadpool, timers
+from nodehttp.errors import NodeError
+from nodehttp.stream import Readable
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -438,3 +441,91 @@ def test_a_listener_of_data_waits_for_the_end_of_a_message_that_is_there(waits_f
             req.end('two')
             assert [waited.get(timeout=MUST_NOT_EXPIRE) for _ in range(2)] == [([], b'one two')] * 2
         agent.destroy()
+
+
+# Waiting for what does not come any more
+
+
+def wait_until_it_drains(req, res):
+    while True:
+        if not res.write(bytes(65536)):
+            http.once(res, 'drain', MUST_NOT_EXPIRE)
+
+
+def wait_for_the_end_of_a_pipe(req, res):
+    Readable.from_(itertools.repeat(bytes(65536))).pipe(res)
+    http.once(res, 'finish', MUST_NOT_EXPIRE)
+
+
+def wait_when_it_is_closed(req, res):
+    http.once(res, 'close', MUST_NOT_EXPIRE)
+    assert not res.write('too late')
+    http.once(res, 'drain', MUST_NOT_EXPIRE)
+
+
+def wait_for_a_body_that_is_empty(req, res):
+    res.write('go')
+    http.once(req, 'data', MUST_NOT_EXPIRE)
+
+
+def wait_for_data_of_the_socket(req, res):
+    res.end('go')
+    http.once(req.socket, 'an event of its own', MUST_NOT_EXPIRE)
+
+
+@pytest.mark.parametrize('wait', [
+    wait_until_it_drains, wait_for_the_end_of_a_pipe, wait_when_it_is_closed, wait_for_a_body_that_is_empty,
+    wait_for_data_of_the_socket])
+def test_a_handler_does_not_wait_for_a_peer_that_has_gone(dial, wait):
+    codes = queue.SimpleQueue()
+
+    def handler(req, res):
+        try:
+            wait(req, res)
+        except NodeError as error:
+            codes.put(error.code)
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(REQUEST)
+        if wait is not wait_when_it_is_closed:
+            peer.read_until(b'\r\n\r\n')
+        peer.close()
+        assert codes.get(timeout=MUST_NOT_EXPIRE) == 'ERR_STREAM_PREMATURE_CLOSE'
+
+
+EMPTY = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+
+
+@pytest.mark.parametrize(('answer', 'names'), [
+    (b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', ['response']),
+    (EMPTY, ['upgrade']),
+    (EMPTY, ['response', 'data']),
+    (EMPTY, ['response', 'end', 'end']),
+])
+def test_a_client_does_not_wait_for_what_does_not_come(scripted, answer, names):
+    def peer(peer):
+        peer.read_until(b'\r\n\r\n')
+        peer.send(answer)
+        peer.read_to_end()
+
+    emitter = http.get(port=scripted(peer), host='127.0.0.1', agent=False)
+    for name in names[:-1]:
+        [emitter] = http.once(emitter, name, MUST_NOT_EXPIRE) or [emitter]
+        if name == 'response' and 'end' in names:
+            emitter.resume()
+    with pytest.raises(NodeError, match='Premature close'):
+        http.once(emitter, names[-1], MUST_NOT_EXPIRE)
+    assert not set(emitter.eventNames()) & {'response', 'upgrade', 'data', 'close', 'error'}
+
+
+def test_a_wait_for_a_socket_that_is_connected_anew_goes_on(scripted):
+    port = scripted(RawPeer.read_to_end, lambda peer: peer.send(b'hello'))
+    socket = net.connect(port, '127.0.0.1')
+    http.once(socket, 'connect', MUST_NOT_EXPIRE)
+    socket.destroy().connect(port, '127.0.0.1')
+    assert http.once(socket, 'ready', MUST_NOT_EXPIRE) == []
+    socket.resume()
+    assert http.once(socket, 'end', MUST_NOT_EXPIRE) == []
+    with pytest.raises(NodeError, match='Premature close'):
+        http.once(socket, 'data', MUST_NOT_EXPIRE)
