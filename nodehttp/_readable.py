@@ -35,8 +35,6 @@ from nodehttp._stream import (
     GONE,
     NOTHING,
     OPEN,
-    Function,
-    Lifecycle,
     Options,
     call_hook,
     chosen_mark,
@@ -54,6 +52,8 @@ class Readable(ReadableState):
     Options: highWaterMark (bytes, or objects), encoding, defaultEncoding, objectMode, emitClose, autoDestroy,
     signal, and the hooks read, destroy, construct. ("new stream.Readable([options])")
     """
+
+    _watched_events = frozenset(('data', 'readable'))
 
     def __init__(self, options: Options = None, **kwargs: Any) -> None:
         super().__init__()
@@ -440,14 +440,11 @@ class Readable(ReadableState):
             self._paused = True
         return self
 
-    def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
-        if name != 'data' and name != 'readable':
-            return _add_listener(self, name, function, once, prepend)
+    def _listener_added(self, name: str, prepend: bool) -> None:
         if prepend:  # as Node: that changes nothing
-            if name == 'data' and 'data' not in self._events:
+            if name == 'data' and len(self._events.get('data', ())) == 1:
                 self._hears_data = self._hears_data or False
-            return _add_listener(self, name, function, once, prepend)
-        _add_listener(self, name, function, once, prepend)
+            return
         with monitor:
             if name == 'readable':
                 self._listen_for_readable()
@@ -458,7 +455,6 @@ class Readable(ReadableState):
                     self._has_readable_listener = True
                 if self._flowing is not False:
                     self._resume_soon()
-        return self
 
     def removeAllListeners(self, eventName: str | None = None) -> Self:
         """Remove all listeners, or all of one event. As in Node the stream goes on as if somebody listened to
@@ -648,4 +644,3 @@ class Readable(ReadableState):
 
 
 _PLAIN_READ = Readable.read
-_add_listener = Lifecycle._add

@@ -38,7 +38,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 from nodehttp import net
 from nodehttp._agent_options import (
@@ -93,6 +93,7 @@ class Agent(EventEmitter):
     protocol: str = 'http:'
     _needs_server_name = False  # is `servername` part of the name?
     _forwards_keylog = False
+    _watched_events = frozenset(('keylog',))
 
     def __init__(self, options: Options = None, **kwargs: Any) -> None:
         """Options: keepAlive (bool), keepAliveMsecs (ms), agentKeepAliveTimeoutBuffer (ms), maxSockets,
@@ -596,14 +597,12 @@ class Agent(EventEmitter):
         with released():
             return adapt(hook)(*args)
 
-    def _add(self, name: str, function: Function, once: bool, prepend: bool) -> Self:
-        super()._add(name, function, once, prepend)
-        if name == 'keylog' and not self._forwards_keylog:
+    def _listener_added(self, name: str, prepend: bool) -> None:
+        if not self._forwards_keylog:
             with monitor:
                 self._forwards_keylog = True
                 for socket in self._leases:
                     self._forward_keylog(socket)
-        return self
 
     def _forward_keylog(self, socket: Any) -> None:
         """Emit 'keylog' for the lines of a TLS socket."""

@@ -216,6 +216,7 @@ class EventEmitter:
     _events: Mapping[str, tuple[Listener, ...]] = NO_EVENTS
     _max_listeners: float | None = None
     _warned: frozenset[str] = frozenset()
+    _watched_events: frozenset[str] = frozenset()  # whose new listeners `_listener_added` is told of
     _strand: threadpool.Strand | None = None
     _is_awaited = False  # has anybody waited in `once`?
 
@@ -276,17 +277,24 @@ class EventEmitter:
             events = self._events
         alone = (listener,)
         # One step, before or after those of other threads: it needs no monitor, which would take longer.
-        if type(events) is dict and events.setdefault(name, alone) is alone:
-            return self
+        if type(events) is not dict or events.setdefault(name, alone) is not alone:
+            self._add_to_others(name, alone, prepend)
+        if name in self._watched_events:
+            self._listener_added(name, prepend)
+        return self
+
+    def _add_to_others(self, name: str, alone: tuple[Listener, ...], prepend: bool) -> None:
         with monitor:
             events = self._own_events()
             present = events.setdefault(name, alone)
             if present is alone:
-                return self
-            events[name] = (listener, *present) if prepend else (*present, listener)
+                return
+            events[name] = alone + present if prepend else present + alone
         if len(present) >= self.getMaxListeners():
             self._warn_of_leak(name, len(present) + 1)
-        return self
+
+    def _listener_added(self, name: str, prepend: bool) -> None:
+        """Somebody listens to one of the `_watched_events`."""
 
     def _own_events(self) -> dict[str, tuple[Listener, ...]]:
         """The listeners, to be changed. Needs the monitor."""
@@ -309,7 +317,8 @@ class EventEmitter:
         is_plain = (
             type(events) is dict and 'newListener' not in events
             and getattr(self.once, '__func__', None) is _PLAIN_ONCE
-            and getattr(self._add, '__func__', None) is _PLAIN_ADD)
+            and getattr(self._add, '__func__', None) is _PLAIN_ADD
+            and self._watched_events.isdisjoint(listeners))
         for name, alone in listeners.items():
             if not is_plain or events.setdefault(name, alone) is not alone:
                 self.once(name, alone[0].listener)
