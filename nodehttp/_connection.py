@@ -372,10 +372,12 @@ class ServerConnection(Answering):
             self._is_idle_timed = False
             self._set_timeout(server.timeout or 0)
         message_class = server._incoming_class
-        request: IncomingMessage = (
-            message_class(socket) if server._builds_plainly else self._build(message_class, socket))
+        if server._builds_plainly:
+            request: IncomingMessage = message_class.__new__(message_class)
+            request._take_socket(socket)
+        else:
+            request = self._build(message_class, socket)
         names = request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
-        request.method, request.url = head.method, head.url
         if head.upgrade and self._upgrade(request):
             return
         request.upgrade = False
@@ -384,8 +386,7 @@ class ServerConnection(Answering):
         response = self._respond_to(request, head.shouldKeepAlive)
         if server._optimizes_empty and names.isdisjoint(('content-length', 'transfer-encoding')):
             request._end_unread()
-        is_1_1 = head.versionMinor == 1 and head.versionMajor == 1
-        if not is_1_1 or self._is_for_user(names, request, response):
+        if head.httpVersion != '1.1' or self._is_for_user(names, request, response):
             self._emit('request', request, response)
 
     def _is_for_user(self, names: frozenset[str], request: IncomingMessage, response: ServerResponse) -> bool:

@@ -36,7 +36,7 @@ class ParseError(Error):
 class Head:
     """The start line and the headers of one message, as received; its strings are latin1.
 
-    A request has `statusCode` 0 and `statusMessage` '', a response has `method` and `url` ''. `rawHeaders` is
+    A request has no `statusCode` and `statusMessage`, a response no `method`, and `url` ''. `rawHeaders` is
     flat: name, value, name, ...; `names` holds their names in lower case. `upgrade`: the peer proposes
     another protocol (CONNECT, or `Upgrade` together with `Connection: upgrade`); the consumer decides.
     `shouldKeepAlive`: another message may follow on this connection.
@@ -45,20 +45,21 @@ class Head:
     """
 
     __slots__ = (
-        'method', 'names', 'rawHeaders', 'shouldKeepAlive', 'statusCode', 'statusMessage', 'upgrade', 'url',
-        'versionMajor', 'versionMinor',
+        'httpVersion', 'httpVersionMajor', 'httpVersionMinor', 'method', 'names', 'rawHeaders',
+        'shouldKeepAlive', 'statusCode', 'statusMessage', 'upgrade', 'url',
     )
 
     def __init__(
-        self, method: str, url: str, status: int, reason: str, major: int, minor: int, raw_headers: list[str],
-        names: frozenset[str], upgrade: bool, should_keep_alive: bool,
+        self, method: str | None, url: str, status: int | None, reason: str | None, major: int, minor: int,
+        raw_headers: list[str], names: frozenset[str], upgrade: bool, should_keep_alive: bool,
     ) -> None:
         self.method = method
         self.url = url
         self.statusCode = status
         self.statusMessage = reason
-        self.versionMajor = major
-        self.versionMinor = minor
+        self.httpVersionMajor = major
+        self.httpVersionMinor = minor
+        self.httpVersion = '1.1' if minor == 1 and major == 1 else f'{major}.{minor}'
         self.rawHeaders = raw_headers
         self.names = names
         self.upgrade = upgrade
@@ -66,7 +67,7 @@ class Head:
 
     def __repr__(self) -> str:
         start = f'{self.method} {self.url}' if self.method else f'{self.statusCode} {self.statusMessage}'
-        return f'<Head {start} HTTP/{self.versionMajor}.{self.versionMinor} {self.rawHeaders}>'
+        return f'<Head {start} HTTP/{self.httpVersion} {self.rawHeaders}>'
 
 
 class End:

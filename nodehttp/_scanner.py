@@ -143,9 +143,9 @@ class Scanner(StartLines):
         self._persists = persists = self._keeps_alive()
         if self._is_request:
             method = self._method
-            return Head(method, self._url, 0, '', self._major, self._minor, self._fields, names,
+            return Head(method, self._url, None, None, self._major, self._minor, self._fields, names,
                         upgrade or method == 'CONNECT', persists)
-        return Head('', '', self._status, self._reason, self._major, self._minor, self._fields, names,
+        return Head(None, '', self._status, self._reason, self._major, self._minor, self._fields, names,
                     upgrade and self._status == 101, persists)
 
     def _frame_body(self) -> None:

@@ -351,20 +351,20 @@ class ClientRequest(RequestHead):
         """A 1xx has come."""
         if head.statusCode == 100:
             self._fire('continue')
-        major, minor, raw = head.versionMajor, head.versionMinor, head.rawHeaders
+        raw = head.rawHeaders
         self._fire('information', Record(
-            statusCode=head.statusCode, statusMessage=head.statusMessage, httpVersion=f'{major}.{minor}',
-            httpVersionMajor=major, httpVersionMinor=minor,
+            statusCode=head.statusCode, statusMessage=head.statusMessage, httpVersion=head.httpVersion,
+            httpVersionMajor=head.httpVersionMajor, httpVersionMinor=head.httpVersionMinor,
             headers=collect_headers(raw, bool(self._join_duplicates)), rawHeaders=raw))
 
     def _receive(self, head: Any, connection: ClientConnection) -> IncomingMessage:
         """Make the response that `head` begins."""
-        self.res = response = IncomingMessage(self.socket)
+        self.res = response = IncomingMessage.__new__(IncomingMessage)
+        response._take_socket(self.socket)
         response._events = {}  # somebody is about to listen
-        names = response._take_head(head, connection, self.maxHeadersCount, self._join_duplicates)
-        if 'keep-alive' in names:
+        if 'keep-alive' in response._take_head(
+                head, connection, self.maxHeadersCount, self._join_duplicates):
             self._has_keep_alive_hint = True
-        response.statusCode, response.statusMessage = head.statusCode, head.statusMessage
         response.upgrade = head.upgrade
         response.req = self
         return response

@@ -355,7 +355,7 @@ class EventEmitter:
             f'Possible EventEmitter memory leak detected. {count} {name} listeners added to '
             f'[{type(self).__name__}]. MaxListeners is {errors.show(limit)}. '
             'Use emitter.setMaxListeners() to increase limit',
-            MaxListenersExceededWarning, stacklevel=4)
+            MaxListenersExceededWarning, stacklevel=5)
 
     def _fire_or_emit(self, name: str, *args: Any) -> None:
         """Emit for a public method, which internal code may have called with the monitor held."""

@@ -100,12 +100,16 @@ class IncomingMessage(Readable):
     _reading_more = True
 
     def __init__(self, socket: Any = None) -> None:
+        self._source = self.httpVersion = self.httpVersionMajor = self.httpVersionMinor = None
+        self.method = self.statusCode = self.statusMessage = None
+        self.url = ''
+        self._raw_headers = []
+        self._take_socket(socket)
+
+    def _take_socket(self, socket: Any) -> None:
         # Readable keeps its state in class-level defaults: nothing to set up there.
         self.socket = socket
-        self._raw_headers = []
-        self.httpVersion = self.httpVersionMajor = self.httpVersionMinor = self.method = self.upgrade = None
-        self.statusCode = self.statusMessage = self.req = self._source = None
-        self.url = ''
+        self.req = self.upgrade = None
         self.complete = False
         if socket is not None:
             self._strand = socket._strand or socket._own_strand()
@@ -125,9 +129,13 @@ class IncomingMessage(Readable):
         Returns the names in `headers`, in lower case: as in Node what is beyond `max_count` has no effect.
         """
         self._source = source
-        major, minor = head.versionMajor, head.versionMinor
-        self.httpVersionMajor, self.httpVersionMinor = major, minor
-        self.httpVersion = '1.1' if minor == 1 and major == 1 else f'{major}.{minor}'
+        self.httpVersion = head.httpVersion
+        self.httpVersionMajor = head.httpVersionMajor
+        self.httpVersionMinor = head.httpVersionMinor
+        self.method = head.method
+        self.url = head.url
+        self.statusCode = head.statusCode
+        self.statusMessage = head.statusMessage
         self._raw_headers = raw = head.rawHeaders
         if join:
             self.joinDuplicateHeaders = True

@@ -41,7 +41,7 @@ def rows(table: list[Any]) -> Any:
 
 def summary(head: Head) -> tuple[Any, ...]:
     """A Head as the tables write it."""
-    version = f'{head.versionMajor}.{head.versionMinor}'
+    version = f'{head.httpVersionMajor}.{head.httpVersionMinor}'
     start = (head.method, head.url) if head.method else (head.statusCode, head.statusMessage)
     notes = ['upgrade'] * head.upgrade + ['close'] * (not head.shouldKeepAlive)
     return (*start, version, head.rawHeaders, *notes)
