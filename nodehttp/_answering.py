@@ -124,6 +124,10 @@ class Answering(Intake):
 
     def response_sent(self, response: ServerResponse) -> None:
         """All of a response, for which `saves_tick`, was given to the socket."""
+        late, ticks = self._late, pool.ticks
+        if late is not None and not self.socket._corked and ticks and ticks[-1][1] is late:
+            ticks.pop()  # nothing is left to it
+            self._late = None
         if self.socket._write_length or (self._is_secure and self._is_end_awaited(response)):
             self.socket._write_internal(b'', response._on_flushed)  # when what is before it has been sent
         elif pool.ticks and not self._comes_next():  # behind the callbacks of what was written before

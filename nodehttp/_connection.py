@@ -159,8 +159,8 @@ class ServerConnection(Answering):
                 or self._is_secure or 'data' in socket._events
                 or socket._write_length > JOIN_LIMIT or not may_go_on(self._strand)):
             return False
-        if late is not None:
-            self._pass_late()
+        if late is not None and socket._corked == 1:
+            socket._overdue = len(socket._queue)  # see `_pass_late`
         return True
 
     def _deliver(self, is_last: bool) -> bool:
@@ -186,7 +186,10 @@ class ServerConnection(Answering):
                 if parser.trailers and self._has_ticks:
                     self._after_ticks(event)
                 else:
-                    self._request_ended(parser, is_next and not parser.has_more())
+                    has_more = parser.has_more()
+                    self._request_ended(parser, is_next and not has_more)
+                    if not has_more:
+                        return False
                     is_next = False
             elif event is None:
                 if self.state is not IDLE or parser.in_message():
@@ -217,7 +220,8 @@ class ServerConnection(Answering):
             return True
         heard_by = request._events['data']
         while (chunk := parser.take_chunk()) is not None:
-            request._hand_to(reader, chunk)
+            request._reading, request._did_read = False, True
+            call_user(reader, chunk)
             goes_on = request._goes_on_reading(heard_by)
             if not goes_on and not request._wants_more() and not request.complete:
                 self._hold(READER_IS_SLOW)

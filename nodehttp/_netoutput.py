@@ -18,7 +18,7 @@ from nodehttp import errors
 from nodehttp._handles import CHUNKS_AT_ONCE, SEND_FLAGS
 from nodehttp._netends import Ends
 from nodehttp._stream import OPEN, Function
-from nodehttp._writable import WRITING
+from nodehttp._writable import WRITING, chunk_of
 from nodehttp.monitor import internal_hook
 from nodehttp.threadpool import pool
 from nodehttp.watch import Watch
@@ -126,7 +126,7 @@ class Output(Ends):
                 or self._errored is not None or self._life != OPEN or size > JOIN_LIMIT):
             super()._flush_queue()
             return
-        data = queue[0][0] if len(queue) == 1 else b''.join([item[0] for item in queue])
+        data = queue[0][0] if len(queue) == 1 else b''.join(map(chunk_of, queue))
         try:
             sent = link.send(data, SEND_FLAGS)
         except BlockingIOError:
@@ -140,7 +140,8 @@ class Output(Ends):
         self._dispatched += size
         if self.timeout:
             self._touch()
-        self._queue_written()
+        self._write_length = 0
+        self._end_write(self._take_queue())
 
     @property
     def writableLength(self) -> int:

@@ -188,6 +188,8 @@ class Scanner(StartLines):
                 or self._is_bodiless_response())
 
     def _end_message(self) -> End:
+        if self._pos == self._size:
+            self._data = b''  # an idle connection need not hold its last read
         if self._flags & (IN_TRAILERS | SKIP_BODY):
             self.trailers = self._fields if self._flags & IN_TRAILERS else NO_FIELDS
             self._persists = self._keeps_alive()

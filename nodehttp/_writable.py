@@ -20,6 +20,7 @@ no tick either.
 from __future__ import annotations
 
 from collections import deque
+from operator import itemgetter
 from threading import get_ident
 from typing import Any, Self
 
@@ -56,6 +57,7 @@ _MOVES = {
 # A write that waits: chunk, encoding, callback. An internal `_writev` is given a list of these, a user's a
 # list of Records.
 Queued = tuple[Any, str | None, Function | None]
+chunk_of, _callback_of = itemgetter(0), itemgetter(2)
 
 
 class Writable(Lifecycle):
@@ -345,14 +347,9 @@ class Writable(Lifecycle):
         """What is queued becomes one write; return its callback."""
         queue = self._queue
         self._pending -= len(queue) - 1
-        callbacks = [callback for _, _, callback in queue if callback is not None]
+        callbacks = [*filter(None, map(_callback_of, queue))]
         queue.clear()
         return (lambda error: [callback(error) for callback in callbacks]) if callbacks else None
-
-    def _queue_written(self) -> None:
-        """All of the queue was written at once, without the hook."""
-        self._write_length = 0
-        self._end_write(self._take_queue())
 
     def _end_write(self, callback: Function | None) -> None:
         """A write is over that has completed at once."""

@@ -361,7 +361,6 @@ class ClientRequest(RequestHead):
         """Make the response that `head` begins."""
         self.res = response = IncomingMessage.__new__(IncomingMessage)
         response._take_socket(self.socket)
-        response._events = {}  # somebody is about to listen
         if 'keep-alive' in response._take_head(
                 head, connection, self.maxHeadersCount, self._join_duplicates):
             self._has_keep_alive_hint = True

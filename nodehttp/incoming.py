@@ -21,16 +21,7 @@ from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS, PLAIN_EMIT, Listener
 from nodehttp.loop import Item
 from nodehttp.record import Record
-from nodehttp.threadpool import (
-    Strand,
-    internal_hook,
-    may_go_on,
-    monitor,
-    pool,
-    release_monitor,
-    report_exception,
-    retake_monitor,
-)
+from nodehttp.threadpool import Strand, internal_hook, may_go_on, monitor, pool
 
 Callback = Callable[..., Any]
 
@@ -116,7 +107,8 @@ class IncomingMessage(Readable):
             # These are asked for so often that it pays to have them at hand, and not in the class.
             self._read_mark = socket._read_mark
             self._input, self._life = MORE, OPEN
-            self._events, self._flowing, self._need_readable, self._length = NO_EVENTS, None, False, 0
+            self._events: Any = {}  # somebody is about to listen
+            self._flowing, self._need_readable, self._length = None, False, 0
             self._errored = self._decoder = None
 
     # For the source
@@ -218,18 +210,6 @@ class IncomingMessage(Readable):
                     and self.push.__func__ is _PLAIN_PUSH)  # type: ignore[attr-defined]
         except AttributeError:  # see `_has_plain_emit`
             return False
-
-    def _hand_to(self, reader: Callback, chunk: bytes) -> None:
-        """`push`, while there is an only reader."""
-        self._reading = False
-        self._did_read = True
-        state = release_monitor()
-        try:
-            reader(chunk)
-        except BaseException as error:
-            report_exception(error)
-        finally:
-            retake_monitor(state)
 
     def _may_have_whole(self, is_last: bool) -> bool:
         """Would nobody notice if all of it came at once, in one piece? So it is if nobody has asked for it

@@ -353,7 +353,7 @@ class OutgoingMessage(OutgoingHead):
         self._corked = 0
         socket = self.socket
         if socket is not None:
-            while socket.writableCorked:
+            while socket._corked:
                 socket.uncork()
             if not self._queue and socket._httpMessage is self:
                 self._finish()

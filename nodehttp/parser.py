@@ -42,7 +42,8 @@ _FRAMING_NAMES = frozenset(name.decode() for name in FRAMING_NAMES)
 _LENGTH = re.compile('[0-9]{1,15}')
 _END_OF_CHUNKS = b'0\r\n\r\n'  # if there are no trailers
 _LAST_CHUNK = b'\r\n' + _END_OF_CHUNKS
-_CHUNK = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n')
+_SIZE = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n')  # of a chunk
+_MAX_SIZE_LINE = 10  # bytes
 
 
 class _Block:
@@ -63,6 +64,7 @@ _Known = tuple[Head, int, int, int, int, State, State | None, bool]
 
 _MAX_KNOWN = 256
 _MAX_KNOWN_SIZE = 2048  # bytes; so that each kind is some 2 MB at worst
+_sizes: dict[bytes, int] = {}
 _blocks: dict[bytes, _Block] = {}  # requests differ in their first lines more than in the others
 _requests: dict[bytes, _Known] = {}
 _responses: dict[bytes, _Known] = {}
@@ -117,6 +119,16 @@ def _read_framing(fields: list[str], names: frozenset[str]) -> _Block | None:
                 return None
             flags |= CODING | CHUNKED
     return _Block(fields, names, flags, length)
+
+
+def _new_size(line: bytes) -> int:
+    """Return the size of a chunk that `line` begins, and remember it; 0 where that takes the long way."""
+    match = _SIZE.fullmatch(line)
+    if match is None:
+        return 0
+    size = int(match[1], 16)
+    _remember(_sizes, line, size)
+    return size
 
 
 class Parser(Scanner):
@@ -224,8 +236,6 @@ class Parser(Scanner):
         if self._due is not END_MESSAGE:
             return False
         self._due = None
-        if self._pos == self._size:
-            self._data = b''  # as in `next_event`
         self._end_message()
         return True
 
@@ -242,11 +252,10 @@ class Parser(Scanner):
             if end - start != self._left:
                 return None
         elif self._state is CHUNK_START and data.endswith(_LAST_CHUNK):
-            line = _CHUNK.match(data, start)
+            pos, start = start, data.find(b'\r\n', start, start + _MAX_SIZE_LINE) + 2
             end -= len(_LAST_CHUNK)
-            if line is None or end - line.end() != int(line[1], 16) or end == line.end():
+            if not end - start == (_sizes.get(data[pos:start]) or _new_size(data[pos:start])) > 0:
                 return None
-            start = line.end()
         else:
             return None
         self._left = self._pos = self._size = 0
@@ -263,12 +272,9 @@ class Parser(Scanner):
         None: see what comes."""
         if self._state is not CHUNK_START:
             return None
-        data = self._data
-        line = _CHUNK.match(data, self._pos)
-        if line is None:
-            return None
-        start = line.end()
-        end = start + int(line[1], 16)
+        data, pos = self._data, self._pos
+        start = data.find(b'\r\n', pos, pos + _MAX_SIZE_LINE) + 2
+        end = start + (_sizes.get(data[pos:start]) or _new_size(data[pos:start]))
         if end == start or not data.startswith(b'\r\n', end):
             return None
         self._pos = end + 2

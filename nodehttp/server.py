@@ -293,8 +293,12 @@ class ServerResponse(OutgoingMessage):
             self._head_sent = True
             head = self._header.encode('latin-1')  # type: ignore[union-attr]
             socket._accept(head + data if data else head, 'buffer', None)
-        if socket._corked or not is_unheard:
+        if not is_unheard:
             self._leave_to_socket()
+        elif socket._corked:  # what that comes to
+            self._corked = 0
+            while socket._corked:
+                socket.uncork()
         connection.response_sent(self)
 
     def _flush(self) -> None:
