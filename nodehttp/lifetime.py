@@ -24,15 +24,22 @@ import time
 from types import FrameType
 from typing import Any
 
+from nodehttp._stream import call_hook
 from nodehttp.events import EventEmitter
+from nodehttp.loop import Loop
 from nodehttp.threadpool import call_user, monitor, owns_monitor, pool, released
+from nodehttp.visit import Visit
+from nodehttp.watch import Watch
 
 _PAUSE = 0.0005  # s between two interruptions of the main thread; longer than the library takes for one thing
 _PATIENCE = 200  # so often an interruption is postponed at most
 _NUDGE = getattr(signal, 'SIGURG', None)  # a signal that is ignored unless somebody wants it
 _NUDGES = 2000  # that are given up as vain
-# These call what may be written in C, and then are themselves what was interrupted.
-_CALL_USERS = {call_user.__code__, EventEmitter._fire.__code__, EventEmitter._fire_from.__code__}
+# These call what may be written in C, and then are themselves what was interrupted. None of them releases the
+# monitor twice.
+_CALL_OUT = {function.__code__ for function in (
+    call_hook, call_user, EventEmitter._fire, EventEmitter._fire_from, Loop._poll, Visit._wait_for_input,
+    Watch.apart)}
 
 if hasattr(signal, 'pthread_kill'):
     _interrupt = signal.pthread_kill  # wakes it out of whatever it waits for
@@ -52,7 +59,7 @@ class _Bell:
         if os.name == 'posix':
             os.set_blocking(self._rope, False)
             others = signal.set_wakeup_fd(self._rope, warn_on_full_buffer=False)
-            if others != -1:
+            if others not in (-1, self._rope):
                 signal.set_wakeup_fd(others)
 
     def ring(self) -> None:
@@ -80,13 +87,13 @@ class _Lifetime:
     """The state of the end of this process. Guarded by the monitor, but for what a signal changes."""
 
     def __init__(self) -> None:
-        self.bell: _Bell | None = None  # there is one once the script is over
+        self.bell: _Bell | None = None
         self.is_told_of_the_end = False
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Nothing has been opened yet, in this process."""
-        self.has_keeper = False
+        self.has_script_ended = False  # and the main thread begins to wait for the others
         if self.bell is not None:
             self.bell.close()
             self.bell = None
@@ -103,13 +110,21 @@ class _Lifetime:
         pool.on_stuck_exit = self.interrupt_main_with
         try:
             self.ask_for_the_end()
-            threading.Thread(target=self.keep, name='nodehttp-keeper').start()
+            self.bell = bell = _Bell()
+            threading.Thread(target=self.keep, args=(bell,), name='nodehttp-keeper').start()
         except RuntimeError:  # the interpreter is shutting down: too late to keep anything alive
             return
-        self.has_keeper = True
-        if threading.current_thread() is threading.main_thread() and (
-                signal.getsignal(signal.SIGINT) is signal.default_int_handler):
-            signal.signal(signal.SIGINT, self.interrupted)
+        if threading.current_thread() is threading.main_thread():
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                signal.signal(signal.SIGINT, self.interrupted)
+            self.listen_to_signals(bell)
+
+    def listen_to_signals(self, bell: _Bell) -> None:
+        """Let the keeper hear of signals. One that comes right before the main thread begins to wait, for
+        whatever that may be, is noticed by nobody else. To be called by the main thread."""
+        bell.listen_to_signals()
+        if _NUDGE is not None and signal.getsignal(_NUDGE) is signal.SIG_DFL:
+            signal.signal(_NUDGE, self.nudged)
 
     def ask_for_the_end(self) -> None:
         """Have `script_is_over` called by the main thread before it stops and waits for the others."""
@@ -118,21 +133,20 @@ class _Lifetime:
             self.is_told_of_the_end = True
 
     def script_is_over(self) -> None:
-        """From now on the main thread waits for the others. A signal that comes right before it does is
-        noticed by nobody but the keeper."""
-        if self.has_keeper:
-            self.bell = _Bell()
-            self.bell.listen_to_signals()
-            if _NUDGE is not None and signal.getsignal(_NUDGE) is signal.SIG_DFL:
-                signal.signal(_NUDGE, self.nudged)
+        """From now on the main thread waits for the others."""
+        self.has_script_ended = True
+        if self.bell is not None:
+            self.listen_to_signals(self.bell)
+            self.bell.ring()
 
-    def keep(self) -> None:
+    def keep(self, bell: _Bell) -> None:
         """Keep the process alive while something is open."""
+        while not self.has_script_ended:
+            self.heed(bell.wait())
         threading.main_thread().join()
         if getattr(sys, 'last_type', None) is not None and not hasattr(sys, 'ps1'):
             self.pending = None
             return  # the script died of an exception
-        bell = self.bell = self.bell or _Bell()
         with monitor:
             pool.on_idle.append(bell.ring)
             while not self.is_to_end() and pool.is_alive() and not pool.let_go:
@@ -140,8 +154,8 @@ class _Lifetime:
                     numbers = bell.wait()
                     if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) == self.interrupted:
                         self.script_interrupted()
-                    elif not set(numbers) <= {0, _NUDGE}:
-                        self.nudge_main_thread()
+                    else:
+                        self.heed(numbers)
         if self.exit_status is None and self.pending is not None:  # the script was over before it noticed
             self.exit_status = exit_status(self.pending)
         if self.exit_status is not None:
@@ -150,9 +164,11 @@ class _Lifetime:
             flush()
             os._exit(self.exit_status)
 
-    def nudge_main_thread(self) -> None:
-        """A signal has come for which somebody has a handler of his own: let the main thread call it, should
-        it just have begun to wait."""
+    def heed(self, numbers: bytes) -> None:
+        """Signals may have come: let the main thread call their handlers, should it just have begun to wait.
+        """
+        if set(numbers) <= {0, _NUDGE}:
+            return
         if _NUDGE is not None and signal.getsignal(_NUDGE) == self.nudged:
             self.is_nudged = False
             for _ in range(_NUDGES):
@@ -267,7 +283,7 @@ def is_in_the_middle(frame: FrameType | None) -> bool:
     if owns_monitor() or frame is None or pool.is_visiting():
         return True
     code = frame.f_code
-    return 'release_monitor' in code.co_names and (code not in _CALL_USERS or 'state' not in frame.f_locals)
+    return 'release_monitor' in code.co_names and (code not in _CALL_OUT or 'state' not in frame.f_locals)
 
 
 def flush() -> None:

@@ -147,13 +147,14 @@ def test_sys_exit_in_a_callback_ends_the_process() -> None:
 
 
 def test_what_is_to_be_done_at_the_end_is_done() -> None:
-    early = "atexit.register(say, 'first'); "
-    late = "; atexit.register(say, 'last'); print('not flushed', end='')"
-    for script in ('listen(); timers.setTimeout(sys.exit, 20, 3)',
-                   'listen(); timers.setTimeout(sys.exit, 20, 3); threading.Event().wait(30)'):
-        status, out, errors = run_program(HEAD + early + script.replace('; threading', late + '; threading')
-                                          + ('' if 'threading' in script else late))
-        assert (status, out, errors) == (3, 'not flushedlast\nfirst\n', '')
+    script = """
+atexit.register(say, 'first')
+listen()
+atexit.register(say, 'last')
+print('not flushed', end='')
+timers.setTimeout(sys.exit, 20, 3)
+"""
+    assert results(script, script + 'threading.Event().wait(30)') == [(3, 'not flushedlast\nfirst\n', '')] * 2
 
 
 def test_sys_exit_unwinds_the_main_thread() -> None:
@@ -216,6 +217,26 @@ run(lambda: (tick(), timers.setTimeout(lambda: None, 1), say('ready')))
 """,
     )
     assert interrupted(*scripts) == [(130, 'at exit\n', '')] + [(130, '', '')] * (len(scripts) - 1)
+
+
+def test_ctrl_c_right_before_the_main_thread_begins_to_wait() -> None:
+    # It is as if another thread had got the signal: the wait goes on. Nor is it put off again and again.
+    script = """
+lifetime._PATIENCE = 1_000_000
+def interrupt_another_thread():
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+def begin():
+    listen()
+    threading.Timer(0.1, interrupt_another_thread).start()
+"""
+    handled = 'begin(); signal.signal(signal.SIGINT, lambda number, frame: os._exit(4)); time.sleep(30)'
+    assert results(
+        script + 'run(begin)',
+        script + 'run(lambda: (begin(), time.sleep(30)))',
+        script + 'run(lambda: (begin(), Waiter().wait()))',
+        script + 'configure(maxThreads=1); run(lambda: (begin(), Waiter().wait()))',
+        script + handled,
+    ) == [(130, '', '')] * 4 + [(4, '', '')]
 
 
 def test_ctrl_c_that_wakes_nobody() -> None:
