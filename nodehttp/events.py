@@ -166,6 +166,10 @@ class OwnListener(Listener):
         self.least, self.most = 0, _ANY
 
 
+def _nothing(*args: Any) -> None:
+    """Do nothing."""
+
+
 class SharedListener(OwnListener):
     """One for all emitters of a kind: a method, of `internal`, of whom the emitter has for `_consumer`."""
 
@@ -179,7 +183,9 @@ class SharedListener(OwnListener):
         """Return the method."""
         return MethodType(self.listener, emitter._consumer)
 
-    fitting = of
+    def fitting(self, emitter: Any) -> Function:
+        # A listener before this one may have waited, and the consumer has left.
+        return _nothing if emitter._consumer is None else self.of(emitter)
 
 
 def shared(functions: Mapping[str, Function]) -> Mapping[str, tuple[Listener, ...]]:
@@ -343,8 +349,12 @@ class EventEmitter:
             self._events = NO_EVENTS
             return
         for name in list(events):  # in place, and in one step: others may add a first listener meanwhile
-            if len(events[name]) == 1 and isinstance(events[name][0], OwnListener):
-                del events[name]
+            listeners = events[name]
+            if len(listeners) == 1:
+                if isinstance(listeners[0], OwnListener):
+                    del events[name]
+            elif rest := tuple(other for other in listeners if type(other) is not SharedListener):
+                events[name] = rest  # what is shared means nothing without its consumer
 
     def _warn_of_leak(self, name: str, count: int) -> None:
         limit = self.getMaxListeners()
