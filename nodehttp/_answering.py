@@ -24,8 +24,10 @@ from nodehttp.incoming import IncomingMessage
 from nodehttp.threadpool import has_baton, next_tick, pool, released
 
 if TYPE_CHECKING:
-    from nodehttp.parser import Parser
+    from nodehttp.parser import End, Head, ParseError, Parser
     from nodehttp.server import Server, ServerResponse
+
+ASKING = 'asking'  # a function of the user's has a say in what becomes of the head that has arrived
 
 
 class Answering(Intake):
@@ -33,14 +35,16 @@ class Answering(Intake):
 
     __slots__ = (
         '_at_work', '_due', '_is_idle_timed', '_is_secure', '_late', '_mark', '_may_be_late', '_parser',
-        '_queued', '_request', '_unanswered', '_waiting', 'server')
+        '_postponed', '_queued', '_request', '_unanswered', '_waiting', 'server')
 
     _parser: Parser | None  # of what arrives
     _request: IncomingMessage | None  # received last; none when that is answered
+    _postponed: Head | End | ParseError | str | None  # what waits for a thread, or for ticks, or ASKING
 
     def __init__(self, server: Server, socket: Any) -> None:
         super().__init__(socket)
         self.server = server
+        self._postponed = None
         self._queued = 0  # bytes of responses that wait for their turn
         self._at_work = 0  # the thread that delivers what has arrived, and then finishes responses
         self._due: Callable[[], None] | None = None  # what the next tick would be for, to be done by it
@@ -96,12 +100,15 @@ class Answering(Intake):
 
     def _build(self, message_class: Any, *args: Any) -> Any:
         """Make a message of the user's class; without one there is no way on."""
+        self._postponed = ASKING
         try:
             with released():
                 return message_class(*args)
         except BaseException:
             self.socket.destroy()
             raise
+        finally:
+            self._postponed = None
 
     def _attach(self, response: ServerResponse) -> None:
         """It is the turn of `response`: it hears of the end of the socket in the order of Node."""

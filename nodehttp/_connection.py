@@ -11,8 +11,8 @@ Two things go on at once. *Answering* is in `_answering.py`. *Receiving*, here, 
 
 Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All input
 is kept in the parser and in the request, so that another thread can go on when a listener waits in the middle
-of its delivery (`_go_on`). An event of the parser that has to wait, for ticks or for a thread, is
-`_postponed`; nothing is parsed behind it.
+of its delivery (`_go_on`). An event of the parser that has to wait, for ticks, for a thread or for what a
+function of the user's says to it, is `_postponed`; nothing is parsed behind it.
 
 `_intake.py` brings the bytes.
 """
@@ -26,7 +26,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nodehttp import errors
-from nodehttp._answering import Answering
+from nodehttp._answering import ASKING, Answering
 from nodehttp._intake import CROWDED, READER_IS_SLOW
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
@@ -61,13 +61,12 @@ class ServerConnection(Answering):
 
     _heard: ClassVar[dict[str, Callable[..., Any]]]  # methods that listen to the socket
 
-    __slots__ = '_count', '_former_deliverer', '_is_late', '_is_told', '_postponed', '_ticks_from', 'state'
+    __slots__ = '_count', '_former_deliverer', '_is_late', '_is_told', '_ticks_from', 'state'
 
     def __init__(self, server: Server, socket: Any) -> None:
         super().__init__(server, socket)
         self.state = HEAD
         self._request = None
-        self._postponed: Head | End | ParseError | None = None  # what waits for a thread, or for ticks
         # Names and values of a request that ticks come before.
         self._ticks_from: float = MANY_HEADERS if self._has_ticks else math.inf
         self._count = 0  # requests so far, counted under maxRequestsPerSocket only
@@ -381,6 +380,8 @@ class ServerConnection(Answering):
             request._take_socket(socket)
         else:
             request = self._build(message_class, socket)
+            if self._parser is None:  # the constructor has waited, and the connection is over
+                return
         names = request._take_head(head, self, server.maxHeadersCount, server.joinDuplicateHeaders)
         if head.upgrade and self._upgrade(request):
             return
@@ -388,6 +389,8 @@ class ServerConnection(Answering):
         self._enter(BODY)
         self._request = request
         response = self._respond_to(request, head.shouldKeepAlive)
+        if self._parser is None:  # the same
+            return
         if server._optimizes_empty and names.isdisjoint(('content-length', 'transfer-encoding')):
             request._end_unread()
         if head.httpVersion != '1.1' or self._is_for_user(names, request, response):
@@ -444,10 +447,13 @@ class ServerConnection(Answering):
         server, socket = self.server, self.socket
         if request.method == 'CONNECT':
             name = 'connect'
-        elif call_user(server.shouldUpgradeCallback, request):
-            name = 'upgrade'
         else:
-            return False
+            name = 'upgrade'
+            self._postponed = ASKING
+            is_wanted = call_user(server.shouldUpgradeCallback, request)
+            self._postponed = None
+            if self._parser is not None and not is_wanted:
+                return False
         parser, self._parser = self._parser, None
         if parser is None:  # the callback has waited, and the connection is over
             return True

@@ -204,6 +204,70 @@ def test_own_class_that_raises(dial: Dial, escaped: list[BaseException]) -> None
     assert [str(error) for error in escaped] == ['oops']
 
 
+def waits_in(place: str, wait: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return options of a server whose user waits before it hears of a request."""
+    class Request(http.IncomingMessage):
+        def __init__(self, socket: Any) -> None:
+            super().__init__(socket)
+            wait(socket)
+
+    class Response(http.ServerResponse):
+        def __init__(self, req: Any, options: Any) -> None:
+            super().__init__(req, options)
+            wait(req.socket)
+
+    def should_upgrade(req: Any) -> bool:
+        wait(req.socket)
+        return False
+
+    return {place: {'IncomingMessage': Request, 'ServerResponse': Response,
+                    'shouldUpgradeCallback': should_upgrade}[place]}
+
+
+@pytest.mark.parametrize('place', ['IncomingMessage', 'ServerResponse', 'shouldUpgradeCallback'])
+def test_waiting_before_a_request_is_told_of(dial: Dial, record: Recorder, place: str) -> None:
+    """Nothing overtakes the request. If the connection ends meanwhile, nobody hears of it."""
+    def listener(req: Any, res: Any) -> None:
+        record(f'{req.url} {b"".join(req).decode()}')
+        res.end(req.url[1:])
+
+    def wait(socket: Any) -> None:
+        if closes:
+            events.once(socket, 'close', MUST_NOT_EXPIRE)
+            record('closed')
+        else:
+            timers.sleep(1)
+
+    closes = False
+    upgrade = b'\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'
+    requests = [post(1, path).replace(b'\r\n\r\n', upgrade) + b'a' for path in ('/a', '/b')]
+    with server.createServer(waits_in(place, wait), listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(b''.join(requests))
+        assert [read_response(peer)[1], read_response(peer)[1]] == [b'a', b'b']
+        closes = True
+        peer.send(b''.join(requests))
+        peer.close()
+        record.wait_for('closed')
+    assert record.events == ['/a a', '/b a', 'closed']
+
+
+def test_waiting_for_the_end_of_a_socket(dial: Dial, record: Recorder) -> None:
+    """Also in an event of it that the connection is to hear of next."""
+    def wait(socket: Any) -> None:
+        socket.destroy()
+        record(events.once(socket, 'close', MUST_NOT_EXPIRE))
+
+    with server.createServer(lambda req, res: wait(req.socket)).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET)
+        assert record.wait_count(1) == [[False]]
+        peer.close()
+        made.on('connection', lambda socket: socket.prependListener('end', lambda: wait(socket)))
+        dial(made).close()
+        assert record.wait_count(2) == [[False]] * 2
+
+
 # Exceptions
 
 
