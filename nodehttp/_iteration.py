@@ -53,6 +53,11 @@ def _handle(*_: Any) -> None:
 _HANDLED = (OwnListener(_handle),)  # all listeners of 'error', where nobody else listens
 
 
+def is_iterated(stream: Readable) -> bool:
+    """Is there a loop over it, which raises what it fails with?"""
+    return any(listener.listener is _handle for listener in stream._events.get('error', ()))
+
+
 class _Turn:
     """One iteration: what it waits for, and how it ends. Its methods need the monitor."""
 

@@ -30,6 +30,7 @@ from nodehttp import agent as agents
 from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
+from nodehttp._iteration import is_iterated
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._request_options import Place, read_arguments, timer_duration
 from nodehttp._requesthead import RequestHead
@@ -90,7 +91,7 @@ class ClientRequest(RequestHead):
 
     _is_answered = True
     _state: str
-    _had_error = False
+    _failure: BaseException | None = None  # what 'error' was emitted with
     _response_over: bool  # the response has emitted 'end'
     _was_timed_out = False
     _timeout_is_own = False  # the socket's timeout was set by setTimeout
@@ -534,10 +535,13 @@ class ClientRequest(RequestHead):
 
     def _connection_failed(self, error: BaseException) -> None:
         """The connection broke, or what came on it was no HTTP. Of several such errors the first is told."""
-        if not self._had_error:
-            self._had_error = True
+        if self._failure is None:
+            self._failure = error
             self._forget_signal()
-            self._fire('error', error)
+            # Who iterates over the response is told by that.
+            if ('error' in self._events or self.res is None or not is_iterated(self.res)
+                    or not self._has_plain_emit()):
+                self._fire('error', error)
 
     def _hang_up(self) -> None:
         """The connection ended before the response began."""
@@ -554,7 +558,7 @@ class ClientRequest(RequestHead):
             self._close()
             return
         if not response.complete:
-            response.destroy(aborted_error())
+            response.destroy(aborted_error(self._failure))
         self._close()
         if not response.aborted and response.readable:
             response.push(None)

@@ -6,7 +6,8 @@ passes to a callback:
 
 - a Node `TypeError` is a Python `TypeError`, a `RangeError` a `ValueError`, a plain `Error` an
   `errors.Error`;
-- a system error is an `OSError`, of Python's own subclass for that errno where there is one.
+- a system error is an `OSError`, of Python's own subclass for that errno where there is one; a connection
+  that has ended too early is a `ConnectionResetError`.
 
 Each code is one row of `CODES`: the class and the text. All of them are a `NodeError`.
 """
@@ -75,6 +76,14 @@ class AbortError(NodeError):
         return self._cause
 
     _cause: Any = None
+
+
+class ResetError(Error, ConnectionResetError):
+    """Node's plain `Error` with the code ECONNRESET: a connection has ended too early ('socket hang up',
+    'aborted'). Who catches the `OSError`s of a connection is told of this one too."""
+
+    def __new__(cls, message: str = '', code: str | None = None) -> ResetError:
+        return super().__new__(cls, message)  # as for SystemError
 
 
 class SystemError(NodeError, OSError):
@@ -210,7 +219,7 @@ def _missing_args(*names: str | tuple[str, ...]) -> str:
 
 # code: (class, text or function of the arguments). A text is filled with str.format.
 CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
-    'ECONNRESET': (Error, '{}'),
+    'ECONNRESET': (ResetError, '{}'),
     'ERR_HTTP_BODY_NOT_ALLOWED': (
         Error, 'Adding content for this request method or response status is not allowed.'),
     'ERR_HTTP_CONTENT_LENGTH_MISMATCH': (

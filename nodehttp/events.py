@@ -618,8 +618,9 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
 
     In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless
     'error' is what is waited for; of EventTargets only a WebSocket does that), ERR_STREAM_PREMATURE_CLOSE
-    if the event cannot come any more because a stream or message has closed (Node waits for ever), and
-    TimeoutError after `timeout` seconds. ("events.once(emitter, name[, options])")
+    if the event cannot come any more because a stream or message has closed (Node waits for ever; a 'close'
+    that has come already counts), and TimeoutError after `timeout` seconds.
+    ("events.once(emitter, name[, options])")
     """
     if not isinstance(emitter, EventEmitter) and hasattr(emitter, '_wait_for'):
         return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]
@@ -631,7 +632,7 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     emitter._hear_once(listeners)
     try:
         if emitter._is_past(name):
-            wait.end()
+            wait.arrived() if name == 'close' else wait.end()
         result: list[Any] = wait.waiter.wait(timeout, emitter)
         return result
     finally:

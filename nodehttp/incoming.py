@@ -539,6 +539,8 @@ _PLAIN_DESTROY, _PLAIN_READ = IncomingMessage._destroy, IncomingMessage._read
 _PLAIN_PUSH = IncomingMessage.push
 
 
-def aborted_error() -> errors.NodeError:
+def aborted_error(cause: BaseException | None = None) -> errors.NodeError:
     """Return what a message is destroyed with when its connection breaks: ECONNRESET, 'aborted'."""
-    return errors.connection_reset('aborted')
+    error = errors.connection_reset('aborted')
+    error.__cause__ = cause
+    return error

@@ -443,6 +443,39 @@ def test_a_listener_of_data_waits_for_the_end_of_a_message_that_is_there(waits_f
         agent.destroy()
 
 
+PART = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'
+
+
+@pytest.mark.parametrize('listens', [False, True])
+@pytest.mark.parametrize(('fail', 'cause'), [
+    (lambda peer, req: peer.close(), None),
+    (lambda peer, req: peer.reset(), 'read ECONNRESET'),
+    (lambda peer, req: peer.send(b'no length'), 'Parse Error: Invalid character in chunk size'),
+    (lambda peer, req: req.destroy(NodeError('enough')), 'enough'),
+])
+def test_who_reads_a_response_in_a_loop_is_told_why_it_ends_early(scripted, escaped, fail, cause, listens):
+    begun = threading.Event()
+
+    def peer(peer):
+        peer.read_until(b'\r\n\r\n')
+        peer.send(PART)
+        assert begun.wait(MUST_NOT_EXPIRE)
+        fail(peer, req)
+
+    heard = []
+    req = http.get(port=scripted(peer), host='127.0.0.1', agent=False)
+    if listens:
+        req.on('error', heard.append)
+    [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+    with pytest.raises(ConnectionResetError, match=r'^aborted$') as raised:
+        for _ in res:
+            begun.set()
+    assert http.once(req, 'close', MUST_NOT_EXPIRE) == []
+    assert [str(error) for error in heard] == ([cause] if listens and cause else [])
+    assert str(raised.value.__cause__) == str(cause)
+    assert escaped == []
+
+
 # Waiting for what does not come any more
 
 
@@ -516,6 +549,7 @@ def test_a_client_does_not_wait_for_what_does_not_come(scripted, answer, names):
             emitter.resume()
     with pytest.raises(NodeError, match='Premature close'):
         http.once(emitter, names[-1], MUST_NOT_EXPIRE)
+    assert http.once(emitter, 'close', MUST_NOT_EXPIRE) == []
     assert not set(emitter.eventNames()) & {'response', 'upgrade', 'data', 'close', 'error'}
 
 
