@@ -22,11 +22,13 @@ _is_timeout = re.compile(r'timeout=(\d+)', re.ASCII).match
 class Lease:
     """One socket of one agent, with the listeners by which the agent follows it."""
 
-    __slots__ = ('agent', 'is_stale', 'listeners', 'name', 'options', 'socket', 'state', 'unheard')
+    __slots__ = (
+        'agent', 'is_stale', 'listeners', 'name', 'options', 'socket', 'state', 'thread', 'unheard')
 
     def __init__(self, agent: Agent, socket: Any, name: str, options: Record[Any]) -> None:
         self.agent, self.socket, self.name, self.options = agent, socket, name, options
         self.state = BUSY
+        self.thread = 0  # that has it in hand
         self.listeners = {
             'free': internal(self.free),
             'close': internal(self.closed),
@@ -49,7 +51,7 @@ class Lease:
 
     def timed_out(self) -> None:
         """Nothing happened for a while; a busy socket's request decides itself."""
-        if self.state is FREE or self.agent._in_hand is self:
+        if self.state is FREE or self.thread:
             self.socket.destroy()
 
     def removed(self, *_: Any) -> None:

@@ -62,7 +62,7 @@ class Output(Ends):
         link = self._link
         if link is None or self._writing or self._queue or self._errored is not None:
             return super()._accept(chunk, encoding, callback)
-        if pool.detached and pool.is_caller_detached():
+        if (pool.detached or pool.visits) and pool.is_beside_others():
             return self._accept_apart(link.send, chunk, callback)
         try:
             sent = link.send(chunk, SEND_FLAGS)
@@ -82,8 +82,9 @@ class Output(Ends):
         return True
 
     def _accept_apart(self, send: Callable[..., int], chunk: Any, callback: Function | None) -> bool:
-        """The same in a callback that goes on without the baton, as others do beside it. They would pile up
-        at the monitor, so they have that during the system call. What they write comes behind this."""
+        """The same in a callback that goes on without the baton, or in a visit, as others do beside it. They
+        would pile up at the monitor, so they have that during the system call. What they write comes behind
+        this."""
         assert self._watch is not None
         caller = get_ident()
         self._calling, self._writing = caller, True

@@ -20,6 +20,7 @@ from nodehttp import errors, threadpool
 from nodehttp._connecting import Connecting
 from nodehttp._handles import (
     close_with_reset,
+    has_ended,
     has_input,
     has_peer,
     is_unix,
@@ -410,6 +411,12 @@ class Socket(Output):
         if self._link is None or watch is None or watch.has_no_news():
             return False
         return watch.is_inherited() or has_input(self._link)
+
+    def _is_cut_off(self) -> bool:
+        """For http: the same of one that a thread has read a moment ago, and that nobody has looked at since:
+        only the end is looked for."""
+        watch = self._watch
+        return self._link is None or watch is None or watch.is_inherited() or has_ended(self._link)
 
     def _resume(self) -> None:
         heard_by = self._events.get('resume', ())

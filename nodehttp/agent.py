@@ -16,8 +16,8 @@ How a socket comes back: the client emits 'free' on the socket, the agent passes
 and the agent's first listener for that (`_on_free`) hands the socket to a waiting request, keeps it, or
 destroys it. A socket opened for a waiting request takes the same way. Both events are public; while nobody
 else listens they are plain calls. And a thread outside the pool that asks one thing after the other has its
-socket back before anybody could see that it was idle: that one stays *in hand* (`keep_in_hand`), BUSY, until
-the pool's next look, or until somebody asks what the agent has.
+socket back before anybody could see that it was idle: each such thread keeps one *in hand* (`keep_in_hand`),
+BUSY, for some ms, or until somebody else has a use for it, or asks what the agent has.
 
 Where this leaves Node 25.2.1, because its documentation promises otherwise:
 
@@ -30,7 +30,8 @@ Where this leaves Node 25.2.1, because its documentation promises otherwise:
 - What an overridden `createConnection` raises becomes the 'error' of the request.
 - An idle socket that the peer has closed, or has sent something on, is not used again, even if its events
   are still on their way; unless the poller has told of it in the same turn, and of no end: what has come in
-  the few milliseconds since then is not looked for (`Watch.has_no_news`).
+  the few milliseconds since then is not looked for (`Watch.has_no_news`). Of one in hand, which has just been
+  read, only the end is.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from typing import Any
 
 from nodehttp import net
@@ -125,7 +127,7 @@ class Agent(EventEmitter):
         self.totalSocketCount = 0
         self._leases: dict[Any, Lease] = {}
         self._idle: OrderedDict[Any, Lease] = OrderedDict()  # the FREE ones, longest idle first
-        self._in_hand: Lease | None = None  # one of the BUSY: see `keep_in_hand`
+        self._in_hand: dict[int, Lease] = {}  # by thread, some of the BUSY: see `keep_in_hand`
         self._opening: dict[str, int] = {}  # connections asked for and not there yet, by name
         self._all_opening = 0  # the same, of all names
         self._queued_options: dict[Any, dict[str, Any]] = {}  # by waiting request
@@ -134,7 +136,7 @@ class Agent(EventEmitter):
         self._unheard = listeners_if_alone(self, 'free')
 
     def __repr__(self) -> str:
-        free = len(self._idle) + (self._in_hand is not None)
+        free = len(self._idle) + len(self._in_hand)
         busy, waiting = self.totalSocketCount - free, len(self._queued_options)
         return f'<{type(self).__name__} busy={busy} free={free} waiting={waiting}>'
 
@@ -165,7 +167,7 @@ class Agent(EventEmitter):
                 or not _NAMING.isdisjoint(self.options)):
             options = Record(options)  # for a hook of the user's
             name = self._call(self.getName, self._merged(req, options))
-        if self._in_hand is not None:
+        if self._in_hand:
             self._put_back()
         socket = self._take_free(name) if name in self._free else None
         if socket is not None:
@@ -186,8 +188,10 @@ class Agent(EventEmitter):
                 return None
         except AttributeError:  # a function is no method
             return None
-        socket = None if self._in_hand is None else self._take_in_hand(name)
+        socket = self._take_in_hand(name) if self._in_hand else None
         if socket is None:
+            if self._in_hand and name not in self._free:
+                self._put_back()
             socket = self._take_free(name) if name in self._free else None
             if socket is None:
                 if self._may_open(name):
@@ -372,10 +376,10 @@ class Agent(EventEmitter):
 
     def keep_in_hand(self, socket: Any) -> bool:
         """The thread that has just read a response to its end is likely to ask for the next at once: keep its
-        socket for that, until the pool looks, or anybody else does. False if there is more to it: then it
-        comes back like any."""
-        lease = self._leases[socket]
-        if (self._in_hand is not None or self.requests or lease.state is not BUSY
+        socket for that, until the pool looks a second time, or anybody else does. False if there is more to
+        it: then it comes back like any."""
+        lease, thread = self._leases[socket], get_ident()
+        if (thread in self._in_hand or self.requests or lease.state is not BUSY
                 or type(socket) is not net.Socket or not self._has_room_for(lease)
                 or getattr(self.keepSocketAlive, '__func__', None) is not _PLAIN_KEEP):
             return False
@@ -383,29 +387,40 @@ class Agent(EventEmitter):
         if limit is None:
             return False
         set_timeout(socket, limit)
-        self._in_hand = lease
+        self._in_hand[thread] = lease
+        lease.thread = thread
         pool.holds.call_soon(self._put_back)
         return True
 
     def _take_in_hand(self, name: str) -> Any:
-        """Take the socket in hand, if it is of this name, and the one whose turn it is."""
-        lease = self._in_hand
+        """Take the socket that the calling thread has in hand, if it is of this name, and the one whose turn
+        it is."""
+        lease = self._in_hand.get(get_ident())
         if lease is not None:
             socket = lease.socket
-            if (lease.name == name and (self.scheduling == 'lifo' or name not in self._free)
+            if (lease.name == name
+                    and (self.scheduling == 'lifo' or (len(self._in_hand) == 1 and name not in self._free))
                     and lease.state is BUSY and socket.writable and pool.is_outside()
-                    and not lease.is_stale()):
-                self._in_hand = None
+                    and not socket._is_cut_off()):
+                self._let_go(lease)
                 return socket
             self._put_back()
         return None
 
+    def _let_go(self, lease: Lease) -> None:
+        """It is not in hand any more, if it was."""
+        if lease.thread:
+            del self._in_hand[lease.thread]
+            lease.thread = 0
+
     def _put_back(self) -> None:
-        """The socket in hand is an idle one from now on."""
-        if self._in_hand is not None:
+        """The sockets in hand are idle ones from now on."""
+        if self._in_hand:
             with monitor:
-                lease, self._in_hand = self._in_hand, None
-                if lease is not None:
+                leases = list(self._in_hand.values())
+                for lease in leases:
+                    self._let_go(lease)
+                for lease in leases:
                     self._on_free(lease.socket)
 
     def socket_is_free(self, socket: Any) -> None:
@@ -439,11 +454,10 @@ class Agent(EventEmitter):
         lease = self._leases.get(socket)
         if lease is None or lease.state is not BUSY:
             return None
-        if self._in_hand is not None:
-            if lease is self._in_hand:
-                self._in_hand = None
-            else:
-                self._put_back()  # it was idle before
+        if lease.thread:
+            self._let_go(lease)
+        elif self._in_hand:
+            self._put_back()  # these were idle before
         name, requests = lease.name, self.requests
         is_awaited = name in requests
         if not socket.writable or (is_awaited and lease.is_stale()):
@@ -566,8 +580,7 @@ class Agent(EventEmitter):
         if was_free:
             del self._idle[socket]
         if state is GONE:
-            if lease is self._in_hand:
-                self._in_hand = None
+            self._let_go(lease)
             del self._leases[socket]
             self.totalSocketCount -= 1
         elif state is FREE:

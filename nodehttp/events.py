@@ -274,16 +274,15 @@ class EventEmitter:
 
     def _add(self: Self, name: str, function: Function, once: bool, prepend: bool) -> Self:
         listener = Listener(function, once)
-        strand = self._strand
-        if strand is not None and strand.visit is not None and not listener.is_internal():
-            strand.visit.stop()
         events: Any = self._events
         if 'newListener' in events:
             self._fire_or_emit('newListener', name, function)
             events = self._events
         alone = (listener,)
+        strand = self._strand
         # One step, before or after those of other threads: it needs no monitor, which would take longer.
-        if type(events) is not dict or events.setdefault(name, alone) is not alone:
+        if ((strand is not None and strand.visit is not None and not listener.is_internal())
+                or type(events) is not dict or events.setdefault(name, alone) is not alone):
             self._add_to_others(name, alone, prepend)
         if name in self._watched_events:
             self._listener_added(name, prepend)
@@ -293,10 +292,12 @@ class EventEmitter:
         with monitor:
             events = self._own_events()
             present = events.setdefault(name, alone)
-            if present is alone:
-                return
-            events[name] = alone + present if prepend else present + alone
-        if len(present) >= self.getMaxListeners():
+            if present is not alone:
+                events[name] = alone + present if prepend else present + alone
+            strand = self._strand
+            if strand is not None and strand.visit is not None and not alone[0].is_internal():
+                strand.visit.stop()
+        if present is not alone and len(present) >= self.getMaxListeners():
             self._warn_of_leak(name, len(present) + 1)
 
     def _listener_added(self, name: str, prepend: bool) -> None:

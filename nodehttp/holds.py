@@ -163,7 +163,8 @@ class Holds:
         self._is_used = False  # has any begun to wait since these were last looked at?
         self._timer: Timer | None = None  # of the next look,
         self._due = 0.0  # and when that is
-        self._not_urgent: set[Callable[[], Any]] = set()  # what is done then, too
+        self._not_urgent: set[Callable[[], Any]] = set()  # what is done then, too,
+        self._recent: set[Callable[[], Any]] = set()  # and what the time after that
 
     def begin(self, strand: Strand, clocks: Clocks | None = None) -> None:
         """The calling thread, or the one with these clocks, has started something."""
@@ -240,9 +241,10 @@ class Holds:
         self._look_after(HOLD)
 
     def call_soon(self, function: Callable[[], Any]) -> None:
-        """Have the holder call `function`, which is not urgent, when it looks next; once, however often this
-        is said until then."""
-        self._not_urgent.add(function)
+        """Have the holder call `function`, which is not urgent, when it looks the second time from now; once,
+        however often this is said until then. So what goes on and on is never interrupted."""
+        self._recent.add(function)
+        self._not_urgent.discard(function)
         if not self.looks_soon():
             self.look_soon()
 
@@ -263,14 +265,15 @@ class Holds:
         to wake up.
         """
         self._timer = None
-        with released():  # a thread that waits for just the monitor is not idle: now it gets that
-            if self._awaited:
+        if self._awaited:
+            with released():  # a thread that waits for just the monitor is not idle: now it gets that
                 time.sleep(GIVE_WAY)
         if self._is_used:
             self._is_used = False
             self._look_after(HOLD)
-        while self._not_urgent:
-            self._not_urgent.pop()()
+        due, self._not_urgent, self._recent = self._not_urgent, self._recent, set()
+        for function in due:
+            function()
         for hold, strand in list(self._awaited.items()):
             remaining = hold.remaining()
             if remaining > 0:

@@ -9,17 +9,44 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar('T')
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 2e-5, 1e-3  # s
+
 monitor = threading.RLock()
 # What threading.Condition uses too: release however deeply it is taken, and take it that deeply again.
 release_monitor = monitor._release_save  # type: ignore[attr-defined]
 retake_monitor = monitor._acquire_restore  # type: ignore[attr-defined]
 owns_monitor = monitor._is_owned  # type: ignore[attr-defined]
+
+
+def take_in_turn() -> None:
+    """Take the monitor, for one of many threads that all go on with their own work.
+
+    Who waits for a lock has it as soon as it is free, but has yet to wait for the interpreter's lock; who has
+    that runs until it wants the monitor, and so on: once begun, each taking of the monitor is a switch of
+    threads. So who finds it taken lets others run, and then tries again.
+    """
+    pause = SHORTEST_PAUSE
+    while not monitor.acquire(blocking=False):
+        if pause > LONGEST_PAUSE:
+            monitor.acquire()
+            return
+        time.sleep(pause)
+        pause *= 2
+
+
+def retake_in_turn(state: tuple[int, int]) -> None:
+    """The same, to end `release_monitor`."""
+    if not monitor.acquire(blocking=False):
+        take_in_turn()
+    for _ in range(1, state[0]):
+        monitor.acquire()
 
 
 def is_monitor_free() -> bool:

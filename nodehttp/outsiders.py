@@ -23,7 +23,7 @@ class Outsiders(Jobs):
     def reset_outsiders(self) -> None:
         """Begin without any."""
         self.holds = Holds(self, self.release_strand)
-        self.visit: Visit | None = None  # the one that there is
+        self.visits: dict[int, Visit] = {}  # by thread
         self.unhurried = 0  # who is in `unhurried` (waiting.py); of several the last one
 
     def is_outside(self) -> bool:
@@ -43,7 +43,7 @@ class Outsiders(Jobs):
             return
         worker = self._workers.get(identity)
         if worker is None:
-            if self.visit is None or not self.is_visiting():  # who waits already will not add listeners
+            if not self.is_visiting():  # who waits already will not add listeners
                 self.holds.begin(strand)
         elif worker.detached and strand is not worker.strand:
             worker.is_guest = True
@@ -62,18 +62,27 @@ class Outsiders(Jobs):
 
     def is_visited_by_caller(self, strand: Strand) -> bool:
         """Does the calling thread do something for this strand in a Visit?"""
-        return strand.visit is not None and self.is_visiting()
+        visit = strand.visit
+        return visit is not None and visit.is_at_work and visit.identity == get_ident()
 
     def is_visiting(self) -> bool:
         """Does the calling thread do something in a Visit?"""
-        visit = self.visit
-        return visit is not None and visit.is_at_work and visit.identity == get_ident()
+        visit = self.visits.get(get_ident())
+        return visit is not None and visit.is_at_work
+
+    def is_beside_others(self) -> bool:
+        """Does the calling thread run its callback without the baton, or one of several visits?"""
+        identity = get_ident()
+        if identity in self.visits:
+            return len(self.visits) > 1
+        worker = self._workers.get(identity)
+        return worker is not None and worker.detached
 
     def leave_to_pool(self, function: Function, *args: Any) -> bool:
         """In a Visit: have the holder call what is the user's, in place of the visitor. False if the calling
         thread is in none."""
-        visit = self.visit
-        if visit is None or not self.is_visiting():
+        visit = self.visits.get(get_ident())
+        if visit is None or not visit.is_at_work:
             return False
         visit.stop()
         self.add_tick(visit.strand, function, args)

@@ -63,7 +63,7 @@ class Staying(Outsiders):
                     break
                 function, args = watch.take, (received,)
                 if strand.backlog:  # from other threads meanwhile, and earlier than the input
-                    self.defer(strand, (strand, function, args), False)
+                    self.defer_input(strand, watch, received)
                     continue
             try:
                 function(*args)
@@ -86,6 +86,14 @@ class Staying(Outsiders):
             return watch.receive(STAY)
         finally:
             self.detached += 1
+
+    def defer_input(self, strand: Strand, watch: Watch, received: Received) -> None:
+        """A thread that has received it cannot deliver it any more: it comes before what the poller may have
+        told meanwhile, as that is read later."""
+        strand.backlog.insert(0, (False, (strand, watch.take, (received,))))
+        self._deferred += 1
+        if strand.holds:
+            self.holds.check_later(strand)
 
     def take_deferred(
             self, strand: Strand, allows: Callable[[Strand, Function], bool] | None = None) -> Item | None:

@@ -12,6 +12,10 @@ of it is a callback:
   callbacks do not overlap, and the thread waits for nothing but the kernel.
 - It is over, too, when anything comes up for the strand elsewhere, in other threads or by a timer
   (`disturb`): the pool goes on, and the thread waits as any other.
+
+Many threads may visit at a time, each another connection. Then no system call of theirs is made with the
+monitor, for the reason that staying.py gives, and a thread waits for input in `recv` itself. What is for
+others is PATIENCE late at most by that, and input that comes meanwhile is delivered by the pool.
 """
 
 from __future__ import annotations
@@ -24,9 +28,10 @@ from typing import Any, Protocol
 from nodehttp.baton import pool
 from nodehttp.loop import Strand, monotonic
 from nodehttp.monitor import release_monitor, retake_monitor
-from nodehttp.poller import Bell
+from nodehttp.poller import CAN_BE_PATIENT, Bell
 from nodehttp.watch import Watch
 
+PATIENCE = 5  # ms that a thread waits in `recv`, where the bell does not reach it
 LONGEST = 1e6  # s that one poll may take: it is given them in ms, in 32 bits
 # s; a signal wakes the main thread up, but not if it comes in the last instant before the wait.
 SIGNALS_AFTER = 0.5
@@ -60,9 +65,7 @@ def begin_visit(emitter: Any) -> Visit | None:
     visit = _own.visit
     if visit is not None and visit.strand is not None:
         visit.end()  # what waits here is a signal handler, perhaps for just that connection
-    # Several at a time would get into each other's way, at the monitor and at the interpreter's lock, more
-    # than they get into the pool's.
-    if emitter is None or pool.visit is not None or not _CAN_POLL:
+    if emitter is None or not _CAN_POLL:
         return None
     strand: Strand | None = emitter._visitable_strand()
     if strand is None or strand.watch is None or strand.visit is not None:
@@ -77,18 +80,19 @@ def begin_visit(emitter: Any) -> Visit | None:
 
 
 class Visit:
-    """The visits of one thread, one after the other. All but `_poll` needs the monitor."""
+    """The visits of one thread, one after the other. All methods need the monitor."""
 
-    __slots__ = ('_bell', '_emitter', '_generation', '_is_over', '_is_polling', '_longest', '_polled',
-                 '_poller', '_watch', 'identity', 'is_at_work', 'strand')
+    __slots__ = ('_bell', '_emitter', '_generation', '_is_main', '_is_over', '_is_waiting', '_longest',
+                 '_polled', '_poller', '_watch', 'identity', 'is_at_work', 'strand')
 
     def __init__(self, bell: Bell) -> None:
         self.identity = threading.get_ident()
         self.is_at_work = False  # is the thread doing something for the connection just now?
+        self._is_main = threading.current_thread() is threading.main_thread()
         self._longest = longest_wait()
         self._generation = pool.generation
         self.strand: Strand | None = None  # set while there is a visit
-        self._is_polling = self._is_over = False
+        self._is_waiting = self._is_over = False
         self._bell = bell
         self._poller = select.poll()
         self._poller.register(self._bell.fd, select.POLLIN)
@@ -99,14 +103,14 @@ class Visit:
 
     def is_free(self) -> bool:
         """May it be used once more? Not in a signal handler that runs while it polls, nor after a fork."""
-        return not self._is_polling and self._generation == pool.generation
+        return not self._is_waiting and self._generation == pool.generation
 
     def begin(self, emitter: Any, strand: Strand, watch: Watch) -> None:
         """Keep the connection for the calling thread, which waits for an event of `emitter`."""
         self._emitter, self.strand, self._watch = emitter, strand, watch
         self._is_over = False
         strand.visit = self
-        pool.visit = self
+        pool.visits[self.identity] = self
         pool.occupy(strand)
         watch.borrow()  # before anything is sent: else the holder might wake up for the answer
 
@@ -115,8 +119,8 @@ class Visit:
         strand, self.strand = self.strand, None
         if strand is not None:
             self.is_at_work, self._is_over, strand.visit = False, True, None
-            if pool.visit is self:  # else it is the child after a fork
-                pool.visit = None
+            if pool.visits.get(self.identity) is self:  # else it is the child after a fork
+                del pool.visits[self.identity]
             connection = strand.owner  # None: the user's, after 'upgrade' or 'connect'
             if connection is not None and connection.has_all():  # often the next visit begins at once
                 pool.holds.call_soon(self._watch.want_back)
@@ -125,16 +129,16 @@ class Visit:
             pool.release_strand(strand)
 
     def disturb(self) -> None:
-        """Something has come up for the connection from elsewhere, or what the thread waits for is there: its
-        poll is over."""
-        if self._is_polling:
+        """Something has come up for the connection from elsewhere, or what the thread waits for is there: it
+        waits for input no more."""
+        if self._is_waiting:
             self.stop()
 
     def stop(self) -> None:
-        """The connection may concern others from now on: the visitor does nothing more. Needs no monitor."""
+        """The connection may concern others from now on: the visitor does nothing more."""
         if not self._is_over:
             self._is_over = True
-            if self._is_polling:
+            if self._is_waiting:
                 self._bell.ring()
 
     def go_on_until(self, awaited: Awaited, deadline: float) -> None:
@@ -144,6 +148,7 @@ class Visit:
         assert strand is not None
         if pool.ready and any(item[0] is strand for item in pool.ready):  # comes first, and is the holder's
             return
+        may_receive = is_patient = CAN_BE_PATIENT and not self._is_main and watch.handle is not None
         self.is_at_work = True
         while not (awaited.done or self._is_over or strand.busy != 1):
             if strand.backlog:
@@ -156,8 +161,13 @@ class Visit:
             remaining = min(deadline - monotonic(), self._longest)
             if remaining <= 0 or not watch.borrow():
                 return
-            if self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
-                watch.read()
+            if is_patient and remaining * 1000 >= PATIENCE:
+                is_patient = self._receive(strand, watch)
+            elif self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
+                if may_receive:
+                    self._receive(strand, watch)
+                else:
+                    watch.read()
 
     def _is_private(self, strand: Strand, function: Any) -> bool:
         """Is it a method that calls nothing of the user's, as most are that a connection leaves for later?
@@ -171,24 +181,21 @@ class Visit:
         return asks is not None and asks()
 
     def _wait_for_input(self, fd: int, timeout: float) -> bool:
-        """Return whether there is any, and the visit goes on."""
+        """Wait for the bell as well; return whether there is input, and the visit goes on."""
         poller = self._poller
         if self._polled != fd:
             if self._polled >= 0:
                 poller.unregister(self._polled)
             poller.register(fd, select.POLLIN)
             self._polled = fd
-        self._is_polling = True
+        self._is_waiting = True
         self.is_at_work = False  # a signal handler may run meanwhile
         state = release_monitor()
         try:
             ready = poller.poll(math.ceil(min(timeout, LONGEST) * 1000))
         finally:
             retake_monitor(state)
-            self.is_at_work = self.strand is not None
-            self._is_polling = False
-            if self._is_over:
-                self._bell.silence()
+            self._waited()
         has_input = False
         for one, _ in ready:
             if one == fd:
@@ -196,3 +203,30 @@ class Visit:
             else:  # it may have rung for the last visit, which was just over
                 self._bell.silence()
         return has_input
+
+    def _receive(self, strand: Strand, watch: Watch) -> bool:
+        """Wait for input for a moment, and take it; return whether there was any. To wait and then to read
+        would be two system calls.
+
+        Not for the main thread: a signal handler might wait for the same in the middle of it.
+        """
+        self._is_waiting = True
+        self.is_at_work = False
+        try:
+            received = watch.receive(PATIENCE)
+        finally:
+            self._waited()
+        if received is None:
+            return False
+        if self._is_over or strand.busy != 1:
+            pool.defer_input(strand, watch, received)
+        else:
+            watch.take(received)
+        return True
+
+    def _waited(self) -> None:
+        """The thread is back from where it did not have the monitor."""
+        self.is_at_work = self.strand is not None
+        self._is_waiting = False
+        if self._is_over:
+            self._bell.silence()

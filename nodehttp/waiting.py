@@ -11,7 +11,7 @@ from typing import Any
 
 from nodehttp.baton import pool
 from nodehttp.loop import Handle, Strand, monotonic
-from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor
+from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor, take_in_turn
 from nodehttp.visit import Visit, begin_visit, longest_wait
 from nodehttp.worker import Worker
 
@@ -150,7 +150,7 @@ class Unhurried:
     __slots__ = ()
 
     def __enter__(self) -> None:
-        monitor.acquire()
+        take_in_turn()
         pool.unhurried = threading.get_ident()
 
     def __exit__(self, *exception: object) -> None:

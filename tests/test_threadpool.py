@@ -30,6 +30,7 @@ from pool_tools import (
 )
 
 from nodehttp import baton, events, holds, jobs, poller, threadpool, timers, worker
+from nodehttp.monitor import is_monitor_free, released, retake_in_turn
 from nodehttp.threadpool import (
     Source,
     Strand,
@@ -541,6 +542,54 @@ def test_another_thread_gets_the_monitor_beside_a_saturated_loop() -> None:
     assert sorted(waits)[len(waits) // 2] < 1_500
     assert max(waits) < 15_000
     drain()
+
+
+@pytest.mark.parametrize('depth', [1, 3])
+def test_who_takes_the_monitor_in_turn_has_it_when_it_is_free(depth: int) -> None:
+    has_it, may_end = threading.Event(), threading.Event()
+
+    def take() -> None:
+        retake_in_turn((depth, threading.get_ident()))
+        has_it.set()
+        assert may_end.wait(MUST_NOT_EXPIRE)
+        for _ in range(depth):
+            monitor.release()
+    with monitor:
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not has_it.wait(0.01)  # longer than it tries
+    assert has_it.wait(MUST_NOT_EXPIRE)
+    assert not is_monitor_free()
+    may_end.set()
+    assert monitor.acquire(timeout=MUST_NOT_EXPIRE)
+    monitor.release()
+    thread.join(MUST_NOT_EXPIRE)
+
+
+def test_input_that_a_thread_took_for_itself_comes_before_what_is_read_later() -> None:
+    order: list[Any] = []
+
+    class Connection:
+        """What has the descriptor."""
+
+        def _on_readable(self, received: Any = None) -> None:
+            order.append(received)
+
+        def _on_writable(self) -> None:
+            raise AssertionError
+    one, other = socket.socketpair()
+    with one, other, monitor:
+        strand = Strand()
+        watch = threadpool.watch(one, Connection(), strand)
+        watch.want(True, False)
+        pool.occupy(strand)
+        pool.defer(strand, (strand, watch.read, ()), False)
+        pool.defer_input(strand, watch, b'first')
+        pool.release_strand(strand)
+        with released():
+            drain()
+        watch.close()
+    assert order == [b'first', None]
 
 
 # Rule 6: waiting

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import inspect
 import itertools
 import os
 import queue
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from test_costs import TIMES, Meter
 import nodehttp as http
 import nodehttps as https
 from nodehttp import holds, timers, visit
+from nodehttp._handles import has_ended
 from nodehttp.errors import Error
 from nodehttp.threadpool import pool
 from nodehttp.visit import Visit
@@ -119,10 +122,36 @@ def in_thread(function: Callable[[], Any]) -> threading.Thread:
     return thread
 
 
+def anywhere(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test in the main thread, where a visit waits in `poll`, and in another one, where it waits in
+    `recv`."""
+    def run(is_main: bool, *args: Any, **fixtures: Any) -> None:
+        if is_main:
+            test(*args, **fixtures)
+            return
+        failures: list[BaseException] = []
+
+        def beside() -> None:
+            try:
+                test(*args, **fixtures)
+            except BaseException as error:
+                failures.append(error)
+        in_thread(beside).join(2 * MUST_NOT_EXPIRE)
+        if failures:
+            raise failures[0]
+    signature = inspect.signature(test)
+    is_main = inspect.Parameter('is_main', inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[is_main, *signature.parameters.values()])
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    run.pytestmark = getattr(test, 'pytestmark', [])  # type: ignore[attr-defined]
+    return pytest.mark.parametrize('is_main', [True, False], ids=['main thread', 'another'])(run)
+
+
 def while_polling(visits: list[Visit], function: Callable[[], Any]) -> threading.Thread:
     """Do something in another thread as soon as the last visit waits for input."""
     def look() -> None:
-        while not (visits and visits[-1]._is_polling):
+        while not (visits and visits[-1]._is_waiting):
             time.sleep(0.001)
         function()
     return in_thread(look)
@@ -154,11 +183,54 @@ def test_a_request_costs_four_system_calls_and_few_others(
     for _ in range(TIMES):
         fetch(port, agent)
     meter.stop()
-    # One `poll` looks whether the server has closed the connection meanwhile. (Of the three of this name
-    # one makes the object, and `register` is none for it.)
-    assert meter.system_calls() == {'send': 1, 'register': 1, 'poll': 3, 'recv': 1}
+    # `getsockopt` asks whether the server has closed the connection meanwhile.
+    assert meter.system_calls() == {'send': 1, 'poll': 1, 'recv': 1, 'getsockopt': 1}
     assert not round(meter.calls['get_native_id'] / TIMES)
     assert meter.each() <= 290
+
+
+def test_in_a_thread_of_many_it_costs_one_less(
+        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, 'want_back', lambda _: None)
+    port = scripted(answers(TIMES + 2))
+    meter = Meter()
+
+    def beside() -> None:
+        for _ in range(2):
+            fetch(port, agent)
+        meter.start()
+        for _ in range(TIMES):
+            fetch(port, agent)
+        meter.stop()
+    in_thread(beside).join(MUST_NOT_EXPIRE)
+    assert meter.system_calls() == {'send': 1, 'recv': 1, 'getsockopt': 1}
+
+
+@anywhere
+def test_a_connection_in_hand_that_has_ended_is_not_used(
+        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds.Holds, 'call_soon', lambda *_: None)  # the pool never looks
+    ended = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        for _ in range(2):
+            peer.read_until(END)
+            peer.send(ANSWER)
+        peer.socket.close()
+        ended.set()
+    port = scripted(script, answers(1))
+    for _ in range(2):
+        assert fetch(port, agent) == b'ok'
+    assert ended.wait(MUST_NOT_EXPIRE)
+    assert fetch(port, agent) == b'ok'
+
+
+def test_the_end_of_a_unix_socket_is_seen_as_well() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        assert not has_ended(one)
+        other.close()
+        assert has_ended(one)
 
 
 def test_the_end_of_an_idle_connection_is_heard_afterwards(scripted: Any, agent: http.Agent) -> None:
@@ -211,6 +283,41 @@ def test_a_connection_in_hand_counts_as_idle(
     assert (req.reusedSocket, req.socket, b''.join(res)) == (True, socket, b'ok')
 
 
+def test_each_thread_has_a_connection_in_hand(
+        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds.Holds, 'call_soon', lambda *_: None)  # the pool never looks
+    threads, times = 3, 10
+    port = scripted(*[answers_on_and_on] * threads)
+    together = threading.Barrier(threads, timeout=MUST_NOT_EXPIRE)
+    used: list[set[Any]] = []
+
+    def ask_on_and_on() -> None:
+        sockets = set()
+        for _ in range(times):
+            req = ask(port, agent)
+            together.wait()  # nobody is done before all have begun
+            [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
+            sockets.add(req.socket)
+            assert b''.join(res) == b'ok'
+            together.wait()
+        used.append(sockets)
+    for worker in [in_thread(ask_on_and_on) for _ in range(threads)]:
+        worker.join(MUST_NOT_EXPIRE)
+    assert [len(sockets) for sockets in used] == [1] * threads
+    assert len(set.union(*used)) == threads
+
+
+def test_who_has_none_in_hand_takes_that_of_another(
+        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds.Holds, 'call_soon', lambda *_: None)  # the pool never looks
+    port = scripted(answers(3))
+    for _ in range(2):
+        fetch(port, agent)
+    bodies: list[bytes] = []
+    in_thread(lambda: bodies.append(fetch(port, agent))).join(MUST_NOT_EXPIRE)
+    assert bodies == [b'ok']
+
+
 def test_a_connection_in_hand_times_out(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holds.Holds, 'call_soon', lambda *_: None)  # the pool never looks
     closed = threading.Event()
@@ -249,6 +356,7 @@ def test_a_listener_of_the_users_runs_in_the_pool(
     assert caller.name() == 'nodehttp' and visits == []
 
 
+@anywhere
 def test_so_does_one_that_comes_in_the_middle(scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
     go = threading.Event()
     port = scripted(answers_when(go))
@@ -265,6 +373,7 @@ def test_so_does_one_that_comes_in_the_middle(scripted: Any, agent: http.Agent, 
     assert caller.name() == 'nodehttp' and visits
 
 
+@anywhere
 def test_so_does_one_of_another_request_that_comes_while_the_visitor_is_at_work(
         scripted: Any, agent: http.Agent, visits: list[Visit], monkeypatch: pytest.MonkeyPatch) -> None:
     """As the 'close' of the response before, which may be late."""
@@ -284,6 +393,7 @@ def test_so_does_one_of_another_request_that_comes_while_the_visitor_is_at_work(
     assert caller.name() == 'nodehttp' and visits
 
 
+@anywhere
 def test_so_does_a_callback_of_a_write(scripted: Any, agent: http.Agent) -> None:
     port = scripted(answers(2))
     fetch(port, agent)
@@ -297,6 +407,7 @@ def test_so_does_a_callback_of_a_write(scripted: Any, agent: http.Agent) -> None
     assert caller.name() == 'nodehttp'
 
 
+@anywhere
 def test_a_deadline_ends_it(scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
     go = threading.Event()
     port = scripted(answers_when(go))
@@ -310,6 +421,7 @@ def test_a_deadline_ends_it(scripted: Any, agent: http.Agent, visits: list[Visit
     assert b''.join(res) == b'ok'
 
 
+@anywhere
 def test_what_another_thread_does_to_the_request_ends_it(
         scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
     go = threading.Event()
@@ -324,6 +436,7 @@ def test_what_another_thread_does_to_the_request_ends_it(
     assert len(visits) == 1
 
 
+@anywhere
 def test_an_end_that_comes_too_early_is_an_error(
         scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
     port = scripted(lambda peer: (peer.read_until(END), peer.send(ANSWER), peer.read_until(END)))
@@ -333,6 +446,7 @@ def test_an_end_that_comes_too_early_is_an_error(
     assert len(visits) == 1
 
 
+@anywhere
 def test_a_body_is_read_piece_by_piece(scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
     pieces = [bytes([65 + at]) * 100_000 for at in range(20)]
 
@@ -354,6 +468,7 @@ def test_a_body_is_read_piece_by_piece(scripted: Any, agent: http.Agent, visits:
     assert visits
 
 
+@anywhere
 @pytest.mark.parametrize(('method', 'event', 'head'), [
     ('GET', 'upgrade', b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
     ('CONNECT', 'connect', b'HTTP/1.1 200 OK\r\n\r\n'),
@@ -375,6 +490,7 @@ def test_a_connection_may_become_the_users(scripted: Any, agent: http.Agent, vis
     socket.destroy()
 
 
+@anywhere
 def test_breaking_out_of_the_loop_ends_the_connection(scripted: Any, agent: http.Agent) -> None:
     port = scripted(answers(2), answers(1))
     fetch(port, agent)
