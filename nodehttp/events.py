@@ -462,7 +462,11 @@ class EventEmitter:
         reported."""
         listeners = self._events.get(name)
         function: Function | None = None
-        if getattr(self.emit, '__func__', None) is PLAIN_EMIT:
+        try:
+            is_plain = self.emit.__func__ is PLAIN_EMIT  # type: ignore[attr-defined]
+        except AttributeError:  # see `_has_plain_emit`
+            is_plain = False
+        if is_plain:
             if listeners is None:
                 return name == 'error' and self._fire_error(args)
             listener = listeners[0]
