@@ -135,11 +135,6 @@ class RequestHead(OutgoingMessage):
         if 'uniqueHeaders' in options:  # as Node: too late for what is rendered already
             self._unique_headers = options['uniqueHeaders']
 
-    def _plain_head(self, place: Place) -> str:
-        """What `_implicit_header` comes to where nothing is known but that, and there is no body."""
-        return (f'{self.method} {self.path} HTTP/1.1\r\n'
-                f'{place.kept_lines if self.shouldKeepAlive else place.closing_lines}')
-
     def _implicit_header(self, headers: Iterable[tuple[str, Any]] | None = None) -> None:
         method, path = self.method, self.path
         checked = self._checked_start

@@ -157,8 +157,9 @@ class ClientRequest(RequestHead):
         """`end()`, right after `_begin`."""
         if self.useChunkedEncodingByDefault:
             self._end(None, None)
-        else:
-            self._header = head = self._plain_head(place)
+        else:  # what that comes to where there is no body
+            lines = place.kept_lines if self.shouldKeepAlive else place.closing_lines
+            self._header = head = f'{self.method} {self.path} HTTP/1.1\r\n{lines}'
             self._phase = ENDED
             self._wait_whole(head.encode('latin-1'))
 
@@ -203,7 +204,6 @@ class ClientRequest(RequestHead):
 
     def _take_idle(self, socket: Any) -> None:
         """`onSocket`, with a socket that is in use already, before anybody else knows of this request."""
-        connection_of(socket)
         self._state = ASSIGNED
         self._strand = strand = socket._strand
         hold(strand)

@@ -307,7 +307,7 @@ def run_client(port: int, times: int, event: str = 'close', module: Any = http, 
 # whoever adds to them knows.
 
 
-@pytest.mark.parametrize(('event', 'most'), [('end', 219), ('close', 288)])
+@pytest.mark.parametrize(('event', 'most'), [('end', 179), ('close', 248)])
 def test_a_plain_request_takes_a_client_few_calls(
         strict: None, scripted: Any, event: str, most: int) -> None:
     def serve(peer: RawPeer) -> None:
