@@ -58,15 +58,16 @@ class _Block:
         self.length = length
 
 
-# A head; then, as attributes of the parser, minor version, status, flags, length, the state that reads the
-# body, what is due before that, and whether another message may follow.
-_Known = tuple[Head, int, int, int, int, State, State | None, bool]
+# What a head leaves the parser with: minor version, status, flags, length, the state that reads the body,
+# what is due before that, and whether another message may follow.
+_After = tuple[int, int, int, int, State, State | None, bool]
+_Known = tuple[Head, _After]
 
 _MAX_KNOWN = 256
 _MAX_KNOWN_SIZE = 2048  # bytes; so that each kind is some 2 MB at worst
 _sizes: dict[bytes, int] = {}
-_blocks: dict[bytes, _Block] = {}  # requests differ in their first lines more than in the others
 _requests: dict[bytes, _Known] = {}
+_tails: dict[bytes, _Known] = {}  # of requests, which differ in their URLs most: all behind 'HTTP/1.'
 _responses: dict[bytes, _Known] = {}
 
 
@@ -75,14 +76,6 @@ def _remember(known: dict[bytes, Any], text: bytes, meaning: Any) -> None:
         if len(known) >= _MAX_KNOWN:
             known.clear()
         known[text] = meaning
-
-
-def _new_block(lines: bytes) -> _Block | None:
-    """Return what the header lines hold, and remember it; None where that takes the long way."""
-    block = _read_block(lines)
-    if block is not None:
-        _remember(_blocks, lines, block)
-    return block
 
 
 def _read_block(lines: bytes) -> _Block | None:
@@ -191,25 +184,21 @@ class Parser(Scanner):
             return None
         self._pos = end + 2
         self._major, self._counted = 1, 0
-        (head, self._minor, self._status, self._flags, self._left, self._state, self._due,
-         self._persists) = known
+        head, after = known
+        self._minor, self._status, self._flags, self._left, self._state, self._due, self._persists = after
         self._fields = head.rawHeaders
         return head
 
     def _new_head(self, text: bytes) -> _Known | None:
-        """Return what a head leaves the parser with, and remember it; None where that takes the long way."""
-        block = self._read_request(text) if self._is_request else self._read_response(text)
-        if block is None:
-            return None
-        self._major, self._due = 1, None
-        self._fields, self._flags, self._left = block.fields, block.flags, block.length
-        head = self._deliver_head(block.names)
-        known = (head, self._minor, self._status, self._flags, self._left, self._state, self._due,
-                 self._persists)
-        _remember(self._known, text, known)
+        """Read what has not come lately, and remember it; None where that takes the long way."""
+        if self._is_request:
+            return self._new_request(text)
+        known = self._new_response(text)
+        if known is not None:
+            _remember(_responses, text, known)
         return known
 
-    def _read_request(self, text: bytes) -> _Block | None:
+    def _new_request(self, text: bytes) -> _Known | None:
         start = _REQUEST_LINE.match(text)
         if start is None:
             return None
@@ -217,19 +206,37 @@ class Parser(Scanner):
         method = _METHODS.get(word)
         if method is None:
             return None
-        self._method, self._url, self._status = method, url.decode('latin1'), 0
-        self._minor = 1 if minor == b'1' else 0
-        lines = text[start.end():]
-        return _blocks.get(lines) or _new_block(lines)
+        tail = text[start.start(3):]
+        known = _tails.get(tail)
+        if known is None:
+            self._method, self._url, self._status = method, url.decode('latin1'), 0
+            known = self._new_kind(minor, text[start.end():])
+            if known is not None:
+                _remember(_tails, tail, known)
+            return known
+        like, after = known
+        known = Head(method, url.decode('latin1'), None, None, 1, like.httpVersionMinor, like.rawHeaders,
+                     like.names, like.upgrade, like.shouldKeepAlive), after
+        _remember(_requests, text, known)
+        return known
 
-    def _read_response(self, text: bytes) -> _Block | None:
+    def _new_response(self, text: bytes) -> _Known | None:
         start = _STATUS_LINE.match(text)
         if start is None:
             return None
         minor, status, reason = start.groups()
-        self._minor = 1 if minor == b'1' else 0
         self._status, self._reason = int(status), reason.decode('latin1')
-        return _read_block(text[start.end():])
+        return self._new_kind(minor, text[start.end():])
+
+    def _new_kind(self, minor: bytes, lines: bytes) -> _Known | None:
+        block = _read_block(lines)
+        if block is None:
+            return None
+        self._major, self._minor, self._due = 1, int(minor), None
+        self._fields, self._flags, self._left = block.fields, block.flags, block.length
+        head = self._deliver_head(block.names)
+        return head, (self._minor, self._status, self._flags, self._left, self._state, self._due,
+                      self._persists)
 
     def take_end(self) -> bool:
         """To be called after a Head: return whether that is all of the message. END does not come then."""

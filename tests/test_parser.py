@@ -382,7 +382,7 @@ def test_trailers_are_those_of_the_message_that_ended(way: type[Scanner]) -> Non
 
 
 @pytest.mark.parametrize(('kind', 'start', 'name'), [
-    ('request', GET, '_requests'), ('request', GET, '_blocks'), ('response', messages.OK, '_responses'),
+    ('request', GET, '_requests'), ('request', GET, '_tails'), ('response', messages.OK, '_responses'),
 ])
 def test_the_memory_for_what_came_lately_is_bounded(
         monkeypatch: pytest.MonkeyPatch, kind: Any, start: bytes, name: str) -> None:
