@@ -109,7 +109,7 @@ class _Pipeline:
 
     def _on_error(self, error: Any = None) -> None:
         if not isinstance(error, errors.AbortError) and not is_premature_close(error):
-            self.report(error)
+            self.fail(error)
 
     def _abort(self, *_: Any) -> None:
         self.fail(errors.abort_error(getattr(self._signal, 'reason', None)))
@@ -169,7 +169,8 @@ class _Member:
         """Destroy the stream if there is a reason to."""
         if not self._is_over:
             self._is_over = True
-            self._stream.destroy(error or errors.node_error('ERR_STREAM_DESTROYED', 'pipe'))
+            destroy = getattr(self._stream, '_give_up', self._stream.destroy)
+            destroy(error or errors.node_error('ERR_STREAM_DESTROYED', 'pipe'))
 
 
 class _Link:

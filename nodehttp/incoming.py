@@ -530,6 +530,18 @@ class IncomingMessage(Readable):
             self._tick(self._end_destruction, socket_error or error, callback)
         stop = finished(socket, closed)
 
+    def _give_up(self, error: BaseException) -> None:
+        """For a pipeline that has failed: `destroy`. But the connection of a server's request goes on, as in
+        Node, for it is to bring the response yet. (Node may forget to read on there.)"""
+        with monitor:
+            if self.req is not None:
+                self.destroy(error)
+                return
+            self.socket, self._dumped = None, True
+            self.destroy(error)
+            if self._source is not None:
+                self._source.want_data()
+
     def _end_destruction(self, error: Any, callback: Callback) -> None:
         """Only who listens hears of an error: it is the socket's, or was given to `destroy`."""
         callback(error if 'error' in self._events else None)

@@ -1121,3 +1121,51 @@ def test_the_head_is_latin1(dial: Dial, body: str, is_written: bool) -> None:
         assert b'X: \xe9\r\n' in head
         assert received == body.encode()
         peer.close()
+
+
+# A pipeline that fails
+
+
+def refusing() -> stream.Writable:
+    return stream.Writable(write=lambda chunk, encoding, callback: callback(errors.Error('full')))
+
+
+def read_one(source: Any) -> None:
+    for _ in source:
+        raise errors.Error('full')
+
+
+@pytest.mark.parametrize('parts', [[refusing], [stream.PassThrough, refusing], [lambda: read_one]])
+@pytest.mark.parametrize('framing', ['Content-Length: 9', 'Transfer-Encoding: chunked'])
+def test_a_pipeline_that_fails_leaves_the_connection_to_the_response(
+    dial: Any, record: Recorder, framing: str, parts: Any,
+) -> None:
+    is_chunked = 'chunked' in framing
+
+    @http.createServer
+    def server(req: Any, res: Any) -> None:
+        if req.method == 'GET':
+            res.end('next')
+            return
+        record.on(req, 'aborted', 'error', 'close')
+
+        def failed(error: Any) -> None:
+            record(f'{error.message} {req.destroyed} {req.socket} {req.errored.message}')
+            res.writeHead(507)
+            res.end('no room')
+        stream.pipeline(req, *(make() for make in parts), failed)
+
+    with server.listen(0, '127.0.0.1'):
+        peer = dial(server)
+        peer.send(f'POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n'.encode())
+        peer.send(b'3\r\nabc\r\n' if is_chunked else b'abc')
+        assert b'HTTP/1.1 507 ' in peer.read_until(b'no room\r\n0\r\n\r\n')
+        peer.send(b'6\r\ndefghi\r\n0\r\n\r\n' if is_chunked else b'defghi')
+        peer.send(GET)
+        assert peer.read_until(b'next').startswith(b'HTTP/1.1 200 ')
+        server.closeAllConnections()
+    expected = ['aborted', 'error', 'close', 'full True None full']
+    if parts[-1] is refusing:
+        assert record.events == expected
+    else:  # a loop, which in Node destroys the request before the pipeline does
+        assert sorted(record.events) == sorted(expected)
