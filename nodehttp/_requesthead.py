@@ -53,11 +53,15 @@ class RequestHead(OutgoingMessage):
         """Destroy the request when `signal` is aborted."""
         raise NotImplementedError
 
-    def _take_options(self, options: dict[str, Any], has_rare: bool) -> Place:
+    def _take_options(self, options: dict[str, Any], has_rare: bool, default: Any) -> Place:
         """Take what a request cannot be without, in the order in which Node checks it. Puts host and port
-        into `options`; returns what follows from these."""
+        into `options`; returns what follows from these. `default`: an agent in place of `globalAgent`."""
         get = options.get
-        default = options.pop('_defaultAgent', agents.globalAgent) if has_rare else agents.globalAgent
+        if has_rare:
+            given = options.pop('_defaultAgent', None)
+            default = default or given
+        if default is None:
+            default = agents.globalAgent
         agent = get('agent')
         if isinstance(agent, agents.Agent):
             expected, default_port, timeout = agent.protocol, agent.defaultPort, agent.options.get('timeout')

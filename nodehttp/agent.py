@@ -179,9 +179,10 @@ class Agent(EventEmitter):
 
     def admit_unasked(self, req: Any, options: dict[str, Any], name: str) -> Any:
         """`_admit`, if there is no hook of the user's to be asked, and no connection to be opened: return the
-        idle socket that `req` is to take, or WAITING if it waits for one now; else None."""
+        idle socket that `req` is to take, or WAITING if it waits for one now; else None. `name`: that of
+        connections for http."""
         try:
-            if (self.getName.__func__ is not _PLAIN_GET_NAME  # type: ignore[attr-defined]
+            if (self.getName.__func__ is not self._plain_get_name  # type: ignore[attr-defined]
                     or self.addRequest.__func__ is not _PLAIN_ADD  # type: ignore[attr-defined]
                     or self.reuseSocket.__func__ is not _PLAIN_REUSE  # type: ignore[attr-defined]
                     or not _NAMING.isdisjoint(self.options)):
@@ -602,6 +603,8 @@ class Agent(EventEmitter):
         if family == 4 or family == 6:
             name = f'{name}:{family}'
         return f'{name}:{path}' if path else name
+
+    _plain_get_name = staticmethod(getName)  # that of the library for this class
 
     def _call(self, hook: Function, *args: Any) -> Any:
         """Call a method that a subclass may have overridden: such a one without the monitor."""

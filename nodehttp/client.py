@@ -116,8 +116,9 @@ class ClientRequest(RequestHead):
         self.destroyed = self.reusedSocket = self._head_sent = self._response_over = self._closed = False
         self._has_keep_alive_hint = False
         self._corked = 0
+        default = keywords.pop('_defaultAgent', None) if keywords else None  # https has its own
         given, callback, has_rare = read_arguments(input, options, callback, keywords)
-        place = self._take_options(given, has_rare)
+        place = self._take_options(given, has_rare, default)
         # What users have overridden is called, as in Node.
         kind = type(self)
         if callback is not None:

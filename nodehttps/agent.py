@@ -18,6 +18,7 @@ from typing import Any
 
 from nodehttp import agent as http_agent
 from nodehttp import errors
+from nodehttp._agent_options import server_name
 from nodehttp._proxy import proxies_of_process
 from nodehttp._stream import merged
 from nodehttp.errors import show
@@ -51,6 +52,8 @@ class Agent(http_agent.Agent):
         kept = given.get('maxCachedSessions')
         self.maxCachedSessions: float = MAX_CACHED_SESSIONS if kept is None else kept
         self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._named_values: list[Any] | None = None  # what the options said when the next was found out
+        self._named_end: str | None = None  # see `_end_of_names`
         # The requests themselves are none of the proxy's business.
         self._tunnel_proxy, self._proxy = self._proxy, None
         self._tunnels: set[Tunnel] = set()  # those that are being opened
@@ -87,6 +90,23 @@ class Agent(http_agent.Agent):
             socket.on('session', internal(partial(self._keep, name)))
             socket.on('close', internal(partial(self._closed, name)))
             return socket
+
+    def admit_unasked(self, req: Any, options: dict[str, Any], name: str) -> Any:
+        """As that of http.Agent."""
+        end = self._end_of_names()
+        if end is None or server_name(options, req) not in ('', options['host']):
+            return None
+        return super().admit_unasked(req, options, f'{name}:{end}')
+
+    def _end_of_names(self) -> str | None:
+        """Return what the names of connections end with if there are no options but the agent's; None if that
+        is not always the same."""
+        values = [*map(self.options.get, _NAMED)]
+        if values != self._named_values:
+            self._named_values, self._named_end = values, None
+            if all(isinstance(value, _FIXED) for value in values):
+                self._named_end = ':'.join(map(_text, _NAMED, values))
+        return self._named_end
 
     def tunnel_is_over(self, tunnel: Tunnel) -> None:
         """It has become a connection, or will never be one."""
@@ -131,11 +151,10 @@ class Agent(http_agent.Agent):
         parts = [http_agent.Agent.getName(self, options)]
         for option in _NAMED:
             value = get(option)
-            if value is None or (option == 'servername' and value == get('host')):
-                parts.append('')
-            else:
-                parts.append(_text(option, value))
+            parts.append('' if option == 'servername' and value == get('host') else _text(option, value))
         return ':'.join(parts)
+
+    _plain_get_name = staticmethod(getName)
 
 
 # The options of TLS that make a connection another one, in Node's order.
@@ -146,8 +165,11 @@ _NAMED = ('ca', 'cert', 'clientCertEngine', 'ciphers', 'key', 'pfx', 'rejectUnau
 _SHOWN_IF_GIVEN = ('rejectUnauthorized', 'honorCipherOrder', 'secureOptions')
 
 
+_FIXED = (str, bytes, int, float, type(None))  # the types of values that cannot change
+
+
 def _text(option: str, value: Any) -> str:
-    if not value and option not in _SHOWN_IF_GIVEN:
+    if value is None or (not value and option not in _SHOWN_IF_GIVEN):
         return ''
     return json.dumps(value) if option == 'sigalgs' else _shown(value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nodehttp import client
 from nodehttp.client import ClientRequest
 from nodehttps import agent as agents
 
@@ -22,13 +23,11 @@ def request(
     session, sessionIdContext, ALPNProtocols, highWaterMark (bytes). Nothing is sent before the server's
     certificate was verified. ("https.request(url[, options][, callback])")
     """
-    return ClientRequest(input, options, callback, **{**kwargs, '_defaultAgent': agents.globalAgent})
+    return client.request(input, options, callback, **{**kwargs, '_defaultAgent': agents.globalAgent})
 
 
 def get(
     input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
 ) -> ClientRequest:
     """As `request`, and `end()` is called. ("https.get(url[, options][, callback])")"""
-    req = request(input, options, callback, **kwargs)
-    req.end()
-    return req
+    return client.get(input, options, callback, **{**kwargs, '_defaultAgent': agents.globalAgent})

@@ -20,7 +20,7 @@ from tls_tools import Authority, self_signed
 
 import nodehttp as http
 import nodehttps as https
-from nodehttp import errors, net, timers
+from nodehttp import errors, net, stream, timers
 from nodehttps import tls
 
 EVERYTHING = {
@@ -74,6 +74,40 @@ def test_objects_among_options_are_part_of_the_name() -> None:
     # In Node all of them are '[object Object]'.
     one, other = ({'key': [{'pem': 'K', 'passphrase': secret}]} for secret in 'ab')
     assert https.Agent().getName(one) != https.Agent().getName(other)
+
+
+class Silent(https.Agent):
+    """Its connections never say anything."""
+
+    def createConnection(self, options: Any = None, callback: Any = None) -> Any:
+        return stream.Duplex(read=lambda size: None, write=lambda chunk, encoding, callback: None)
+
+
+@pytest.mark.parametrize(('options', 'count'), [
+    ({}, 3), ({'ca': 'A', 'rejectUnauthorized': False}, 3), ({'ca': ['A', b'B']}, 3),
+    ({'servername': 's'}, 2), ({'host': 'z'}, 3)])
+@pytest.mark.parametrize('host', ['h', '127.0.0.1', '::1'])
+def test_who_waits_waits_for_a_connection_of_the_same_name(
+        options: dict[str, Any], count: int, host: str) -> None:
+    """What an agent's options add to a name is not found out for each request; but it may change."""
+    agent = Silent(maxSockets=1, keepAlive=True, **options)
+    requests: list[http.ClientRequest] = []
+
+    def ask_twice(**more: Any) -> None:
+        for _ in range(2):
+            requests.append(https.get({'host': host, 'agent': agent, **more}).on('error', lambda error: None))
+    ask_twice()
+    ask_twice(headers={'Host': 'other'})
+    if isinstance(options.get('ca'), list):
+        options['ca'].append('C')
+    else:
+        agent.options.ca = 'D'
+    ask_twice()
+    assert [*agent.sockets] == [*agent.requests]
+    assert len(agent.sockets) == count
+    for req in requests:
+        req.destroy()
+    agent.destroy()
 
 
 def test_defaults() -> None:
