@@ -72,7 +72,9 @@ class Answering(Intake):
         response = self._new_response(request)
         response.shouldKeepAlive = keep_alive
         if socket._httpMessage is None:
-            self._attach(response)
+            socket._httpMessage, response.socket = response, socket  # as `_attach`
+            if len(socket._events.get('close', NOTHING)) > 1:
+                response._hear_close()
         else:
             self._waiting = self._waiting or []
             self._waiting.append(response)
@@ -81,7 +83,8 @@ class Answering(Intake):
     def _new_response(self, request: IncomingMessage) -> ServerResponse:
         server, message_class = self.server, self.server._response_class
         if server._builds_plainly:
-            response: ServerResponse = message_class(request)
+            response: ServerResponse = message_class.__new__(message_class)
+            response._take_request(request)
             response._high_water_mark = self._mark
             if server.rejectNonStandardBodyWrites:
                 response._reject_body = True

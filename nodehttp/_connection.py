@@ -9,6 +9,9 @@ Two things go on at once. *Answering* is in `_answering.py`. *Receiving*, here, 
     TUNNEL    after 'upgrade' or 'connect': the socket is the user's
     CLOSED
 
+From HEAD it goes to BODY, from there to IDLE and, with the next bytes, to HEAD or at once to BODY. REFUSED
+and CLOSED may come at any time, TUNNEL in place of BODY, and nothing but CLOSED behind REFUSED.
+
 Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All input
 is kept in the parser and in the request, so that another thread can go on when a listener waits in the middle
 of its delivery (`_go_on`). An event of the parser that has to wait, for ticks, for a thread or for what a
@@ -41,14 +44,6 @@ if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
 
 HEAD, BODY, IDLE, REFUSED, TUNNEL, CLOSED = 'head', 'body', 'idle', 'refused', 'tunnel', 'closed'
-_MOVES = {
-    HEAD: (BODY, REFUSED, TUNNEL, CLOSED),
-    BODY: (IDLE, REFUSED, CLOSED),
-    IDLE: (HEAD, BODY, REFUSED, TUNNEL, CLOSED),
-    REFUSED: (CLOSED,),
-    TUNNEL: (),
-    CLOSED: (),
-}
 
 # Names and values. From so many on, or once there were trailers, Node's parser takes the long way, on which
 # ticks come before this and each further request of the connection, as they come before the end of one with
@@ -80,11 +75,6 @@ class ServerConnection(Answering):
 
     def __repr__(self) -> str:
         return f'<ServerConnection {self.state} unanswered={len(self._unanswered)}>'
-
-    def _enter(self, state: str) -> None:
-        """The one place where the state of receiving changes."""
-        assert state in _MOVES[self.state], f'{self.state} -> {state}'
-        self.state = state
 
     # The socket
 
@@ -129,16 +119,17 @@ class ServerConnection(Answering):
             return
         if self.state is REFUSED:  # the listener for 'clientError' has left the socket open
             self._refuse(parser.refusal_of(data))
+        elif self._postponed is None:
+            self._advance(head=parser.begin(data))
         else:
             parser.feed(data)
-            self._advance()
 
-    def _advance(self, is_last: bool = True) -> None:
-        """Deliver what the parser has, and finish what is answered at once. `is_last`: nothing else follows
-        from the read that brought it."""
+    def _advance(self, is_last: bool = True, head: Head | None = None) -> None:
+        """Deliver what the parser has, behind this head if there is one, and finish what is answered at once.
+        `is_last`: nothing else follows from the read that brought it."""
         outer, self._at_work = self._at_work, get_ident()
         try:
-            if self._deliver(is_last):
+            if self._deliver(is_last, head):
                 call_next(self._advance, strand=self._strand)
             if self._due is not None:
                 self._do_what_is_due()
@@ -162,14 +153,19 @@ class ServerConnection(Answering):
             socket._overdue = len(socket._queue)  # see `_pass_late`
         return True
 
-    def _deliver(self, is_last: bool) -> bool:
-        """Deliver what the parser has; return whether there is more behind the ticks that are next."""
+    def _deliver(self, is_last: bool, head: Head | None) -> bool:
+        """Deliver `head`, if there is one, and what the parser has; return whether there is more behind the
+        ticks that are next."""
         is_next = False
         while (parser := self._parser) is not None and self._postponed is None:
-            try:
-                event: Any = parser.next_event()
-            except ParseError as error:
-                event = error
+            event: Any = head
+            if head is not None:
+                head = None
+            else:
+                try:
+                    event = parser.next_event()
+                except ParseError as error:
+                    event = error
             kind = type(event)
             if kind is Head:
                 if len(event.rawHeaders) >= self._ticks_from:
@@ -266,9 +262,8 @@ class ServerConnection(Answering):
 
     def _is_in_long_block(self, parser: Parser) -> bool:
         """Does the parser stop in a head, or in trailers, with so many lines that ticks have come since?"""
-        fields, request = parser.fields, self._request
-        is_complete = request is not None and fields is request._raw_headers
-        return not is_complete and len(fields) >= MANY_HEADERS - 1
+        is_in_body = self.has_head() and not parser.is_in_trailers()
+        return not is_in_body and len(parser.fields) >= MANY_HEADERS - 1
 
     def _after_ticks(self, event: Head | End) -> None:
         """Go on with this event after the ticks, and so with each request from now on."""
@@ -350,7 +345,7 @@ class ServerConnection(Answering):
     def _note_what_is_missing(self) -> None:
         """The rest of a request is to come in another read: its time runs from now on."""
         if self.state is IDLE:
-            self._enter(HEAD)
+            self.state = HEAD
         if (self.state is HEAD or self.state is BODY) and not self._is_late:
             self.server._receiving.setdefault(self, now())
 
@@ -365,7 +360,7 @@ class ServerConnection(Answering):
             request._emit_end()
 
     def _end_of_request_came(self) -> None:
-        self._enter(IDLE)
+        self.state = IDLE
         self._is_late = False
         self.server._receiving.pop(self, None)
 
@@ -386,7 +381,7 @@ class ServerConnection(Answering):
         if head.upgrade and self._upgrade(request):
             return
         request.upgrade = False
-        self._enter(BODY)
+        self.state = BODY
         self._request = request
         response = self._respond_to(request, head.shouldKeepAlive)
         if self._parser is None:  # the same
@@ -462,7 +457,7 @@ class ServerConnection(Answering):
             socket._httpMessage._hear_close(first=True)
         parser.upgrade()
         rest = parser.take_rest()
-        self._enter(TUNNEL)
+        self.state = TUNNEL
         self._leave_socket()
         request._complete(None)
         has_listener, error = server._fire_from(server._source, name, request, socket, rest)
@@ -507,7 +502,7 @@ class ServerConnection(Answering):
         if self.state is not CLOSED and self.state is not REFUSED:
             if error.code != 'HPE_CLOSED_CONNECTION':
                 self._note_what_is_missing()  # its time runs on, should the listener leave the socket open
-            self._enter(REFUSED)
+            self.state = REFUSED
             if self._late is not None and self.socket._overdue and self.socket._corked == 1:
                 self._uncork()
             self._refuse(error)
@@ -537,7 +532,7 @@ class ServerConnection(Answering):
     def _closed(self, *_: Any) -> None:
         if self.state is TUNNEL:
             return
-        self._enter(CLOSED)
+        self.state = CLOSED
         self._parser = None
         self.server._untrack(self)
         unanswered, self._unanswered = self._unanswered, NOTHING

@@ -93,6 +93,10 @@ class Scanner(StartLines):
         Empty when their message is complete."""
         return self._fields
 
+    def is_in_trailers(self) -> bool:
+        """Has the last chunk of a message come that is not complete?"""
+        return bool(self._flags & IN_TRAILERS)
+
     def is_in_last_message(self) -> bool:
         """Has a message begun that lasts until the connection ends?"""
         return self._state is Scanner._body_until_eof

@@ -68,6 +68,9 @@ class ServerResponse(OutgoingMessage):
         """Options: highWaterMark (bytes), rejectNonStandardBodyWrites (bool)."""
         if options or kwargs:
             super().__init__(options, **kwargs)
+        self._take_request(req)
+
+    def _take_request(self, req: Any) -> None:
         self.req = req
         self._connection = None
         self._hears_close = self._expects_continue = self._sent_continue = False

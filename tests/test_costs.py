@@ -318,8 +318,8 @@ def test_a_plain_request_takes_a_client_few_calls(
 
 
 @pytest.mark.parametrize(('has_body', 'is_read', 'most'), [
-    (False, '', 141), (False, 'listened to', 194), (False, 'iterated', 216),
-    (True, '', 149), (True, 'listened to', 206), (True, 'iterated', 246)])
+    (False, '', 128), (False, 'listened to', 172), (False, 'iterated', 186),
+    (True, '', 136), (True, 'listened to', 185), (True, 'iterated', 215)])
 def test_a_plain_request_takes_a_server_few_calls(
         strict: None, has_body: bool, is_read: str, most: int) -> None:
     def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
@@ -347,7 +347,7 @@ def test_a_connection_of_one_request_takes_a_server_few_calls(strict: None) -> N
             for _ in range(TIMES):
                 ask_and_close(port)
     meter = run_server(answer, drive)
-    assert meter.each() <= 358
+    assert meter.each() <= 340
     assert meter.system_calls() == {
         '_accept': 1, 'setblocking': 1, 'setsockopt': 1, 'register': 1, 'poll': 2, 'recv': 1, 'send': 1,
         'shutdown': 1, 'unregister': 1}
@@ -484,7 +484,7 @@ def body_in(chunks: int) -> bytes:
     return get('Transfer-Encoding: chunked', body='5\r\nhello\r\n' * chunks + '0\r\n\r\n')
 
 
-@pytest.mark.parametrize(('answered', 'most'), [('counted', 27), ('written back', 43)])
+@pytest.mark.parametrize(('answered', 'most'), [('counted', 14), ('written back', 25)])
 def test_the_calls_for_a_body_grow_with_its_chunks_and_no_faster(
         strict: None, answered: str, most: int) -> None:
     def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
@@ -501,10 +501,10 @@ def test_the_calls_for_a_body_grow_with_its_chunks_and_no_faster(
                 peer.read_until(b'ok')
     few, more, many = (run_server(listener, partial(drive, count)).each(4) for count in (10, 100, 1000))
     assert more - few <= 90 * most
-    assert many - more <= 1.02 * 10 * (more - few)
+    assert many - more <= 900 * most
 
 
-@pytest.mark.parametrize(('answered', 'most'), [('counted', 100), ('piped back', 300)])
+@pytest.mark.parametrize(('answered', 'most'), [('counted', 80), ('piped back', 250)])
 def test_the_calls_for_a_body_grow_with_its_reads_and_no_faster(
         strict: None, answered: str, most: int) -> None:
     """How much a read brings is the kernel's to say."""

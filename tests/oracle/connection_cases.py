@@ -103,6 +103,11 @@ def orders_of_post(case: Any) -> None:
                           ('32 headers', with_line(GET, '\r\n'.join(many)))):
         case(f'ticks between requests, {name}', [['note', 'request'], ['tick', [['note', 'tick']]]],
              request + GET * 2)
+    for count in (20, 40, 70):
+        lines = '\r\n'.join(f'h{index}: 1' for index in range(count))
+        case(f'ticks before a wrong chunk, {count} headers', {
+            'request': [['note', 'request'], ['tick', [['note', 'tick']]]],
+            'clientError': [['?error.code'], ['sock.destroy']]}, with_line(CHUNKED, lines) + 'zz\r\n')
     case('ticks before the end of a request with trailers', [
         ['on', 'req', 'end', [['res.end']]], ['req.resume'], ['tick', [['note', 'tick'], ['?req.complete']]]],
         CHUNKED + '0\r\nT: 1\r\n\r\n' + CHUNKED + '0\r\n\r\n', watch=ALL)
