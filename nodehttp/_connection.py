@@ -296,7 +296,7 @@ class ServerConnection(Answering):
         """The listener that is being told of `request` is about to wait for its body: deliver a piece of it,
         or its end, if that was received already. Returns whether it was."""
         parser = self._parser
-        if (parser is None or self._request is not request or request.complete
+        if (parser is None or self._request is not request or request.complete or self._postponed is not None
                 or self._at_work != get_ident()):
             return False
         if request._may_be_brought_whole() and (body := parser.take_body()) is not None:

@@ -252,6 +252,20 @@ def test_waiting_before_a_request_is_told_of(dial: Dial, record: Recorder, place
     assert record.events == ['/a a', '/b a', 'closed']
 
 
+def test_reading_a_request_whose_end_is_put_off(dial: Dial) -> None:
+    """Ticks come before the end of one with trailers: nobody takes what is behind it for it."""
+    def listener(req: Any, res: Any) -> None:
+        res.on('finish', lambda: list(req))
+        res.end(req.url)
+
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(post(0, '/1').replace(b'Content-Length: 0', b'Transfer-Encoding: chunked')
+                  + b'0\r\nT: 1\r\n\r\n' + post(0, '/2'))
+        assert [read_response(peer)[1] for _ in range(2)] == [b'/1', b'/2']
+        peer.close()
+
+
 def test_waiting_for_the_end_of_a_socket(dial: Dial, record: Recorder) -> None:
     """Also in an event of it that the connection is to hear of next."""
     def wait(socket: Any) -> None:
