@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from nodehttp.holds import Holds
 from nodehttp.jobs import Jobs
 from nodehttp.loop import Function, Strand
-from nodehttp.monitor import monitor
 
 if TYPE_CHECKING:
     from nodehttp.visit import Visit
@@ -53,12 +52,6 @@ class Outsiders(Jobs):
         """Hold back `other` in place of `strand`, if the calling thread alone holds that back and nothing
         waits for it yet; else return False."""
         return self.holds.begin_instead(strand, other)
-
-    def end_holds_of_caller(self) -> None:
-        """For what waits by other means than ours: let go what the calling thread has started. Takes the
-        monitor itself."""
-        with monitor:
-            self.holds.end()
 
     def is_visited_by_caller(self, strand: Strand) -> bool:
         """Does the calling thread do something for this strand in a Visit?"""

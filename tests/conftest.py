@@ -57,8 +57,7 @@ class Recorder:
 
     def wait(self, condition: Callable[[list[Any]], bool], timeout: float = MUST_NOT_EXPIRE) -> list[Any]:
         """Wait until `condition(events)` holds; return the events."""
-        threadpool.pool.end_holds_of_caller()
-        with self._changed:
+        with threadpool.blocking(), self._changed:
             assert self._changed.wait_for(lambda: condition(self.events), timeout), self.events
             return list(self.events)
 
@@ -250,10 +249,10 @@ def nothing_left() -> Iterator[None]:
     agent = getattr(nodehttp, 'globalAgent', None)
     if agent is not None:
         agent.destroy()
-    threadpool.pool.end_holds_of_caller()
     deadline = time.monotonic() + MUST_NOT_EXPIRE
-    while (left := leftovers(threads)) and time.monotonic() < deadline:
-        time.sleep(0.002)  # not synchronisation: closing takes a turn of the loop, of which nobody is told
+    with threadpool.blocking():
+        while (left := leftovers(threads)) and time.monotonic() < deadline:
+            time.sleep(0.002)  # not synchronisation: closing takes a turn of the loop, and nobody is told
     assert not left
 
 

@@ -100,9 +100,9 @@ def test_request_is_that_of_node(text: str, listener: socket.socket, record: Rec
         notes.append(f'threw {error.name} {error.code or "undefined"} {error.message}')
     wanted = expected['bytes'].replace(':PORT', f':{port}').encode('latin-1')
     if wanted:
-        threadpool.pool.end_holds_of_caller()
-        peer = RawPeer(listener.accept()[0])
-        received = peer.read_exactly(len(wanted))
+        with threadpool.blocking():
+            peer = RawPeer(listener.accept()[0])
+            received = peer.read_exactly(len(wanted))
     if req is not None:
         req.destroy()
         record.wait_for('close')

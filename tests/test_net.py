@@ -849,10 +849,10 @@ def test_a_paused_socket_that_nobody_holds_is_closed():
         socket = net.Socket(handle=one.detach(), pauseOnCreate=True)
         gone = weakref.ref(socket)
         del socket
-        threadpool.pool.end_holds_of_caller()  # until now what this thread has started is held for it
-        gc.collect()
-        assert gone() is None
-        assert other.recv(1) == b''
+        with threadpool.blocking():  # until now what this thread has started is held for it
+            gc.collect()
+            assert gone() is None
+            assert other.recv(1) == b''
 
 
 # Threads

@@ -177,7 +177,8 @@ def test_listeners_of_the_next_lines_are_in_time():
     for _ in range(100):
         t = PassThrough()
         t.on('close', lambda: None)
-        threadpool.pool.end_holds_of_caller()
+        with threadpool.blocking():
+            pass
         t.write('x')
         chunks = []
         t.on('data', chunks.append)

@@ -274,8 +274,8 @@ class Questions:
 
     def next(self) -> Any:
         """Return the callback for the answer to the next question."""
-        threadpool.pool.end_holds_of_caller()
-        return self._callbacks.get(timeout=10)
+        with threadpool.blocking():
+            return self._callbacks.get(timeout=10)
 
 
 def test_a_connection_that_is_destroyed_while_its_protocol_is_chosen(

@@ -205,8 +205,8 @@ class Caught:
 
     def next(self) -> Any:
         """Return the first argument of the next one."""
-        threadpool.pool.end_holds_of_caller()
-        return self._queue.get(timeout=10)[0]
+        with threadpool.blocking():
+            return self._queue.get(timeout=10)[0]
 
 
 def wait(emitter: Any, name: str) -> list[Any]:
