@@ -340,7 +340,7 @@ class ServerConnection(Answering):
         """A listener waits in the middle of a delivery: deliver what is behind it."""
         self._advance(is_last=self._has_ticks)
         if self._parser is not None:
-            self._take_in()
+            self.socket._go_on()
 
     def _note_what_is_missing(self) -> None:
         """The rest of a request is to come in another read: its time runs from now on."""

@@ -248,8 +248,7 @@ class ClientConnection:
     def _go_on(self) -> None:
         """A listener waits: let others have what is behind its event."""
         self._advance()
-        if self.socket.readableLength:
-            self.socket._flow()
+        self.socket._go_on()
 
     def _end_pause(self) -> None:
         """As in Node a pause of the socket lasts until its response is complete, or is read."""

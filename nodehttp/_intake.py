@@ -64,9 +64,6 @@ class Intake:
         if self.socket._flowing is False and not self._held & ~PAUSED:
             self.socket.resume()
 
-    def _take_in(self) -> None:
-        """A listener waits in the middle of a delivery: read what is behind it, too."""
-
     def _start_reading(self) -> None:
         self.socket._start_reading()
 

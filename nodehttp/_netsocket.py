@@ -426,10 +426,6 @@ class Socket(Output):
         else:
             super()._resume()
 
-    def _go_on(self) -> None:
-        """A 'data' listener waits: let others have what is buffered behind its chunk."""
-        self._flow()
-
     # Writing
 
     def _refusal(self, what: str) -> errors.NodeError | None:

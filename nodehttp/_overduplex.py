@@ -39,10 +39,6 @@ class DuplexConnection(ServerConnection):
     def _begins_next(self, request: IncomingMessage) -> bool:
         return False
 
-    def _take_in(self) -> None:
-        """Take what it has buffered."""
-        self.socket._flow()
-
     def _start_reading(self) -> None:
         self.socket.resume()
 

@@ -374,6 +374,10 @@ class Readable(ReadableState):
         while self._flowing and (self._length or not self._reading) and self._take(None) is not None:
             pass
 
+    def _go_on(self) -> None:
+        """A listener waits: let others have what is behind its event."""
+        self._flow()
+
     def _end(self) -> None:
         """Everything was taken: 'end' in the next tick."""
         if self._input == EOF and not self._end_scheduled:

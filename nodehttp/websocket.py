@@ -297,8 +297,7 @@ class WebSocket(EventTarget):
     def _go_on(self) -> None:
         """A listener waits: let others have what is behind its event."""
         self._advance()
-        if self._socket.readableLength:
-            self._socket._flow()
+        self._socket._go_on()
 
     def _advance(self) -> None:
         """Dispatch what has come, one message after the other, and after that the end."""

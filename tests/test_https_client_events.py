@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import RawPeer
+from conftest import RawPeer, Recorder
 from test_client_events import ORACLE, Run, client_cases, differences
-from tls_tools import Authority
+from tls_tools import Authority, SecureClient
 
 import nodehttps
 
@@ -73,3 +74,20 @@ def test_events_over_tls_are_those_of_node(
         assert run.events(len(expected)) == expected
     finally:
         run.clean_up()
+
+
+def test_a_listener_that_waits_hears_the_end_that_came_with_the_answer(
+    context: ssl.SSLContext, authority: Authority, scripted: Callable[..., int], record: Recorder
+) -> None:
+    def serve(peer: RawPeer) -> None:
+        secure = SecureClient(peer.socket, context)
+        assert secure.recv(1000).startswith(b'GET / ')
+        secure.send_last(b'HTTP/1.1 200 OK\r\n\r\nabc')
+        record.wait_count(1)
+        assert secure.recv(1) == b''
+
+    def listener(res: Any) -> None:
+        record(b''.join(res))
+
+    nodehttps.get(f'https://localhost:{scripted(serve)}', {'ca': authority.pem, 'agent': False}, listener)
+    assert record.wait_count(1) == [b'abc']

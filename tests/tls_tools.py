@@ -235,13 +235,17 @@ class SecureClient:
         self, target: int | socket.socket, context: ssl.SSLContext, timeout: float = 10,
         name: str = 'localhost', session: ssl.SSLSession | None = None,
     ) -> None:
-        """`target` is a port, or a connection."""
+        """`target` is a port, or a connection; with the context of a server it is the server's end of it."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._lock = threading.Lock()
         self._socket = (socket.create_connection(('127.0.0.1', target), timeout)
                         if isinstance(target, int) else target)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name, session=session)
+        if context.protocol is ssl.PROTOCOL_TLS_SERVER:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        else:
+            self._tls = context.wrap_bio(
+                self._incoming, self._outgoing, server_hostname=name, session=session)
         try:
             self._until_done(self._tls.do_handshake)
         except BaseException:
@@ -297,6 +301,14 @@ class SecureClient:
         """Send everything, in one piece; nothing to a peer that has ended."""
         with self._lock, contextlib.suppress(ssl.SSLEOFError, BrokenPipeError, ConnectionResetError):
             self._tls.write(data)
+            self._socket.sendall(self._outgoing.read())
+
+    def send_last(self, data: bytes) -> None:
+        """Send data and close_notify, in one piece, and no FIN."""
+        with self._lock:
+            self._tls.write(data)
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
             self._socket.sendall(self._outgoing.read())
 
     def shutdown(self, how: int) -> None:
