@@ -27,6 +27,8 @@ from nodehttp._request_options import (
 from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE
 from nodehttp.outgoing import OutgoingMessage
 
+PLAIN_SET_HEADER = OutgoingMessage.setHeader
+
 # Requests of these methods have no body unless one is written.
 _BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
 
@@ -110,6 +112,21 @@ class RequestHead(OutgoingMessage):
             self._join_duplicates = options['joinDuplicateHeaders']
         if 'signal' in options:
             self._follow(options.pop('signal'))
+
+    def _set_few_headers(self, headers: Any, host_header: Header) -> bool:
+        """`_set_headers`, if no other option makes any. Returns False if there is more to it than that."""
+        if (type(headers) is not dict or type(self).setHeader is not PLAIN_SET_HEADER
+                or getattr(self.agent, '_proxy', None) is not None):
+            return False
+        own: dict[str, Header] = {}
+        self._headers = own
+        for name, value in headers.items():
+            self.setHeader(name, value)
+        if 'host' not in own or not own['host'].value:
+            own['host'] = host_header
+        if 'expect' in own and own['expect'].value:
+            self._implicit_header()
+        return True
 
     def _set_headers(self, options: dict[str, Any], host_header: Header) -> None:
         """Headers of a mapping can be changed until the head is sent; those of a list are the head."""

@@ -33,7 +33,7 @@ from nodehttp._finished import Finish, is_premature_close
 from nodehttp._iteration import is_iterated
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._request_options import Place, read_arguments, timer_duration
-from nodehttp._requesthead import RequestHead
+from nodehttp._requesthead import PLAIN_SET_HEADER, RequestHead
 from nodehttp._stream import GONE
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp.common import collect_headers
@@ -127,10 +127,10 @@ class ClientRequest(RequestHead):
             else:
                 with released():
                     self.once('response', callback)
-        is_plain = not has_rare and 'headers' not in given and kind.setHeader is _PLAIN_SET_HEADER
+        is_plain = not has_rare and 'headers' not in given and kind.setHeader is PLAIN_SET_HEADER
         if is_plain:
             self._headers = {'host': place.host_header}
-        else:
+        elif has_rare or not self._set_few_headers(given.get('headers'), place.host_header):
             self._set_headers(given, place.host_header)
         is_unseen = self._start(given, None if has_rare else place.name)
         return place if is_plain and is_unseen and kind.once is _PLAIN_ONCE else None
@@ -635,8 +635,7 @@ class ClientRequest(RequestHead):
 
 
 # Not those of somebody who looks on.
-_PLAIN_END, _PLAIN_ON_SOCKET = ClientRequest.end, ClientRequest.onSocket
-_PLAIN_ONCE, _PLAIN_SET_HEADER = ClientRequest.once, ClientRequest.setHeader
+_PLAIN_END, _PLAIN_ON_SOCKET, _PLAIN_ONCE = ClientRequest.end, ClientRequest.onSocket, ClientRequest.once
 
 
 def destroy_soon(socket: Any) -> None:
