@@ -23,6 +23,8 @@ Self = TypeVar('Self', bound='EventEmitter')
 Function = Callable[..., Any]
 
 _VARARGS = 0x04  # inspect.CO_VARARGS
+_ASYNC = 0x280  # inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_UNUSUAL = _VARARGS | _ASYNC
 _ANY = math.inf  # arguments
 _MISSING: Any = object()
 _SPENT = 2
@@ -33,7 +35,8 @@ class MaxListenersExceededWarning(UserWarning):
 
 
 def parameters(function: Function) -> tuple[int, float]:
-    """Return how many positional arguments `function` needs at least and takes at most."""
+    """Return how many positional arguments `function` needs at least and takes at most. Raises TypeError
+    ERR_INVALID_ARG_TYPE for an `async` function."""
     kind: type = type(function)
     plain: Any = function
     bound = 0
@@ -43,6 +46,9 @@ def parameters(function: Function) -> tuple[int, float]:
     if kind is FunctionType:
         code, defaults = plain.__code__, plain.__defaults__
         takes_any = code.co_flags & _VARARGS
+        if code.co_flags & _ASYNC:
+            # Nobody would await what it returns: a request would hang, and nothing would say why.
+            raise errors.invalid_arg_type('callback', 'a function without "async" (it may wait)', function)
         if not (takes_any and hasattr(plain, '__wrapped__')):
             most = code.co_argcount - bound
             least = most if defaults is None else most - len(defaults)
@@ -127,7 +133,7 @@ class Listener:
         self.once = once
         if type(function) is FunctionType:
             code = function.__code__
-            if function.__defaults__ is None and not code.co_flags & _VARARGS:
+            if function.__defaults__ is None and not code.co_flags & _UNUSUAL:
                 self.least = self.most = code.co_argcount  # what `parameters` comes to for most listeners
                 return
         elif not callable(function):
@@ -624,11 +630,13 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless
     'error' is what is waited for; of EventTargets only a WebSocket does that), ERR_STREAM_PREMATURE_CLOSE
     if the event cannot come any more because a stream or message has closed (Node waits for ever; a 'close'
-    that has come already counts), and TimeoutError after `timeout` seconds.
+    that has come already counts), TimeoutError after `timeout` seconds, and TypeError ERR_INVALID_ARG_TYPE.
     ("events.once(emitter, name[, options])")
     """
-    if not isinstance(emitter, EventEmitter) and hasattr(emitter, '_wait_for'):
-        return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]
+    if not isinstance(emitter, EventEmitter):
+        if hasattr(emitter, '_wait_for'):
+            return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]
+        raise errors.invalid_arg_type('emitter', 'an instance of EventEmitter or EventTarget', emitter)
     wait = _Wait()
     listeners: dict[str, tuple[Listener]] = {name: (OwnListener(wait.arrived, True),)}
     if name != 'error':

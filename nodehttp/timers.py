@@ -152,7 +152,9 @@ clearImmediate = clearTimeout
 
 def sleep(ms: float) -> None:
     """Wait for `ms` milliseconds; in a callback, the others go on meanwhile. Node: `await setTimeout(ms)` of
-    "Timers Promises API"."""
+    "Timers Promises API". Raises TypeError ERR_INVALID_ARG_TYPE."""
+    if not isinstance(ms, (int, float)) or isinstance(ms, bool):
+        raise errors.invalid_arg_type('delay', 'of type number', ms)
     waiter = threadpool.Waiter()
     with monitor:
         timer = threadpool.start_timer(max(0, ms), waiter.set)

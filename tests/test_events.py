@@ -7,12 +7,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, Recorder
 from pool_tools import soon
 
+import nodehttp as http
 from nodehttp import errors, timers
 from nodehttp.events import EventEmitter, MaxListenersExceededWarning, adapt, internal, once, parameters
 from nodehttp.threadpool import monitor, owns_monitor
@@ -283,6 +285,23 @@ def test_a_listener_must_be_callable(emitter: EventEmitter, listener: Any, recei
         assert failure(lambda method=method: method('x', listener)) == expected
 
 
+async def coroutine(self: Any = None) -> None: ...
+
+
+async def asynchronous_generator() -> Any:
+    yield
+
+
+@pytest.mark.parametrize('function', [
+    coroutine, asynchronous_generator, type('Owner', (), {'coroutine': coroutine})().coroutine])
+def test_a_callback_that_nobody_would_await_is_refused(emitter: EventEmitter, function: Any) -> None:
+    expected = ('TypeError [ERR_INVALID_ARG_TYPE] The "callback" argument must be a function without "async" '
+                f'(it may wait). Received function {function.__name__}')
+    for add in (partial(emitter.on, 'x'), partial(emitter.once, 'x'), http.createServer, timers.setImmediate):
+        assert failure(partial(add, function)) == expected
+    assert emitter.eventNames() == []
+
+
 # The warning
 
 
@@ -523,6 +542,12 @@ def test_once_can_wait_for_error(emitter: EventEmitter) -> None:
     error = KeyError('bad')
     emit_when_heard(emitter, 'error', error)
     assert once(emitter, 'error') == [error]
+
+
+def test_once_wants_an_emitter() -> None:
+    assert failure(lambda: once(5, 'x')) == (
+        'TypeError [ERR_INVALID_ARG_TYPE] The "emitter" argument must be an instance of EventEmitter or '
+        'EventTarget. Received type number (5)')
 
 
 def test_once_has_a_deadline(emitter: EventEmitter) -> None:

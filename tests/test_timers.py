@@ -321,6 +321,11 @@ def test_a_timer_that_was_cleared_keeps_nothing_in_memory() -> None:
     assert witness() is None
 
 
+def test_sleep_wants_a_number() -> None:
+    with pytest.raises(TypeError, match=r'The "delay" argument must be of type number\.'):
+        sleep('5')  # type: ignore[arg-type]
+
+
 def test_sleep_in_a_thread_and_in_a_callback(record: Recorder) -> None:
     began = time.monotonic()
     sleep(20)
