@@ -51,7 +51,7 @@ class Lease:
 
     def timed_out(self) -> None:
         """Nothing happened for a while; a busy socket's request decides itself."""
-        if self.state is FREE or self.thread:
+        if self.state is FREE:
             self.socket.destroy()
 
     def removed(self, *_: Any) -> None:

@@ -384,10 +384,8 @@ class Agent(EventEmitter):
                 or type(socket) is not net.Socket or not self._has_room_for(lease)
                 or getattr(self.keepSocketAlive, '__func__', None) is not _PLAIN_KEEP):
             return False
-        limit = self._idle_limit(socket)
-        if limit is None:
+        if self._idle_limit(socket) is None:
             return False
-        set_timeout(socket, limit)
         self._in_hand[thread] = lease
         lease.thread = thread
         pool.holds.call_soon(self._put_back)

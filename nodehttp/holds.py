@@ -243,10 +243,11 @@ class Holds:
     def call_soon(self, function: Callable[[], Any]) -> None:
         """Have the holder call `function`, which is not urgent, when it looks the second time from now; once,
         however often this is said until then. So what goes on and on is never interrupted."""
-        self._recent.add(function)
-        self._not_urgent.discard(function)
-        if not self.looks_soon():
-            self.look_soon()
+        if function not in self._recent:
+            self._recent.add(function)
+            self._not_urgent.discard(function)
+            if not self.looks_soon():
+                self.look_soon()
 
     def _look_after(self, delay: float) -> None:
         due = monotonic() * 1000 + delay
@@ -268,7 +269,7 @@ class Holds:
         if self._awaited:
             with released():  # a thread that waits for just the monitor is not idle: now it gets that
                 time.sleep(GIVE_WAY)
-        if self._is_used:
+        if self._is_used or self._recent:
             self._is_used = False
             self._look_after(HOLD)
         due, self._not_urgent, self._recent = self._not_urgent, self._recent, set()

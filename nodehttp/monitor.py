@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 T = TypeVar('T')
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 2e-5, 1e-3  # s
+SHORTEST_PAUSE, LONGEST_PAUSE = 2e-5, 4e-3  # s
 
 monitor = threading.RLock()
 # What threading.Condition uses too: release however deeply it is taken, and take it that deeply again.

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 from nodehttp.baton import pool
 from nodehttp.loop import Strand, monotonic
 from nodehttp.monitor import release_monitor, retake_monitor
-from nodehttp.poller import CAN_BE_PATIENT, Bell
+from nodehttp.poller import CAN_BE_PATIENT, Bell, Received
 from nodehttp.watch import Watch
 
 PATIENCE = 5  # ms that a thread waits in `recv`, where the bell does not reach it
@@ -82,13 +82,14 @@ def begin_visit(emitter: Any) -> Visit | None:
 class Visit:
     """The visits of one thread, one after the other. All methods need the monitor."""
 
-    __slots__ = ('_bell', '_emitter', '_generation', '_is_main', '_is_over', '_is_waiting', '_longest',
+    __slots__ = ('_bell', '_emitter', '_generation', '_is_over', '_is_patient', '_is_waiting', '_longest',
                  '_polled', '_poller', '_watch', 'identity', 'is_at_work', 'strand')
 
     def __init__(self, bell: Bell) -> None:
         self.identity = threading.get_ident()
         self.is_at_work = False  # is the thread doing something for the connection just now?
-        self._is_main = threading.current_thread() is threading.main_thread()
+        # In the main thread a signal handler might wait for the same in the middle of `recv`.
+        self._is_patient = CAN_BE_PATIENT and threading.current_thread() is not threading.main_thread()
         self._longest = longest_wait()
         self._generation = pool.generation
         self.strand: Strand | None = None  # set while there is a visit
@@ -148,7 +149,7 @@ class Visit:
         assert strand is not None
         if pool.ready and any(item[0] is strand for item in pool.ready):  # comes first, and is the holder's
             return
-        may_receive = is_patient = CAN_BE_PATIENT and not self._is_main and watch.handle is not None
+        is_patient = self._is_patient and watch.handle is not None
         self.is_at_work = True
         while not (awaited.done or self._is_over or strand.busy != 1):
             if strand.backlog:
@@ -164,8 +165,8 @@ class Visit:
             if is_patient and remaining * 1000 >= PATIENCE:
                 is_patient = self._receive(strand, watch)
             elif self._wait_for_input(watch.fd, remaining) and watch.active and strand.busy == 1:
-                if may_receive:
-                    self._receive(strand, watch)
+                if len(pool.visits) > 1 and watch.handle is not None:
+                    self._deliver(strand, watch, watch.receive(0))
                 else:
                     watch.read()
 
@@ -206,23 +207,24 @@ class Visit:
 
     def _receive(self, strand: Strand, watch: Watch) -> bool:
         """Wait for input for a moment, and take it; return whether there was any. To wait and then to read
-        would be two system calls.
-
-        Not for the main thread: a signal handler might wait for the same in the middle of it.
-        """
+        would be two system calls."""
         self._is_waiting = True
         self.is_at_work = False
         try:
             received = watch.receive(PATIENCE)
         finally:
             self._waited()
+        self._deliver(strand, watch, received)
+        return received is not None
+
+    def _deliver(self, strand: Strand, watch: Watch, received: Received | None) -> None:
+        """Something may have come up meanwhile."""
         if received is None:
-            return False
-        if self._is_over or strand.busy != 1:
+            return
+        if self._is_over or strand.busy != 1 or strand.backlog:
             pool.defer_input(strand, watch, received)
         else:
             watch.take(received)
-        return True
 
     def _waited(self) -> None:
         """The thread is back from where it did not have the monitor."""

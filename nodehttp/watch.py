@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from nodehttp.loop import Function, Handle, Loop, Strand, monotonic
 from nodehttp.monitor import release_monitor, retake_in_turn
-from nodehttp.poller import HANG_UP, READ, READ_SIZE, WRITE, Received, end_patience, make_patient
+from nodehttp.poller import DONT_WAIT, HANG_UP, READ, READ_SIZE, WRITE, Received, end_patience, make_patient
 
 if TYPE_CHECKING:
     import socket
@@ -213,14 +213,14 @@ class Watch(Handle):
 
     def receive(self, milliseconds: int) -> Received | None:
         """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
-        nothing came in time, which is always the same."""
+        nothing came in time, which is always the same, or 0."""
         handle, aside = self.handle, self._aside or self._begin_aside()
         assert handle is not None
-        if not aside.is_patient:
+        if milliseconds and not aside.is_patient:
             aside.is_patient = True
             make_patient(handle, milliseconds)
         try:
-            return self.apart(handle.recv, READ_SIZE)
+            return self.apart(handle.recv, READ_SIZE, 0 if milliseconds else DONT_WAIT)
         except BlockingIOError:
             return None
         except OSError as error:

@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +18,14 @@ from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
-from test_costs import TIMES, Meter
+from test_costs import SYSTEM_CALLS, TIMES, Meter
 
 import nodehttp as http
 import nodehttps as https
 from nodehttp import holds, timers, visit
 from nodehttp._handles import has_ended
 from nodehttp.errors import Error
-from nodehttp.threadpool import pool
+from nodehttp.threadpool import owns_monitor, pool
 from nodehttp.visit import Visit
 from nodehttp.watch import Watch
 
@@ -189,6 +190,34 @@ def test_a_request_costs_four_system_calls_and_few_others(
     assert meter.each() <= 290
 
 
+@anywhere
+def test_beside_others_no_system_call_but_a_brief_one_is_made_with_the_monitor(
+        scripted: Any, agent: http.Agent, visits: list[Visit], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, 'want_back', lambda _: None)
+    go, other = threading.Event(), http.Agent(keepAlive=True)
+    port = scripted(answers_when(go), answers(8))
+    fetch(port, other)
+    slow = in_thread(lambda: fetch(port, other))
+    while not (visits and visits[-1]._is_waiting):
+        time.sleep(0.001)
+    calls: list[tuple[str, bool]] = []
+
+    def note(frame: Any, event: str, called: Any) -> None:
+        if event == 'c_call' and called.__name__ in SYSTEM_CALLS:
+            calls.append((called.__name__, owns_monitor()))
+    for _ in range(3):
+        fetch(port, agent)
+    sys.setprofile(note)
+    for _ in range(5):
+        fetch(port, agent)
+    sys.setprofile(None)
+    go.set()
+    slow.join(MUST_NOT_EXPIRE)
+    other.destroy()
+    waits = [('poll', False)] * (threading.current_thread() is threading.main_thread())
+    assert calls == [('getsockopt', True), ('send', False), *waits, ('recv', False)] * 5
+
+
 def test_in_a_thread_of_many_it_costs_one_less(
         scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Watch, 'want_back', lambda _: None)
@@ -316,15 +345,6 @@ def test_who_has_none_in_hand_takes_that_of_another(
     bodies: list[bytes] = []
     in_thread(lambda: bodies.append(fetch(port, agent))).join(MUST_NOT_EXPIRE)
     assert bodies == [b'ok']
-
-
-def test_a_connection_in_hand_times_out(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holds.Holds, 'call_soon', lambda *_: None)  # the pool never looks
-    closed = threading.Event()
-    port = scripted(lambda peer: (peer.read_until(END), peer.send(ANSWER), peer.read_to_end(), closed.set()))
-    agent = http.Agent(keepAlive=True, timeout=20)
-    fetch(port, agent)
-    assert closed.wait(MUST_NOT_EXPIRE)
 
 
 @pytest.mark.parametrize(('scheduling', 'turn'), [('lifo', 1), ('fifo', 0)])
