@@ -465,13 +465,13 @@ def test_a_function_that_takes_anything_is_not_wrapped() -> None:
 
 
 def test_adding_a_listener_is_cheap() -> None:
-    # Not a benchmark: inspect.signature takes 10 to 100 us.
+    # Not a benchmark: inspect.signature takes 10 to 100 us, which others on the machine do not change.
     for listener in (lambda: None, Taker().two, [].append, print):
         parameters(listener)
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(1000):
             parameters(listener)
-        assert time.perf_counter() - began < 0.02
+        assert time.thread_time() - began < 0.02
 
 
 # Internal emission
