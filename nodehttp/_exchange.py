@@ -71,6 +71,7 @@ class ClientConnection:
         self._is_read = False  # what arrives comes here, since the first request
         self._is_consumed = False  # it is a net.Socket
         self.is_plain = False  # nor is it enciphered
+        self._has_own_turn = False  # each of its reads is an event of the loop, behind which ticks are next
         # Of a connection that failed before the request was there.
         self._error: BaseException | None = None
         self._listeners = {
@@ -114,6 +115,7 @@ class ClientConnection:
         self._is_read = True
         self._is_consumed = hasattr(self.socket, '_consume_alone')
         self.is_plain = self._is_consumed and not hasattr(self.socket, 'encrypted')
+        self._has_own_turn = self._is_consumed and self.socket._reads_in_own_turn()
         self._listeners['data'] = internal(self._data_came)
         self.socket.on('data', self._listeners['data'])
         if self._is_consumed:
@@ -213,15 +215,15 @@ class ClientConnection:
 
     def _received(self, data: bytes) -> None:
         """Nobody else hears of it."""
-        socket, parser, is_plain = self.socket, self._parser, self.is_plain
+        socket, parser, is_last = self.socket, self._parser, self._has_own_turn
         if socket._flowing is False:  # the user has paused it
             socket._take_in(data)
         elif self.state is WAITING and parser is not None:
             head = parser.begin(data)
-            if head is None or not (self._head_arrived(head) and self._takes_whole(is_plain)):
-                self._advance(is_last=is_plain)
+            if head is None or not (self._head_arrived(head) and self._takes_whole(is_last)):
+                self._advance(is_last=is_last)
         else:
-            self._feed(data, is_plain)
+            self._feed(data, is_last)
 
     def _data_came(self, data: bytes | str) -> None:
         if isinstance(data, str):  # the user has set an encoding: Node's process ends here

@@ -404,6 +404,10 @@ class Socket(Output):
         else:
             on_end()
 
+    def _reads_in_own_turn(self) -> bool:
+        """Is all that it receives read by the loop, so that ticks are next when that was handed on?"""
+        return True
+
     def _is_stale(self) -> bool:
         """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
         an error? Or is it the parent's, after a fork?"""

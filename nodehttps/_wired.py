@@ -72,6 +72,9 @@ class Wired(net.Socket):
     def _peer_address(self) -> Record[Any]:
         return self._wire._peer_address() if self._is_on_socket else Record()
 
+    def _reads_in_own_turn(self) -> bool:
+        return self._is_on_socket and bool(self._wire._reads_in_own_turn())
+
     def _is_stale(self) -> bool:
         return self._is_on_socket and self._wire._is_stale()
 
