@@ -21,7 +21,7 @@ from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import BYTES_MARK, NOTHING
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage
-from nodehttp.threadpool import has_baton, next_tick, pool, released
+from nodehttp.threadpool import add_tick, has_baton, next_tick, pool, released
 
 if TYPE_CHECKING:
     from nodehttp.parser import End, Head, ParseError, Parser
@@ -250,7 +250,7 @@ class Answering(Intake):
             if self._late is None:
                 uncork = self._uncork
                 # Of no strand: if the callback blocks, the next holder of the baton sends what there is.
-                next_tick(uncork)
+                add_tick(None, uncork, ())
                 if self._may_be_late:
                     self._late = uncork
 

@@ -175,8 +175,13 @@ class ServerConnection(Answering):
                     self._hold(CROWDED)
                 else:
                     self._request_arrived(event)
-                    if is_last and self.state is BODY and self._takes_whole(parser):
-                        return False
+                    if is_last and self.state is BODY:
+                        if self._takes_whole(parser):
+                            return False
+                        if self._request is not None and self._begins_next(self._request):
+                            is_next = self._flow_on(parser)
+                            if not is_next:
+                                return True
             elif event is END:
                 if parser.trailers and self._has_ticks:
                     self._after_ticks(event)

@@ -20,6 +20,7 @@ from nodehttp import errors
 from nodehttp._head import CONTENT_LENGTH, OutgoingHead
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import DOOMED, user_callback
+from nodehttp._stream import OPEN as ALIVE
 from nodehttp._writable import WRITING, Writable
 from nodehttp.encoding import encode
 from nodehttp.events import adapt
@@ -173,8 +174,17 @@ class OutgoingMessage(OutgoingHead):
             encoding, callback = None, encoding
         data = chunk if type(chunk) is bytes else _body_bytes(chunk, encoding)
         done = None if callback is None else user_callback(callback)
+        size = len(data)
         with monitor:
-            written = self._write(data, done)
+            socket = self.socket
+            if (socket is not None and socket._corked and self._head_sent and self.chunkedEncoding
+                    and 0 < size <= JOIN_LIMIT and self._phase is OPEN and self._has_body
+                    and socket._httpMessage is self and not (self._corked or self._queue or self.destroyed)
+                    and socket._output == WRITING and socket._life == ALIVE):
+                # What `_write` comes to for a chunk that leaves together with what is before it.
+                written: bool = socket._accept(b'%x\r\n%b\r\n' % (size, data), 'buffer', done)
+            else:
+                written = self._write(data, done)
             if done is not None or not written:
                 self._needs_tick()
             if not written and get_ident() not in self._need_drain:
@@ -208,8 +218,6 @@ class OutgoingMessage(OutgoingHead):
             self._corked_chunks.append((data, done))
             self._corked_size += size
             return self._corked_size < self._mark()
-        if size <= JOIN_LIMIT and self._head_sent:
-            return self._write_out(b'%x\r\n%b\r\n' % (size, data), done)
         return self._send_parts(b'%x\r\n' % size, data, b'\r\n', done)
 
     def _needs_tick(self) -> None:

@@ -258,10 +258,11 @@ class Parser(Scanner):
         elif self._state is BODY_OF_LENGTH:
             if end - start != self._left:
                 return None
-        elif self._state is CHUNK_START and data.endswith(_LAST_CHUNK):
+        elif self._state is CHUNK_START:
             pos, start = start, data.find(b'\r\n', start, start + _MAX_SIZE_LINE) + 2
+            size = _sizes.get(data[pos:start]) or _new_size(data[pos:start])
             end -= len(_LAST_CHUNK)
-            if not end - start == (_sizes.get(data[pos:start]) or _new_size(data[pos:start])) > 0:
+            if not size or end - start != size or not data.endswith(_LAST_CHUNK):
                 return None
         else:
             return None
@@ -281,8 +282,11 @@ class Parser(Scanner):
             return None
         data, pos = self._data, self._pos
         start = data.find(b'\r\n', pos, pos + _MAX_SIZE_LINE) + 2
-        end = start + (_sizes.get(data[pos:start]) or _new_size(data[pos:start]))
-        if end == start or not data.startswith(b'\r\n', end):
+        size = _sizes.get(data[pos:start])
+        if size is None:
+            size = _new_size(data[pos:start])
+        end = start + size
+        if not size or not data.startswith(b'\r\n', end):
             return None
         self._pos = end + 2
         return data[start:end]
