@@ -342,6 +342,27 @@ else:
     assert run_program(HEAD + script) == (3, 'came\nchild\nparent\n', '')
 
 
+SHARE = """
+agent = http.Agent(trusted, keepAlive=True)
+answer = lambda req, res: res.end(str(req.socket.remotePort))
+server = http.createServer(own, answer).listen(0, 'localhost')
+nodehttp.once(server, 'listening')
+def ask():
+    req = http.get(port=server.address().port, agent=agent)
+    return b''.join(nodehttp.once(req, 'response', 10)[0])
+connection = ask()
+child = os.fork()
+if child == 0:
+    assert ask() != connection  # and drops that, without a word to the server
+    say('child')
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert ask() == connection
+say('parent')
+agent.destroy()
+server.close()
+"""
+
 FORKS = {
     'in a callback': """
 def callback():
@@ -408,24 +429,15 @@ timers.setTimeout(sys.exit, 1, 0)
 """,
     'while an agent has an idle connection': """
 import nodehttp as http
-agent = http.Agent(keepAlive=True)
-server = http.createServer(lambda req, res: res.end(str(req.socket.remotePort))).listen(0, '127.0.0.1')
-http.once(server, 'listening')
-def ask():
-    [res] = http.once(http.get(port=server.address().port, agent=agent), 'response', 10)
-    return b''.join(res)
-connection = ask()
-child = os.fork()
-if child == 0:
-    assert ask() != connection
-    say('child')
-    os._exit(0)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-assert ask() == connection
-say('parent')
-agent.destroy()
-server.close()
-""",
+own = trusted = {}
+""" + SHARE,
+    'while an agent has an idle connection over TLS': """
+import nodehttps as http, trustme
+authority = trustme.CA()
+own = authority.issue_cert('localhost')
+own = {'key': own.private_key_pem.bytes(), 'cert': own.cert_chain_pems[0].bytes()}
+trusted = {'ca': authority.cert_pem.bytes()}
+""" + SHARE,
     'of a process that has used nothing': """
 child = os.fork()
 if child:
