@@ -62,6 +62,17 @@ class Proxy(NamedTuple):
 
         return tls.connect(given)
 
+    def tunnel_options(self, target: str) -> dict[str, Any]:
+        """Return those of the request for a tunnel to `target`, as a WebSocket makes it."""
+        return {
+            'method': 'CONNECT', 'path': target,
+            'createConnection': lambda *_: self.connect({}),
+            'headers': {
+                'host': target, 'connection': 'close',
+                **({} if self.authorization is None else {'proxy-authorization': self.authorization}),
+                'proxy-connection': 'keep-alive'},
+        }
+
     def address(self, request: Any, host: Any, port: Any) -> list[tuple[str, str]]:
         """Make the path of a request the target that a proxy needs; return the headers that only the proxy
         needs. `host`: the value of the Host header."""
@@ -126,6 +137,22 @@ def proxy_of(agent: Any, options: Mapping[str, Any]) -> Proxy | None:
 def proxies_of_process() -> Record[str | None] | None:
     """Return the `proxyEnv` of the global agents, if they are to have one: the variables as they are now."""
     return Record((name, os.environ.get(name)) for name in _VARIABLES) if USE_ENV_PROXY else None
+
+
+def proxy_of_websocket(url: Any) -> Proxy | None:
+    """Return the proxy of the environment through which a WebSocket reaches its server."""
+    proxies = proxies_of_process()
+    if proxies is None:
+        return None
+    # As in Node that for http: does for both, if it is the only one.
+    is_secure = url.protocol == 'wss:'
+    proxy = (proxy_from(proxies, 'https:') if is_secure else None) or proxy_from(proxies, 'http:')
+    return proxy if proxy is not None and proxy.serves(url.hostname, port_of(url)) else None
+
+
+def port_of(url: Any) -> int:
+    """Return the port of the URL of a WebSocket."""
+    return int(url.port or (443 if url.protocol == 'wss:' else 80))
 
 
 def target_for(path: str, host: Any, port: Any) -> str:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nodehttp import client
@@ -34,6 +35,7 @@ from nodehttp._handshake import (
     new_key,
     request_headers,
 )
+from nodehttp._proxy import port_of, proxy_of_websocket
 from nodehttp._socketevents import CloseEvent, ErrorEvent, MessageEvent
 from nodehttp.abort import DOMException
 from nodehttp.errors import Error
@@ -135,7 +137,7 @@ class WebSocket(EventTarget):
             # Its first events are held back if a thread outside the pool makes it, as those of the request.
             self._own_strand = Strand()
             hold(self._own_strand)
-            port = int(self._url.port or 80)
+            port = port_of(self._url)
             if port in BLOCKED_PORTS:
                 error = Error(f'A WebSocket may not be opened on port {port}')
                 next_tick(self._end, error, strand=self._own_strand)
@@ -227,20 +229,43 @@ class WebSocket(EventTarget):
 
     def _connect(self, make_request: Callable[..., ClientRequest], headers: Any) -> None:
         url, self._key = self._url, new_key()
-        self._request = request = make_request({
+        options = {
             'agent': False,  # a connection of its own
             'host': url.hostname.strip('[]'),
             'port': url.port,
             'path': url.pathname + url.search,
             'headers': request_headers(url, self._key, self._protocols, headers),
             **({'ALPNProtocols': ['http/1.1']} if url.protocol == 'wss:' else {}),
-        })
+        }
+        proxy = proxy_of_websocket(url)
+        if proxy is None:
+            self._ask(make_request(options))
+        else:
+            self._ask(client.request(proxy.tunnel_options(f'{url.hostname}:{port_of(url)}')))
+            self._request.on('connect', internal(  # type: ignore[union-attr]
+                partial(self._tunnel_answered, make_request, options)))
+        error = Error(f'No answer to the handshake within {HANDSHAKE_TIMEOUT / 1000:g} s')
+        self._timer = start_timer(HANDSHAKE_TIMEOUT, self._give_up, error, ref=False)
+
+    def _ask(self, request: ClientRequest) -> None:
+        self._request = request
         request.on('upgrade', internal(self._upgraded))
         request.on('response', internal(self._refused))
         request.on('error', internal(self._end))
         request.end()
-        error = Error(f'No answer to the handshake within {HANDSHAKE_TIMEOUT / 1000:g} s')
-        self._timer = start_timer(HANDSHAKE_TIMEOUT, self._give_up, error, ref=False)
+
+    def _tunnel_answered(self, make_request: Callable[..., ClientRequest], options: dict[str, Any],
+                         response: Any, socket: Any, head: bytes) -> None:
+        """The proxy has answered. As in Node what came behind the head is dropped: a server says nothing
+        unasked."""
+        if self._state == self.CONNECTING and response.statusCode == 200:
+            if self._url.protocol == 'wss:':
+                self._ask(make_request({**options, 'socket': socket}))
+            else:
+                self._ask(make_request({**options, 'agent': None, 'createConnection': lambda *_: socket}))
+            return
+        socket.destroy()
+        self._end(Error(f'The proxy opens no tunnel: {response.statusCode} {response.statusMessage}'))
 
     def _current_strand(self) -> Strand:
         """The strand of what comes next."""

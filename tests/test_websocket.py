@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, RawPeer, Recorder
 from websocket_tools import AGREES, Frame, handshake, read_frame
 
 import nodehttp as http
-from nodehttp import errors, timers, websocket
+from nodehttp import _proxy, errors, net, timers, websocket
 from nodehttp.abort import AbortController, DOMException
 from nodehttp.eventtarget import Event
 from nodehttps import _roots, tls
@@ -445,10 +446,65 @@ def test_what_a_listener_raises_ends_nothing(
     assert [str(error) for error in escaped] == ['open', 'message', 'message', 'close']
 
 
+# Through a proxy
+
+def use_proxy(monkeypatch: pytest.MonkeyPatch, port: int, **names: str) -> None:
+    """As if the program had been started with it."""
+    monkeypatch.setattr(_proxy, 'USE_ENV_PROXY', True)
+    for name, value in {'HTTP_PROXY': f'http://u:p@127.0.0.1:{port}', **names}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_proxy_of_the_environment(
+        scripted: Any, record: Recorder, monkeypatch: pytest.MonkeyPatch, wsproto: None) -> None:
+    asked: list[str] = []
+
+    def relay(peer: RawPeer) -> None:
+        asked.append(peer.read_until(b'\r\n\r\n').decode())
+        peer.send(b'HTTP/1.1 200 OK\r\n\r\n')
+        asked.append(handshake(peer, then=b'\x81\x05hello' + SAYS_CLOSE).partition('\r\n')[0])
+        read_frame(peer)
+
+    def refuse(peer: RawPeer) -> None:
+        asked.append(peer.read_until(b'\r\n').decode())
+        peer.send(b'HTTP/1.1 403 No\r\n\r\n')
+        idle(peer)
+
+    use_proxy(monkeypatch, scripted(relay, refuse), NO_PROXY='127.0.0.1')
+    ws = http.WebSocket('ws://a.test/x')
+    listen(ws, record)
+    http.once(ws, 'close', MUST_NOT_EXPIRE)
+    assert record.events == [('open', 1), ('message', 1, 'hello'), ('close', 3, 1000)]
+    assert asked == [
+        'CONNECT a.test:80 HTTP/1.1\r\nhost: a.test:80\r\nconnection: close\r\n'
+        'proxy-authorization: Basic dTpw\r\nproxy-connection: keep-alive\r\n\r\n',
+        'GET /x HTTP/1.1']
+    with pytest.raises(errors.Error, match=r'^The proxy opens no tunnel: 403 No$'):
+        http.once(http.WebSocket('wss://a.test'), 'open', MUST_NOT_EXPIRE)
+    assert asked[-1] == 'CONNECT a.test:443 HTTP/1.1\r\n'
+    with pytest.raises(ConnectionRefusedError):
+        http.once(http.WebSocket(f'ws://127.0.0.1:{unused_port()}'), 'open', MUST_NOT_EXPIRE)
+
+
+def unused_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 # Over TLS
 
+@pytest.mark.parametrize('through_proxy', [False, True])
 def test_over_tls(
-        serve: Any, authority: Any, record: Recorder, monkeypatch: pytest.MonkeyPatch, wsproto: None) -> None:
+        serve: Any, authority: Any, record: Recorder, monkeypatch: pytest.MonkeyPatch, wsproto: None,
+        through_proxy: bool) -> None:
+    def relay(req: Any, client: Any, head: bytes) -> None:
+        record(req.url == f'localhost:{port}')
+        client.write('HTTP/1.1 200 OK\r\n\r\n')
+        origin = net.connect(port, 'localhost')
+        origin.on('close', lambda: client.destroy())
+        client.pipe(origin).pipe(client)
+
     seen: list[Any] = []
 
     def accepted(sock: Any) -> None:
@@ -463,8 +519,12 @@ def test_over_tls(
     port = serve(accepted, ALPNProtocols=['h2', 'http/1.1']).address().port
     monkeypatch.setattr(_roots, '_chosen', None)
     tls.setDefaultCACertificates([authority.pem])
-    listen(http.WebSocket(f'wss://localhost:{port}'), record)
-    assert record.wait_count(3) == [('open', 1), ('message', 1, 'hello'), ('close', 3, 1000)]
+    with http.createServer().on('connect', relay).listen(0) as proxy:
+        if through_proxy:
+            use_proxy(monkeypatch, proxy.address().port)
+        listen(http.WebSocket(f'wss://localhost:{port}'), record)
+        expected = [True] * through_proxy + [('open', 1), ('message', 1, 'hello'), ('close', 3, 1000)]
+        assert record.wait_count(len(expected)) == expected
     assert seen == [('http/1.1', True)]
 
 
