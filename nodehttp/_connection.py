@@ -157,10 +157,11 @@ class ServerConnection(Answering):
         """Deliver `head`, if there is one, and what the parser has; return whether there is more behind the
         ticks that are next."""
         is_next = False
+        first: Head | bytes | None = head
         while (parser := self._parser) is not None and self._postponed is None:
-            event: Any = head
-            if head is not None:
-                head = None
+            event: Any = first
+            if first is not None:
+                first = None
             else:
                 try:
                     event = parser.next_event()
@@ -178,10 +179,7 @@ class ServerConnection(Answering):
                     if is_last and self.state is BODY:
                         if self._takes_whole(parser):
                             return False
-                        if self._request is not None and self._begins_next(self._request):
-                            is_next = self._flow_on(parser)
-                            if not is_next:
-                                return True
+                        first = parser.take_chunk()
             elif event is END:
                 if parser.trailers and self._has_ticks:
                     self._after_ticks(event)

@@ -7,9 +7,9 @@ ordinary chunked one. Two expressions take such a head, a third such a chunk. Wh
 long way, from the same byte on, so they need not know what is wrong with it. The short way is a strict
 subset: the tests hold the two against each other on generated and mutated messages.
 
-Clients send the same header lines again and again, and servers the same heads, so those seen lately are
-remembered with what they say. Measured (Python 3.11, feed to END): a GET with 3 headers takes 18 us the long
-way, 4.5 us the short way, 2.2 us when its lines are remembered; with 20 headers 75, 13 and 3.2 us.
+Clients send the same heads again and again, and so do servers, so those seen lately are remembered with what
+they say. Measured (Python 3.11, feed to END): a GET with 3 headers takes 18 us the long way, 5.2 us the short
+way, 2 us when all but its URL is remembered, 0.8 us when all of it is; with 20 headers 75, 12, 2.7, 1.3 us.
 """
 
 from __future__ import annotations

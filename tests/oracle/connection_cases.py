@@ -117,6 +117,10 @@ def orders_of_post(case: Any) -> None:
         ['?req.trailers'], ['on', 'req', 'data', []],
         ['on', 'req', 'end', [['?req.trailers'], ['?req.rawTrailers'], ['?req.trailersDistinct'],
             ['res.end']]]], POST_CHUNKED, watch=ALL)
+    reading = [['on', 'req', 'data', [['note', 'read']]], ['on', 'req', 'end', [['res.end']]]]
+    for name, request in (('none', with_line(GET, 'X: 1')), ('an empty one', CHUNKED + '0\r\n\r\n')):
+        case(f'a body in chunks behind a request with {name}', reading,
+             request + THREE_CHUNKS + request + THREE_CHUNKS, watch={**ALL, 'req': ['data', 'end', 'close']})
     case('end and close of an empty chunked body', [['on', 'req', 'data', []],
          ['on', 'req', 'end', [['res.end']]]],
          'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', watch=ALL)
