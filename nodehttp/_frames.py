@@ -13,6 +13,8 @@ from typing import Any
 
 from wsproto.frame_protocol import CloseReason, FrameProtocol, Opcode, ParseFailed, RsvBits
 
+from nodehttp.threadpool import released
+
 _KINDS = {
     Opcode.TEXT: 'text', Opcode.BINARY: 'binary', Opcode.PING: 'ping', Opcode.PONG: 'pong',
     Opcode.CLOSE: 'close'}
@@ -65,7 +67,8 @@ class Inflater:
 
     def _inflate(self, data: bytes) -> Any:
         try:
-            return self._stream.decompress(data)
+            with released():  # what comes of 64 KiB may be 64 MiB, and take its time
+                return self._stream.decompress(data)
         except zlib.error:
             return CloseReason.INVALID_FRAME_PAYLOAD_DATA
 

@@ -14,7 +14,7 @@ from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, RawPeer, Recorder
 from websocket_tools import AGREES, Frame, handshake, read_frame
 
 import nodehttp as http
-from nodehttp import _proxy, errors, net, timers, websocket
+from nodehttp import _proxy, errors, net, threadpool, timers, websocket
 from nodehttp.abort import AbortController, DOMException
 from nodehttp.eventtarget import Event
 from nodehttps import _roots, tls
@@ -431,6 +431,23 @@ def test_a_server_that_does_not_answer_is_given_up(
     ws.onerror = lambda event: record(event.message)
     assert record.wait_count(3) == [
         ('error', 3), 'No answer to the handshake within 0.03 s', ('close', 3, 1006)]
+
+
+def test_who_inflates_a_message_holds_up_nobody(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream:
+        eof = False
+
+        def decompress(self, data: bytes) -> bytes:
+            held.append(threadpool.owns_monitor())
+            return data
+
+    _frames = pytest.importorskip('nodehttp._frames')
+    held: list[bool] = []
+    monkeypatch.setattr(_frames, '_new_stream', Stream)
+    agrees = AGREES.replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n')
+    ws = connect(answer_close, answer=agrees, then=b'\xc2\x01a')
+    assert http.once(ws, 'message', MUST_NOT_EXPIRE)[0].data == b'a\0\0\xff\xff'
+    assert held == [False, False]
 
 
 def test_what_a_listener_raises_ends_nothing(
