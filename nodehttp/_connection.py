@@ -92,6 +92,7 @@ class ServerConnection(Answering):
             socket._listen(self._listeners())
         socket.server = server
         self._former_deliverer, strand.deliverer = strand.deliverer, self
+        strand.source = server._source
         server._track(self)
         self._begin_intake()
 
@@ -100,7 +101,7 @@ class ServerConnection(Answering):
         socket = self.socket
         for name, listener in self._listeners().items():
             socket.off(name, listener)
-        self._strand.deliverer = self._former_deliverer
+        self._strand.deliverer, self._strand.source = self._former_deliverer, None
         self.server._untrack(self)
         self._end_intake()
         socket.readableFlowing = None
@@ -551,7 +552,7 @@ class ServerConnection(Answering):
         all that belongs to them, were a cycle, and left to the garbage collector."""
         self.socket._forget_own_listeners()
         self._end_intake()
-        self._strand.deliverer = self._request = None
+        self._strand.deliverer = self._strand.source = self._request = None
 
 
 ServerConnection._heard = {

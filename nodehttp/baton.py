@@ -123,9 +123,13 @@ class Pool(Staying):
                 continue
             item = queue.popleft()
             strand, function, args = item
-            if strand is not None and strand.busy:
-                self.defer(strand, item, queue is ticks)
-                continue
+            if strand is not None:
+                if strand.busy:
+                    self.defer(strand, item, queue is ticks)
+                    continue
+                source = strand.source
+                if source is not None and source.blocky and self._hand_out(strand, item):
+                    continue
             worker.strand = strand
             if worker.started:
                 worker.started.clear()
@@ -195,7 +199,10 @@ class Pool(Staying):
     def _take_part(self, worker: Worker) -> bool:
         """Do what there is to do for this thread once; False ends it."""
         self._called.discard(worker)
-        if self.holder is worker:
+        if worker.detached:
+            self._stay(worker)
+            self._end_item(worker)
+        elif self.holder is worker:
             self._serve(worker)
         elif self._watcher is worker:
             self._watch_over(worker)
@@ -203,7 +210,7 @@ class Pool(Staying):
             self._run_job()
         elif self._watcher is None and self.handoff_after is not None:
             self._watcher = worker
-        else:
+        elif not self._take_input(worker):
             return self._be_idle(worker)
         return True
 

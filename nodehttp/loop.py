@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nodehttp.holds import Hold
     from nodehttp.visit import Visit
     from nodehttp.watch import Watch
+    from nodehttp.worker import Source
 
 Function = Callable[..., Any]
 
@@ -46,7 +47,7 @@ class Strand:
     `busy` counts who keeps its items waiting (a detached callback, a hold).
     """
 
-    __slots__ = ('backlog', 'busy', 'deliverer', 'holds', 'owner', 'patience', 'visit', 'watch')
+    __slots__ = ('backlog', 'busy', 'deliverer', 'holds', 'owner', 'patience', 'source', 'visit', 'watch')
 
     def __init__(self) -> None:
         self.busy = 0
@@ -54,6 +55,7 @@ class Strand:
         self.holds: tuple[Hold, ...] = ()
         self.patience: Hold | None = None  # the last one: how long an 'error' waits for its listener
         self.deliverer: Deliverer | None = None
+        self.source: Source | None = None  # of the callbacks that input leads to
         self.watch: Watch | None = None  # of the connection's descriptor
         self.owner: Any = None  # of a client's connection: the ClientConnection
         self.visit: Visit | None = None  # by a thread outside the pool, which keeps it busy

@@ -3,7 +3,9 @@
 To hand each of them to another thread costs a third of what 64 sleeping handlers could serve. So the thread
 on which such a callback has run goes on with the connection by itself for a while, as in a server with a
 thread for each: it waits for input in place of the poller, takes it, and runs what comes of it, without the
-baton.
+baton. Other connections of the same kind are left to any thread that has nothing else to do: were the baton
+passed on for each of them, the next holder would wait for the interpreter's lock each time, behind all who
+stay; with 200 connections some waited a second, and others 20 ms.
 
 All such threads want the interpreter's lock and the monitor. Who makes a system call lets go of the first,
 and the next one to run would soon stop at the second, so that both change threads again and again: 10 times a
@@ -29,6 +31,7 @@ class Staying(Outsiders):
 
     # What the pool has.
     detached: int
+    handoff_after: float | None
 
     def report(self, error: BaseException) -> None:
         """What escaped a callback."""
@@ -38,6 +41,49 @@ class Staying(Outsiders):
         """The holder gives the baton away."""
         raise NotImplementedError
 
+    def _detach(self, worker: Worker) -> None:
+        """A thread goes on without the baton."""
+        raise NotImplementedError
+
+    def _hand_out(self, strand: Strand, item: Item) -> bool:
+        """If this is input for callbacks that are likely to block, let another thread take it and go on with
+        the connection; False if it is not, or no thread is left."""
+        if not self._is_input(strand, item):
+            return False
+        worker = next((worker for worker in reversed(self._idle) if not worker.is_runner), None)
+        if worker is not None:
+            self._idle.remove(worker)
+        else:
+            worker = self._spawn()
+            if worker is None:
+                return False
+        self._give_input(worker, strand, item)
+        worker.gate.open()
+        return True
+
+    def _take_input(self, worker: Worker) -> bool:
+        """The calling thread has nothing to do: let it take such input, if that is what the holder, who may
+        yet have to wake up, would come to next."""
+        if worker.is_runner or self.ticks or not self.ready:
+            return False
+        item = self.ready[0]
+        strand = item[0]
+        if (strand is None or strand.busy or strand.source is None or not strand.source.blocky
+                or not self._is_input(strand, item)):
+            return False
+        self.ready.popleft()
+        self._give_input(worker, strand, item)
+        return True
+
+    def _is_input(self, strand: Strand, item: Item) -> bool:
+        watch = strand.watch
+        return watch is not None and watch.tells(item[1]) and self.handoff_after is not None
+
+    def _give_input(self, worker: Worker, strand: Strand, item: Item) -> None:
+        worker.strand, worker.stays_for = strand, strand.source
+        self._detach(worker)
+        self.defer(strand, item, False)
+
     def _stay(self, worker: Worker) -> None:
         """A callback that was likely to block has ended on the calling thread, and the next one of its
         connection is likely to block as well: go on with the connection."""
@@ -46,6 +92,7 @@ class Staying(Outsiders):
         if source is None or strand is None or worker.is_runner:
             return
         watch = strand.watch
+        is_told = False  # by the poller, that there is input
         while source.blocky and worker.detached and strand.busy == 1:
             if worker.is_guest:
                 worker.is_guest = False
@@ -56,15 +103,19 @@ class Staying(Outsiders):
                     break
                 _, function, args = item
                 if watch is not None and watch.tells(function):
-                    function, args = watch.write, ()
+                    function, args, is_told = watch.write, (), True
             else:
-                received = None if watch is None else self._receive(watch)
-                if received is None or watch is None:
+                if watch is None:
                     break
-                function, args = watch.take, (received,)
+                received = self._receive(watch, is_told)
                 if strand.backlog:  # from other threads meanwhile, and earlier than the input
-                    self.defer_input(strand, watch, received)
+                    if received is not None:
+                        self.defer_input(strand, watch, received)
                     continue
+                if received is None and not is_told:
+                    break
+                function, args = (watch.read, ()) if received is None else (watch.take, (received,))
+                is_told = False
             try:
                 function(*args)
             except BaseException as error:
@@ -72,12 +123,12 @@ class Staying(Outsiders):
         if watch is not None:
             watch.want_back()
 
-    def _receive(self, watch: Watch) -> Received | None:
+    def _receive(self, watch: Watch, is_told: bool) -> Received | None:
         """Wait for input for a moment, on the calling detached thread, and take it; None if nothing came, or
-        threads are scarce."""
+        threads are scarce and there may be none, or it has to be taken in another way."""
         in_use = len(self._workers) + self._starting - len(self._idle)
-        if (in_use > self.max_threads - SPARE_THREADS or not CAN_BE_PATIENT or watch.handle is None
-                or not watch.borrow()):
+        if ((in_use > self.max_threads - SPARE_THREADS and not is_told) or not CAN_BE_PATIENT
+                or watch.handle is None or not watch.borrow()):
             return None
         self.detached -= 1  # what is idle must not keep the process alive
         if self.references <= 0:

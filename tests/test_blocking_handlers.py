@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import sys
 import threading
 import time
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 from conftest import MUST_NOT_EXPIRE
 from test_costs import SYSTEM_CALLS
+from test_threadpool import shrink_pool
 
 import nodehttp as http
-from nodehttp import net, staying
+from nodehttp import net, staying, timers
 from nodehttp.threadpool import owns_monitor, pool
 from nodehttp.watch import Watch
 
@@ -80,6 +82,62 @@ def test_a_connection_whose_handler_blocks_keeps_its_thread(dial, monkeypatch):
         server.closeAllConnections()
     # The first one was caught with the baton; from then on it is the connection's thread.
     assert len(set(threads[1:])) == 1
+
+
+def test_the_input_of_connections_whose_handlers_block_leaves_the_baton_where_it_is(dial):
+    holders, threads = [], []
+
+    def handler(req, res):
+        in_callback_without_baton()
+        holders.append(pool.holder.identity)
+        threads.append(threading.get_ident())
+        res.end('slept')
+
+    with http.createServer(handler).listen(0, '127.0.0.1') as server:
+        peers = [dial(server) for _ in range(5)]
+        for peer in peers:
+            peer.send(REQUEST)
+            peer.read_until(b'slept')
+        server.closeAllConnections()
+    # It is taken from the first one, and each of the others is another thread's from the beginning.
+    assert len(set(holders)) == 1
+    assert holders[0] not in threads
+
+
+def test_a_thread_that_becomes_free_takes_input_that_waits_while_the_holder_blocks(dial):
+    shrink_pool()
+    http.configure(maxThreads=3, handoffAfter=MUST_NOT_EXPIRE * 1000)  # so nobody takes the baton
+    may_poll = threading.Event()
+    may_end = {path: threading.Event() for path in ('/1', '/2', '/3', '/4')}
+    begun = queue.Queue()
+
+    def handler(req, res):
+        begun.put(req.url)
+        may_end[req.url].wait(MUST_NOT_EXPIRE)
+        res.end('done')
+
+    try:
+        with http.createServer(handler).listen(0, '127.0.0.1') as server:
+            server._source.blocky = True
+            peers = [dial(server) for _ in may_end]
+            while len(server._http_connections) < len(peers):
+                time.sleep(0.001)
+            timers.setImmediate(may_poll.wait, MUST_NOT_EXPIRE)
+            for peer, path in zip(peers, may_end, strict=True):  # all of which one poll tells of
+                peer.send(b'GET %b HTTP/1.1\r\nHost: a\r\n\r\n' % path.encode())
+            may_poll.set()
+            seen = [begun.get(timeout=MUST_NOT_EXPIRE) for _ in range(3)]
+            for path in seen[:2]:  # the third one has the baton
+                may_end[path].set()
+            seen.append(begun.get(timeout=MUST_NOT_EXPIRE))
+            assert sorted(seen) == sorted(may_end)
+            for event in may_end.values():
+                event.set()
+            for peer in peers:
+                peer.read_until(b'done')
+            server.closeAllConnections()
+    finally:
+        http.configure()
 
 
 def in_callback_without_baton(wait=MUST_NOT_EXPIRE):
