@@ -137,7 +137,7 @@ class Pool(Staying):
             if not self._busy:
                 self._busy = True
                 if self._watcher_asleep:
-                    self._rouse_watcher()
+                    self.rouse_watcher()
             try:
                 function(*args)
             except BaseException as error:
@@ -303,7 +303,8 @@ class Pool(Staying):
 
     # The watcher
 
-    def _rouse_watcher(self) -> None:
+    def rouse_watcher(self) -> None:
+        """Have it look now, and begin anew."""
         self._watcher_asleep = False
         if self._watcher is not None:
             self._watcher.gate.open()

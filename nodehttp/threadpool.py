@@ -153,6 +153,7 @@ def configure(*, handoffAfter: float | None = HANDOFF_AFTER, maxThreads: int = M
         raise errors.node_error('ERR_OUT_OF_RANGE', 'maxThreads', '>= 1', maxThreads)
     with monitor:
         pool.handoff_after, pool.max_threads = handoffAfter, maxThreads
+        pool.rouse_watcher()  # which may wait for long by what was said before
         pool.appoint_watcher()
 
 

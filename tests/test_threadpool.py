@@ -1070,6 +1070,17 @@ def test_strict_mode_can_be_left(record: Recorder) -> None:
     drain()
 
 
+def test_a_shorter_time_counts_at_once() -> None:
+    configure(handoffAfter=MUST_NOT_EXPIRE * 1000)
+    soon(time.sleep, 0.02)  # by then the watcher looks on, and means to look again after so long
+    drain()
+    configure()
+    release = threading.Event()
+    soon(release.wait, MUST_NOT_EXPIRE)
+    soon(release.set)
+    assert release.wait(MUST_NOT_EXPIRE / 4)
+
+
 def test_arguments_of_configure() -> None:
     def failure(**options: Any) -> tuple[type, str]:
         with pytest.raises((TypeError, ValueError)) as caught:
