@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp._finished import Finish
 from nodehttp._stream import DOOMED
-from nodehttp.events import OwnListener, internal
+from nodehttp.events import WAIT_FAILED, OwnListener, internal
 from nodehttp.threadpool import Waiter, is_in_callback, monitor, pool, unhurried
 
 if TYPE_CHECKING:
@@ -53,9 +53,11 @@ def _handle(*_: Any) -> None:
 _HANDLED = (OwnListener(_handle),)  # all listeners of 'error', where nobody else listens
 
 
-def is_iterated(stream: Readable) -> bool:
-    """Is there a loop over it, which raises what it fails with?"""
-    return any(listener.listener is _handle for listener in stream._events.get('error', ()))
+def is_waited_for(stream: Readable) -> bool:
+    """Does a loop over it, or `once`, wait for what comes, and raise what it fails with?"""
+    functions = [listener.listener for listener in stream._events.get('error', ())]
+    return any(function is _handle or getattr(function, '__func__', None) is WAIT_FAILED
+               for function in functions)
 
 
 class _Turn:

@@ -30,7 +30,7 @@ from nodehttp import agent as agents
 from nodehttp import errors
 from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
-from nodehttp._iteration import is_iterated
+from nodehttp._iteration import is_waited_for
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._request_options import Place, read_arguments, timer_duration
 from nodehttp._requesthead import PLAIN_SET_HEADER, RequestHead
@@ -539,8 +539,8 @@ class ClientRequest(RequestHead):
         if self._failure is None:
             self._failure = error
             self._forget_signal()
-            # Who iterates over the response is told by that.
-            if ('error' in self._events or self.res is None or not is_iterated(self.res)
+            # Who waits for the response is told by what it is destroyed with.
+            if ('error' in self._events or self.res is None or not is_waited_for(self.res)
                     or not self._has_plain_emit()):
                 self._fire('error', error)
 

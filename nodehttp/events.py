@@ -673,4 +673,4 @@ class _Wait:
         self.waiter.fail(errors.node_error('ERR_STREAM_PREMATURE_CLOSE'))
 
 
-_ARRIVED = _Wait.arrived
+_ARRIVED, WAIT_FAILED = _Wait.arrived, _Wait.failed

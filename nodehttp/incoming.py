@@ -53,7 +53,8 @@ class IncomingMessage(Readable):
 
     Any thread may call any method. Iterating (`for chunk in message`) waits for each chunk; leaving the loop
     early destroys a client's response and its connection, but leaves the rest of a server's request to be
-    discarded, so that an early answer (413, say) arrives.
+    discarded, so that an early answer (413, say) arrives. A body that breaks off raises ECONNRESET 'aborted',
+    a ConnectionResetError; what the client's request failed with is its `__cause__`.
     """
 
     # What either kind of message has (see `net.Socket`).

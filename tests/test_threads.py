@@ -446,6 +446,17 @@ def test_a_listener_of_data_waits_for_the_end_of_a_message_that_is_there(waits_f
 PART = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'
 
 
+def read_in_a_loop(res, begin):
+    for _ in res:
+        begin()
+
+
+def wait_for_the_end(res, begin):
+    res.on('data', lambda chunk: begin())
+    http.once(res, 'end', MUST_NOT_EXPIRE)
+
+
+@pytest.mark.parametrize('read', [read_in_a_loop, wait_for_the_end])
 @pytest.mark.parametrize('listens', [False, True])
 @pytest.mark.parametrize(('fail', 'cause'), [
     (lambda peer, req: peer.close(), None),
@@ -453,7 +464,7 @@ PART = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'
     (lambda peer, req: peer.send(b'no length'), 'Parse Error: Invalid character in chunk size'),
     (lambda peer, req: req.destroy(NodeError('enough')), 'enough'),
 ])
-def test_who_reads_a_response_in_a_loop_is_told_why_it_ends_early(scripted, escaped, fail, cause, listens):
+def test_who_waits_for_a_response_is_told_why_it_ends_early(scripted, escaped, fail, cause, listens, read):
     begun = threading.Event()
 
     def peer(peer):
@@ -468,8 +479,7 @@ def test_who_reads_a_response_in_a_loop_is_told_why_it_ends_early(scripted, esca
         req.on('error', heard.append)
     [res] = http.once(req, 'response', MUST_NOT_EXPIRE)
     with pytest.raises(ConnectionResetError, match=r'^aborted$') as raised:
-        for _ in res:
-            begun.set()
+        read(res, begun.set)
     assert http.once(req, 'close', MUST_NOT_EXPIRE) == []
     assert [str(error) for error in heard] == ([cause] if listens and cause else [])
     assert str(raised.value.__cause__) == str(cause)
