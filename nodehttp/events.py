@@ -480,7 +480,7 @@ class EventEmitter:
                 # Nearly always: then this is what `emit` comes to.
                 if listener.once:
                     listener.once = _SPENT
-                    self._set_listeners(name, ())
+                    del self._events[name]  # type: ignore[attr-defined]
                 function = (listener.listener if listener.least <= len(args) <= listener.most
                             else listener.fitting(self))
         state = release_monitor()

@@ -42,7 +42,8 @@ class Outsiders(Jobs):
             return
         worker = self._workers.get(identity)
         if worker is None:
-            if not self.is_visiting():  # who waits already will not add listeners
+            visit = self.visits.get(identity)
+            if visit is None or not visit.is_at_work:  # who waits already will not add listeners
                 self.holds.begin(strand)
         elif worker.detached and strand is not worker.strand:
             worker.is_guest = True

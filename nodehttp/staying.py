@@ -149,15 +149,13 @@ class Staying(Outsiders):
     def take_deferred(
             self, strand: Strand, allows: Callable[[Strand, Function], bool] | None = None) -> Item | None:
         """Return what waits longest for a strand, to the one thread that keeps it busy; None if there is
-        nothing, or what only the holder can do, or `allows` does not allow."""
+        nothing, or it is what `allows` does not allow, or else gives the baton away."""
         backlog = strand.backlog
         if not backlog:
             return None
         first = 0 if backlog[0][0] else next((at for at, (is_tick, _) in enumerate(backlog) if is_tick), 0)
         item = backlog[first][1]
-        if item[1] == self._resume:  # which gives the baton away
-            return None
-        if allows is not None and not allows(strand, item[1]):
+        if item[1] == self._resume if allows is None else not allows(strand, item[1]):
             return None
         del backlog[first]
         self._deferred -= 1

@@ -90,7 +90,7 @@ class Visit:
         self.is_at_work = False  # is the thread doing something for the connection just now?
         # In the main thread a signal handler might wait for the same in the middle of `recv`.
         self._is_patient = CAN_BE_PATIENT and threading.current_thread() is not threading.main_thread()
-        self._longest = longest_wait()
+        self._longest = min(longest_wait(), LONGEST)
         self._generation = pool.generation
         self.strand: Strand | None = None  # set while there is a visit
         self._is_waiting = self._is_over = False
@@ -159,7 +159,7 @@ class Visit:
                 item[1](*item[2])
                 continue
             # Looked at once: a negative one is for ever.
-            remaining = min(deadline - monotonic(), self._longest)
+            remaining = self._longest if deadline == math.inf else min(deadline - monotonic(), self._longest)
             if remaining <= 0 or not watch.borrow():
                 return
             if is_patient and remaining * 1000 >= PATIENCE:
@@ -193,7 +193,7 @@ class Visit:
         self.is_at_work = False  # a signal handler may run meanwhile
         state = release_monitor()
         try:
-            ready = poller.poll(math.ceil(min(timeout, LONGEST) * 1000))
+            ready = poller.poll(math.ceil(timeout * 1000))
         finally:
             retake_monitor(state)
             self._waited()

@@ -150,7 +150,8 @@ class Unhurried:
     __slots__ = ()
 
     def __enter__(self) -> None:
-        take_in_turn()
+        if not monitor.acquire(blocking=False):
+            take_in_turn()
         pool.unhurried = threading.get_ident()
 
     def __exit__(self, *exception: object) -> None:
