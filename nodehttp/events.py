@@ -480,7 +480,7 @@ class EventEmitter:
                 # Nearly always: then this is what `emit` comes to.
                 if listener.once:
                     listener.once = _SPENT
-                    del self._events[name]  # type: ignore[attr-defined]
+                    self._set_listeners(name, ())
                 function = (listener.listener if listener.least <= len(args) <= listener.most
                             else listener.fitting(self))
         state = release_monitor()

@@ -42,9 +42,12 @@ def take_in_turn() -> None:
 
 
 def retake_in_turn(state: tuple[int, int]) -> None:
-    """The same, to end `release_monitor`."""
-    if not monitor.acquire(blocking=False):
-        take_in_turn()
+    """The same, to end `release_monitor`. The main thread does not give way: what a signal handler raises
+    meanwhile would leave it without the monitor."""
+    if threading.current_thread() is threading.main_thread():
+        retake_monitor(state)
+        return
+    take_in_turn()
     for _ in range(1, state[0]):
         monitor.acquire()
 
