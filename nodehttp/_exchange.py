@@ -65,7 +65,7 @@ class ClientConnection:
         self._holds = False  # something that came meanwhile waits in the parser, and the socket is not read
         # More has come than was asked for: as in Node that ends no request; but no other one follows.
         self._is_out_of_step = False
-        self._heard: list[Any] = []  # the listeners for _HEARD when the last request began
+        self._heard: dict[str, Any] = {}  # the listeners of the socket when the last request began
         # All listeners of the socket, when none of them was the user's.
         self._private_listeners: list[tuple[Any, ...]] | None = None
         self._is_read = False  # what arrives comes here, since the first request
@@ -128,11 +128,10 @@ class ClientConnection:
     def _hear_last(self) -> None:
         """The request hears of the socket's events after those who listen already, as if it began to listen
         now."""
-        heard = [*map(self.socket._events.get, _HEARD)]
-        if heard != self._heard:  # somebody has begun to listen, or has ceased, since the last request
+        if self.socket._events != self._heard:  # somebody has begun to listen since then, or has ceased
             for name in _HEARD:
                 self._listen_last(name)
-            self._heard = [*map(self.socket._events.get, _HEARD)]
+            self._heard = dict(self.socket._events)
             if self._is_consumed:
                 self.socket._consume_alone(self)
 

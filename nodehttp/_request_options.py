@@ -47,7 +47,7 @@ def read_arguments(
         given = input.copy()
     else:
         given = _merged_arguments(input, options, keywords)
-    if given.keys() <= _COMMON and None not in given.values():
+    if _COMMON.issuperset(given):  # (None makes no difference among these)
         return given, callback, False
     return {name: value for name, value in given.items() if value is not None}, callback, True
 
