@@ -214,8 +214,10 @@ def test_beside_others_no_system_call_but_a_brief_one_is_made_with_the_monitor(
     go.set()
     slow.join(MUST_NOT_EXPIRE)
     other.destroy()
-    waits = [('poll', False)] * (threading.current_thread() is threading.main_thread())
-    assert calls == [('getsockopt', True), ('send', False), *waits, ('recv', False)] * 5
+    # ('write' rings a bell, where the pool was late to look.)
+    assert {name for name, has_monitor in calls if has_monitor} <= {'getsockopt', 'write'}
+    names = [name for name, _ in calls]
+    assert names.count('send') == 5 and names.count('recv') >= 5
 
 
 def test_in_a_thread_of_many_it_costs_one_less(
