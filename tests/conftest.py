@@ -56,8 +56,12 @@ class Recorder:
         return lambda *args: self(label)
 
     def wait(self, condition: Callable[[list[Any]], bool], timeout: float = MUST_NOT_EXPIRE) -> list[Any]:
-        """Wait until `condition(events)` holds; return the events."""
-        with threadpool.blocking(), self._changed:
+        """Wait until `condition(events)` holds; return the events. A callback keeps the baton, as when it
+        waits for anything else that this library does not know of."""
+        if not threadpool.is_in_callback():
+            with threadpool.blocking():
+                pass  # what was started is not held back any longer
+        with self._changed:
             assert self._changed.wait_for(lambda: condition(self.events), timeout), self.events
             return list(self.events)
 
