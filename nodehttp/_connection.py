@@ -519,6 +519,8 @@ class ServerConnection(Answering):
 
     def _refuse(self, error: BaseException) -> None:
         self._is_told = True
+        if 'error' not in self.socket._events:  # the user has removed ours: the socket may end with one yet
+            self.socket.on('error', _ignore)
         refuse(self.server, self.socket, error)
 
     @internal
@@ -553,6 +555,10 @@ class ServerConnection(Answering):
         self.socket._forget_own_listeners()
         self._end_intake()
         self._strand.deliverer = self._strand.source = self._request = None
+
+
+def _ignore(error: BaseException) -> None:
+    """The server's user has been told."""
 
 
 ServerConnection._heard = {

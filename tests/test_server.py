@@ -266,6 +266,14 @@ def test_reading_a_request_whose_end_is_put_off(dial: Dial) -> None:
         peer.close()
 
 
+def test_refusing_a_client_although_its_socket_has_no_listener(dial: Dial) -> None:
+    with server.createServer().listen(0) as made:
+        made.on('connection', lambda socket: socket.removeAllListeners('error'))
+        peer = dial(made)
+        peer.send(b'x\r\n\r\n')
+        assert peer.read_to_end() == b'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'
+
+
 def test_waiting_for_the_end_of_a_socket(dial: Dial, record: Recorder) -> None:
     """Also in an event of it that the connection is to hear of next."""
     def wait(socket: Any) -> None:
