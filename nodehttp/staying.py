@@ -3,9 +3,9 @@
 To hand each of them to another thread costs a third of what 64 sleeping handlers could serve. So the thread
 on which such a callback has run goes on with the connection by itself for a while, as in a server with a
 thread for each: it waits for input in place of the poller, takes it, and runs what comes of it, without the
-baton. Other connections of the same kind are left to any thread that has nothing else to do: were the baton
-passed on for each of them, the next holder would wait for the interpreter's lock each time, behind all who
-stay; with 200 connections some waited a second, and others 20 ms.
+baton. Where there are more such connections than threads, input is left to any thread that has nothing else
+to do: were the baton passed on for each, the next holder would wait for the interpreter's lock each time,
+behind all who stay; with 200 connections some waited a second, and others 20 ms.
 
 All such threads want the interpreter's lock and the monitor. Who makes a system call lets go of the first,
 and the next one to run would soon stop at the second, so that both change threads again and again: 10 times a
@@ -46,9 +46,13 @@ class Staying(Outsiders):
         raise NotImplementedError
 
     def _hand_out(self, strand: Strand, item: Item) -> bool:
-        """If this is input for callbacks that are likely to block, let another thread take it and go on with
-        the connection; False if it is not, or no thread is left."""
-        if not self._is_input(strand, item):
+        """If this is input for callbacks that are likely to block, and threads are scarce, let another one
+        take it and go on with the connection; False if it is not so, or no thread is left.
+
+        While there are plenty, the callback may as well pass the baton on: that the next holder has to wait
+        for the interpreter's lock keeps more threads from contending for that than it can serve.
+        """
+        if not (self._is_scarce() and self._is_input(strand, item)):
             return False
         worker = next((worker for worker in reversed(self._idle) if not worker.is_runner), None)
         if worker is not None:
@@ -123,12 +127,16 @@ class Staying(Outsiders):
         if watch is not None:
             watch.want_back()
 
+    def _is_scarce(self) -> bool:
+        """Are threads?"""
+        in_use = len(self._workers) + self._starting - len(self._idle)
+        return in_use > self.max_threads - SPARE_THREADS
+
     def _receive(self, watch: Watch, is_told: bool) -> Received | None:
         """Wait for input for a moment, on the calling detached thread, and take it; None if nothing came, or
         threads are scarce and there may be none, or it has to be taken in another way."""
-        in_use = len(self._workers) + self._starting - len(self._idle)
-        if ((in_use > self.max_threads - SPARE_THREADS and not is_told) or not CAN_BE_PATIENT
-                or watch.handle is None or not watch.borrow()):
+        if ((self._is_scarce() and not is_told) or not CAN_BE_PATIENT or watch.handle is None
+                or not watch.borrow()):
             return None
         self.detached -= 1  # what is idle must not keep the process alive
         if self.references <= 0:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from nodehttp.loop import Function, Handle, Loop, Strand, monotonic
-from nodehttp.monitor import monitor, release_monitor, retake_in_turn
+from nodehttp.monitor import monitor, release_monitor, retake_in_turn, retake_monitor
 from nodehttp.poller import DONT_WAIT, HANG_UP, READ, READ_SIZE, WRITE, Received, end_patience, make_patient
 
 if TYPE_CHECKING:
@@ -173,7 +173,9 @@ class Watch(Handle):
         try:
             return call(argument, flags)
         finally:
-            if state[0] > 1 or not monitor.acquire(blocking=False):
+            if self.strand is None or self.strand.visit is None:
+                retake_monitor(state)  # no pause: half as many handlers would be served
+            elif state[0] > 1 or not monitor.acquire(blocking=False):
                 retake_in_turn(state)
             aside.callers -= 1
             if aside.close is not None and not aside.callers:

@@ -84,7 +84,9 @@ def test_a_connection_whose_handler_blocks_keeps_its_thread(dial, monkeypatch):
     assert len(set(threads[1:])) == 1
 
 
-def test_the_input_of_connections_whose_handlers_block_leaves_the_baton_where_it_is(dial):
+def test_where_threads_are_scarce_input_for_handlers_that_block_leaves_the_baton_where_it_is(
+        dial, monkeypatch):
+    monkeypatch.setattr(staying, 'SPARE_THREADS', pool.max_threads - 1)
     holders, threads = [], []
 
     def handler(req, res):
