@@ -80,6 +80,12 @@ class Answering(Intake):
             self._waiting.append(response)
         return response
 
+    def fail_exchange(self, request: IncomingMessage) -> None:
+        """See incoming.RequestSource."""
+        for response in (self.socket._httpMessage, *self._waiting):
+            if getattr(response, 'req', None) is request:
+                response._fail_exchange()
+
     def _new_response(self, request: IncomingMessage) -> ServerResponse:
         server, message_class = self.server, self.server._response_class
         if server._builds_plainly:

@@ -219,8 +219,7 @@ class ServerConnection(Answering):
             return True
         heard_by = request._events['data']
         while (chunk := parser.take_chunk()) is not None:
-            request._reading, request._did_read = False, True
-            call_user(reader, chunk)
+            request._hand_to(reader, chunk)
             goes_on = request._goes_on_reading(heard_by)
             if not goes_on and not request._wants_more() and not request.complete:
                 self._hold(READER_IS_SLOW)

@@ -490,10 +490,14 @@ class EventEmitter:
             function(*args)
             return True
         except BaseException as error:
-            report_exception(error)
+            self._listener_failed(error)
             return True
         finally:
             retake_monitor(state)
+
+    def _listener_failed(self, error: BaseException) -> None:
+        """One of the user's has raised. Called without the monitor."""
+        report_exception(error)
 
     def _fire_error(self, args: tuple[Any, ...]) -> bool:
         """An 'error' without a listener, so far."""

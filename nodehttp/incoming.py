@@ -21,7 +21,15 @@ from nodehttp.common import collect_distinct, collect_headers, limit_headers
 from nodehttp.events import NO_EVENTS, PLAIN_EMIT, Listener
 from nodehttp.loop import Item
 from nodehttp.record import Record
-from nodehttp.threadpool import Strand, internal_hook, may_go_on, monitor, pool
+from nodehttp.threadpool import (
+    Strand,
+    internal_hook,
+    may_go_on,
+    monitor,
+    pool,
+    release_monitor,
+    retake_monitor,
+)
 
 Callback = Callable[..., Any]
 
@@ -46,6 +54,9 @@ class RequestSource(Source, Protocol):
     def closes_unheard(self, message: IncomingMessage) -> bool:
         """`message` has emitted 'end', and nobody listens to its 'close'. Return whether nobody can do so
         before that would come."""
+
+    def fail_exchange(self, message: IncomingMessage) -> None:
+        """A listener of `message` has raised: answer it, or end the connection, unless that was done."""
 
 
 class IncomingMessage(Readable):
@@ -190,6 +201,24 @@ class IncomingMessage(Readable):
         self._did_read = True
         self._fire('data', chunk)
         return True
+
+    def _listener_failed(self, error: BaseException) -> None:
+        """A request of a server would stay without an answer."""
+        super()._listener_failed(error)
+        with monitor:
+            if self.req is None and self._source is not None:
+                self._source.fail_exchange(self)
+
+    def _hand_to(self, reader: Callback, chunk: bytes) -> None:
+        """`push`, while there is an only reader."""
+        self._reading, self._did_read = False, True
+        state = release_monitor()
+        try:
+            reader(chunk)
+        except BaseException as error:
+            self._listener_failed(error)
+        finally:
+            retake_monitor(state)
 
     def _only_reader(self) -> Callback | None:
         """If all that is pushed now goes to one listener of 'data', and has no other effect, return that."""

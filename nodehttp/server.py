@@ -3,8 +3,9 @@
 Documentation: "Class: http.Server", "Class: http.ServerResponse", "http.createServer([options][,
 requestListener])". What happens on a connection is in `_connection.py`; here is what the user has in hand.
 
-Listeners of 'request' and its like may block (see `threadpool.py`). An exception of theirs ends the exchange:
-500 where nothing was sent yet, else the connection is destroyed.
+Listeners of 'request' and its like may block (see `threadpool.py`). An exception of theirs, or of a listener
+of the request or of the response, ends the exchange: 500 where nothing was sent yet, else the connection is
+destroyed.
 
 Time limits cost a request next to nothing: the server keeps the connections on which a request is arriving,
 in the order in which that began (`_receiving`), and one timer looks at the front of them. An idle connection
@@ -168,8 +169,13 @@ class ServerResponse(OutgoingMessage):
         self._write_head(status, headers)
         self._end(None, None)
 
+    def _listener_failed(self, error: BaseException) -> None:
+        super()._listener_failed(error)
+        with monitor:
+            self._fail_exchange()
+
     def _fail_exchange(self) -> None:
-        """The listener raised: end what it has begun."""
+        """A listener has raised: end what it has begun."""
         if self._phase is not OPEN or self.destroyed:
             return
         if self._head_sent or self._queue:

@@ -343,6 +343,93 @@ def test_exception_after_the_end(dial: Dial, escaped: list[BaseException]) -> No
     assert len(escaped) == 2
 
 
+def to_raise(*_: Any) -> None:
+    raise RuntimeError('oops')
+
+
+POSTS = {  # a body as it may come
+    'whole': [b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody'],
+    'apart': [b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n', b'body'],
+    'chunks': [b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+               b'2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n'],
+}
+
+
+@pytest.mark.parametrize('body', POSTS)
+@pytest.mark.parametrize('event', ['data', 'end', 'readable'])
+def test_exception_in_a_listener_of_the_request(
+        dial: Dial, escaped: list[BaseException], record: Recorder, event: str, body: str) -> None:
+    """Without an answer its client would wait for ever."""
+    def listener(req: Any, res: Any) -> None:
+        record('request')
+        if event == 'end':
+            req.resume()
+        req.on(event, to_raise)
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        for part in POSTS[body]:
+            peer.send(part)
+            record.wait_for('request')
+        head, _ = read_response(peer)
+        assert peer.read_to_end() == b''
+    assert head == b'HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
+    assert {str(error) for error in escaped} == {'oops'}
+
+
+def test_exception_in_a_later_chunk(dial: Dial, escaped: list[BaseException], record: Recorder) -> None:
+    """What the head has begun is broken off."""
+    def listener(req: Any, res: Any) -> None:
+        res.write('a')
+        req.on('data', lambda chunk: to_raise() if chunk == b'dy' else record(chunk))
+        record.on(res, 'close')
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(POSTS['chunks'][0])
+        assert not peer.read_to_end().endswith(b'0\r\n\r\n')
+    assert record.wait_for('close') == [b'bo', 'close']
+    assert len(escaped) == 1
+
+
+@pytest.mark.parametrize('event', ['timeout', 'finish', 'close'])
+def test_exception_in_a_listener_of_the_response(
+        dial: Dial, escaped: list[BaseException], event: str) -> None:
+    """It ends the exchange unless that is over."""
+    def listener(req: Any, res: Any) -> None:
+        res.on(event, to_raise)
+        if event == 'timeout':
+            res.setTimeout(5)
+        else:
+            res.end('a')
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET)
+        head, answer = read_response(peer)
+        if event == 'timeout':
+            assert b' 500 ' in head
+        else:
+            assert answer == b'a'
+            peer.send(GET)
+            assert read_response(peer)[1] == b'a'
+        peer.close()
+    assert {str(error) for error in escaped} == {'oops'}
+
+
+def test_exception_in_a_listener_of_a_pipelined_request(dial: Dial, escaped: list[BaseException]) -> None:
+    """It is the answer of that request which fails."""
+    def listener(req: Any, res: Any) -> None:
+        if req.url == '/2':
+            req.resume().on('end', to_raise)
+        else:
+            timers.setTimeout(res.end, 5, 'one')
+    with server.createServer(listener).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET.replace(b'/', b'/1', 1) + GET.replace(b'/', b'/2', 1))
+        assert read_response(peer)[1] == b'one'
+        assert b' 500 ' in read_response(peer)[0]
+        assert peer.read_to_end() == b''
+    assert len(escaped) == 1
+
+
 def test_exception_of_a_pipelined_request(dial: Dial, escaped: list[BaseException]) -> None:
     """Its 500 comes in its turn."""
     def listener(req: Any, res: Any) -> None:
