@@ -179,7 +179,8 @@ class Parser(Scanner):
         if end < start + 2:
             return None
         text = data[start:end]
-        known = self._known.get(text) or self._new_head(text)
+        known = self._known.get(text) or (
+            self._new_request(text) if self._is_request else self._new_response(text))
         if known is None:
             return None
         self._pos = end + 2
@@ -189,16 +190,8 @@ class Parser(Scanner):
         self._fields = head.rawHeaders
         return head
 
-    def _new_head(self, text: bytes) -> _Known | None:
-        """Read what has not come lately, and remember it; None where that takes the long way."""
-        if self._is_request:
-            return self._new_request(text)
-        known = self._new_response(text)
-        if known is not None:
-            _remember(_responses, text, known)
-        return known
-
     def _new_request(self, text: bytes) -> _Known | None:
+        """Read what has not come lately, and remember it; None where that takes the long way."""
         start = _REQUEST_LINE.match(text)
         if start is None:
             return None
@@ -221,12 +214,16 @@ class Parser(Scanner):
         return known
 
     def _new_response(self, text: bytes) -> _Known | None:
+        """The same for a response."""
         start = _STATUS_LINE.match(text)
         if start is None:
             return None
         minor, status, reason = start.groups()
         self._status, self._reason = int(status), reason.decode('latin1')
-        return self._new_kind(minor, text[start.end():])
+        known = self._new_kind(minor, text[start.end():])
+        if known is not None:
+            _remember(_responses, text, known)
+        return known
 
     def _new_kind(self, minor: bytes, lines: bytes) -> _Known | None:
         block = _read_block(lines)

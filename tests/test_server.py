@@ -414,28 +414,15 @@ def test_exception_in_a_listener_of_the_response(
     assert {str(error) for error in escaped} == {'oops'}
 
 
-def test_exception_in_a_listener_of_a_pipelined_request(dial: Dial, escaped: list[BaseException]) -> None:
-    """It is the answer of that request which fails."""
-    def listener(req: Any, res: Any) -> None:
-        if req.url == '/2':
-            req.resume().on('end', to_raise)
-        else:
-            timers.setTimeout(res.end, 5, 'one')
-    with server.createServer(listener).listen(0) as made:
-        peer = dial(made)
-        peer.send(GET.replace(b'/', b'/1', 1) + GET.replace(b'/', b'/2', 1))
-        assert read_response(peer)[1] == b'one'
-        assert b' 500 ' in read_response(peer)[0]
-        assert peer.read_to_end() == b''
-    assert len(escaped) == 1
-
-
-def test_exception_of_a_pipelined_request(dial: Dial, escaped: list[BaseException]) -> None:
+@pytest.mark.parametrize('fail', [to_raise, lambda req: req.resume().on('end', to_raise)])
+def test_exception_of_a_pipelined_request(
+        dial: Dial, escaped: list[BaseException], fail: Callable[[Any], Any]) -> None:
     """Its 500 comes in its turn."""
     def listener(req: Any, res: Any) -> None:
         if req.url == '/2':
-            raise RuntimeError('oops')
-        timers.setTimeout(res.end, 5, 'one')
+            fail(req)
+        else:
+            timers.setTimeout(res.end, 5, 'one')
     with server.createServer(listener).listen(0) as made:
         peer = dial(made)
         peer.send(GET.replace(b'/', b'/1', 1) + GET.replace(b'/', b'/2', 1))
