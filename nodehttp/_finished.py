@@ -12,7 +12,7 @@ from typing import Any
 from nodehttp import errors
 from nodehttp._stream import Lifecycle, Stream, merged, user_callback
 from nodehttp.events import adapt, internal
-from nodehttp.threadpool import monitor, next_tick
+from nodehttp.threadpool import monitor, next_tick, report_exception
 
 Callback = Callable[..., Any]
 
@@ -181,7 +181,8 @@ class _UserFinish:
     """One `finished` of the user: a Finish, and the options that only users give."""
 
     def __init__(self, stream: Any, callback: Callback, options: dict[str, Any]) -> None:
-        self._callback: Callback | None = user_callback(callback)
+        self._callback: Callback | None = user_callback(
+            callback, getattr(stream, '_listener_failed', report_exception))
         self._signal = options.get('signal')
         self._cleanup = options.get('cleanup', False)
         self._finish = Finish(stream, self._settle, readable=options.get('readable'),

@@ -27,7 +27,8 @@ from nodehttp._finished import (
 from nodehttp._pipe import sink_of
 from nodehttp._readable import Readable
 from nodehttp._stream import merged, user_callback
-from nodehttp.threadpool import Waiter, monitor, next_tick, released
+from nodehttp.events import EventEmitter
+from nodehttp.threadpool import Waiter, monitor, next_tick, released, report_exception
 
 Callback = Callable[..., Any]
 
@@ -50,7 +51,7 @@ def pipeline(*streams: Any) -> Any:
     callback = parts.pop() if parts else None
     if not callable(callback) or is_stream(callback):
         raise errors.invalid_arg_type('streams[stream.length - 1]', 'of type function', callback)
-    return _Pipeline(parts, user_callback(callback), {}).last
+    return _Pipeline(parts, callback, {}).last
 
 
 class _Pipeline:
@@ -63,13 +64,14 @@ class _Pipeline:
             parts = list(parts[0])
         if len(parts) < 2:
             raise errors.node_error('ERR_MISSING_ARGS', 'streams')
-        self._callback: Callback | None = callback
+        self._callback: Callback | None = user_callback(callback, self._callback_failed)
         self._signal = options.get('signal')
         self._ends_last = options.get('end', True)
         self._error: Any = None
         self._value: Any = None
         self._pending = 0
         self._members: list[_Member] = []
+        self._streams: list[Any] = []
         self.last: Any = None
         self._connect(parts)
         if self._signal is not None:
@@ -83,7 +85,7 @@ class _Pipeline:
         collector = parts.pop() if _is_function(parts[-1]) else None
         for part in parts[1:]:
             streams.append(_transformed(streams[-1], part) if _is_function(part) else _destination(part))
-        self.last = streams[-1]
+        self.last, self._streams = streams[-1], streams
         for index, stream in enumerate(streams):
             is_read = stream is not self.last or collector is not None
             if is_read or self._ends_last:
@@ -148,6 +150,12 @@ class _Pipeline:
                 if self._signal is not None:
                     self._signal.removeEventListener('abort', self._abort)
                 next_tick(callback, self._error, self._value)
+
+    def _callback_failed(self, error: BaseException) -> None:
+        report_exception(error)
+        for stream in self._streams:
+            if isinstance(stream, EventEmitter):
+                stream._fail_exchange()
 
 
 class _Member:

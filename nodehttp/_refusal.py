@@ -22,7 +22,7 @@ def refuse(server: Server, socket: Any, error: BaseException) -> None:
     for name in ('reason', 'bytesParsed', 'rawPacket'):  # as the documented listeners expect
         if not hasattr(error, name):
             setattr(error, name, None)
-    if server._fire('clientError', error, socket):
+    if server._tell_of_client(error, socket):
         return
     message = socket._httpMessage
     if socket.writable and (message is None or not message._head_sent):

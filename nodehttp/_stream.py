@@ -29,7 +29,15 @@ from typing import Any, TypeVar
 
 from nodehttp import errors, threadpool
 from nodehttp.events import EventEmitter, adapt, fit, parameters
-from nodehttp.threadpool import add_tick, call_user, internal_hook, monitor, release_monitor, retake_monitor
+from nodehttp.threadpool import (
+    add_tick,
+    call_user,
+    internal_hook,
+    monitor,
+    release_monitor,
+    report_exception,
+    retake_monitor,
+)
 
 Function = Callable[..., Any]
 Options = Mapping[str, Any] | None
@@ -84,20 +92,22 @@ def call_hook(hook: Function, *args: Any) -> None:
         retake_monitor(state)
 
 
-def user_callback(callback: Function) -> Function:
-    """Turn a callback of the user into one that internal code may call: released, exceptions reported,
-    arguments fitted.
+def user_callback(
+    callback: Function, failed: Callable[[BaseException], object] = report_exception,
+) -> Function:
+    """Turn a callback of the user into one that internal code may call: released, exceptions reported (given
+    to `failed`), arguments fitted.
     """
-    return partial(_call_back, adapt(callback))
+    return partial(_call_back, partial(call_user, adapt(callback), failed=failed))
 
 
-def _call_back(callback: Function, *args: Any) -> None:
+def _call_back(call: Function, *args: Any) -> None:
     """Success is told by no argument rather than by None: `lambda name=name: ...` is how Python binds a
     loop's variable.
     """
     args = args if args != (None,) else ()
-    if not threadpool.leave_to_pool(call_user, callback, *args):
-        call_user(callback, *args)
+    if not threadpool.leave_to_pool(call, *args):
+        call(*args)
 
 
 class Stream(EventEmitter):

@@ -496,8 +496,12 @@ class EventEmitter:
             retake_monitor(state)
 
     def _listener_failed(self, error: BaseException) -> None:
-        """One of the user's has raised. Called without the monitor."""
+        """One of the user's has raised, or a callback that a method was given. Called without the monitor."""
         report_exception(error)
+        self._fail_exchange()
+
+    def _fail_exchange(self) -> None:
+        """What a callback of the user's was to do is not done: for the messages of a server."""
 
     def _fire_error(self, args: tuple[Any, ...]) -> bool:
         """An 'error' without a listener, so far."""

@@ -202,9 +202,8 @@ class IncomingMessage(Readable):
         self._fire('data', chunk)
         return True
 
-    def _listener_failed(self, error: BaseException) -> None:
+    def _fail_exchange(self) -> None:
         """A request of a server would stay without an answer."""
-        super()._listener_failed(error)
         with monitor:
             if self.req is None and self._source is not None:
                 self._source.fail_exchange(self)

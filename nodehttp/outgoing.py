@@ -173,7 +173,7 @@ class OutgoingMessage(OutgoingHead):
         if encoding is not None and callable(encoding):
             encoding, callback = None, encoding
         data = chunk if type(chunk) is bytes else _body_bytes(chunk, encoding)
-        done = None if callback is None else user_callback(callback)
+        done = None if callback is None else user_callback(callback, self._listener_failed)
         size = len(data)
         with monitor:
             socket = self.socket
@@ -299,7 +299,7 @@ class OutgoingMessage(OutgoingHead):
         if has_chunk and self.destroyed:
             pass  # as in Node not even the callback hears of it
         elif has_chunk:
-            done = None if callback is None else user_callback(callback)
+            done = None if callback is None else user_callback(callback, self._listener_failed)
             self._fail_later(errors.node_error('ERR_STREAM_WRITE_AFTER_END'), done)
         elif callback is not None:
             if self.writableFinished:

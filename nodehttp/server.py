@@ -39,7 +39,7 @@ from nodehttp.events import NO_EVENTS, adapt, internal
 from nodehttp.incoming import IncomingMessage
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.strings import to_string
-from nodehttp.threadpool import Source, Timer, monitor, next_tick, now, released, start_timer
+from nodehttp.threadpool import Source, Timer, monitor, next_tick, now, released, report_exception, start_timer
 
 Callback = Callable[..., Any]
 
@@ -169,24 +169,20 @@ class ServerResponse(OutgoingMessage):
         self._write_head(status, headers)
         self._end(None, None)
 
-    def _listener_failed(self, error: BaseException) -> None:
-        super()._listener_failed(error)
-        with monitor:
-            self._fail_exchange()
-
     def _fail_exchange(self) -> None:
-        """A listener has raised: end what it has begun."""
-        if self._phase is not OPEN or self.destroyed:
-            return
-        if self._head_sent or self._queue:
-            self.destroy()
-            return
-        for name in ('_headers', '_header', '_content_length', 'chunkedEncoding', 'strictContentLength',
-                     '_removed', '_corked_chunks', 'sendDate'):
-            self.__dict__.pop(name, None)
-        self._has_body = self.req.method != 'HEAD'
-        self._content_length = 0
-        self._answer(500, ('Connection', 'close'))
+        """End what a callback that has raised had begun."""
+        with monitor:
+            if self._phase is not OPEN or self.destroyed:
+                return
+            if self._head_sent or self._queue:
+                self.destroy()
+                return
+            for name in ('_headers', '_header', '_content_length', 'chunkedEncoding', 'strictContentLength',
+                         '_removed', '_corked_chunks', 'sendDate'):
+                self.__dict__.pop(name, None)
+            self._has_body = self.req.method != 'HEAD'
+            self._content_length = 0
+            self._answer(500, ('Connection', 'close'))
 
     # 1xx
 
@@ -230,7 +226,8 @@ class ServerResponse(OutgoingMessage):
             self._write_information(''.join(lines) + '\r\n', callback)
 
     def _write_information(self, head: str, callback: Callback | None) -> None:
-        self._write_out(head.encode('latin-1'), None if callback is None else user_callback(callback))
+        done = None if callback is None else user_callback(callback, self._listener_failed)
+        self._write_out(head.encode('latin-1'), done)
 
     # Socket and end
 
@@ -555,6 +552,15 @@ class Server(net.Server):
         for connection in expired:
             del self._receiving[connection]
             next_tick(connection.expire, strand=connection._strand)
+
+    def _tell_of_client(self, error: BaseException, socket: Any) -> bool:
+        """Emit 'clientError', and return whether anybody listens, who deals with the socket then. One that
+        raises has not done so."""
+        has_listener, raised = self._fire_from(self._source, 'clientError', error, socket)
+        if raised is not None:
+            report_exception(raised)
+            socket.destroy()
+        return has_listener
 
     # For users
 

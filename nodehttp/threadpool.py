@@ -4,6 +4,7 @@ baton.py."""
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from nodehttp import errors
@@ -115,14 +116,14 @@ def watch(file: Any, watcher: Watcher, strand: Strand | None = None) -> Watch:
     return Watch(pool, file if isinstance(file, int) else file.fileno(), watcher, strand)
 
 
-def call_user(function: Function, *args: Any) -> Any:
-    """Call a function of the user from internal code: without the monitor; an exception is reported, and None
-    returned."""
+def call_user(function: Function, *args: Any, failed: Callable[[BaseException], object] = pool.report) -> Any:
+    """Call a function of the user from internal code: without the monitor; an exception is reported (given to
+    `failed`), and None returned."""
     state = release_monitor()
     try:
         return function(*args)
     except BaseException as error:
-        pool.report(error)
+        failed(error)
         return None
     finally:
         retake_monitor(state)

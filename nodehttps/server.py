@@ -37,7 +37,7 @@ class Server(http_server.Server, tls.Server):
         return {'noDelay': True, **given}  # half open only when asked for, unlike those of http
 
     def _handshake_failed(self, error: BaseException, socket: tls.TLSSocket) -> None:
-        if not self._fire('clientError', error, socket):
+        if not self._tell_of_client(error, socket):
             socket.destroy(error)
 
 

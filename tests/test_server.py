@@ -414,6 +414,39 @@ def test_exception_in_a_listener_of_the_response(
     assert {str(error) for error in escaped} == {'oops'}
 
 
+CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {  # what the exchange is given a callback by, which raises
+    'writeContinue': lambda req, res: res.writeContinue(to_raise),
+    'writeEarlyHints': lambda req, res: res.writeEarlyHints({'link': '</a>; rel=preload'}, to_raise),
+    'write': lambda req, res: res.write('a', to_raise),
+    'write of a HEAD': lambda req, res: res.write('a', to_raise),
+    'setTimeout': lambda req, res: res.setTimeout(5, to_raise),
+    'pipeline': lambda req, res: stream.pipeline(req, stream.PassThrough().resume(), to_raise),
+    'finished': lambda req, res: stream.finished(req.resume(), {'writable': False}, to_raise),
+}
+
+
+@pytest.mark.parametrize('name', CALLBACKS)
+def test_exception_in_a_callback_of_an_exchange(dial: Dial, escaped: list[BaseException], name: str) -> None:
+    """It ends that as one in a listener does."""
+    with server.createServer(CALLBACKS[name]).listen(0) as made:
+        peer = dial(made)
+        peer.send(GET.replace(b'GET', b'HEAD') if 'HEAD' in name else GET)
+        received = peer.read_to_end()
+    is_begun = name == 'write' or 'HEAD' in name
+    assert received.endswith(b'\r\n\r\n' if not is_begun or 'HEAD' in name else b'1\r\na\r\n')
+    assert is_begun or b'HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n' in received
+    assert [str(error) for error in escaped] == ['oops']
+
+
+def test_exception_in_a_listener_for_client_errors(dial: Dial, escaped: list[BaseException]) -> None:
+    """It would have had to close the socket."""
+    with server.createServer().on('clientError', to_raise).listen(0) as made:
+        peer = dial(made)
+        peer.send(b'rubbish\r\n\r\n')
+        assert peer.read_to_end() == b''
+    assert [str(error) for error in escaped] == ['oops']
+
+
 @pytest.mark.parametrize('fail', [to_raise, lambda req: req.resume().on('end', to_raise)])
 def test_exception_of_a_pipelined_request(
         dial: Dial, escaped: list[BaseException], fail: Callable[[Any], Any]) -> None:
