@@ -39,7 +39,16 @@ from nodehttp.events import NO_EVENTS, adapt, internal
 from nodehttp.incoming import IncomingMessage
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.strings import to_string
-from nodehttp.threadpool import Source, Timer, monitor, next_tick, now, released, report_exception, start_timer
+from nodehttp.threadpool import (
+    Source,
+    Timer,
+    monitor,
+    next_tick,
+    now,
+    released,
+    report_exception,
+    start_timer,
+)
 
 Callback = Callable[..., Any]
 
