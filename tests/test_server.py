@@ -183,13 +183,17 @@ def test_what_own_classes_set(dial: Dial) -> None:
     def listener(req: Any, res: Any) -> None:
         res.end(f'{res.strictContentLength} {req.joinDuplicateHeaders} {len(req.headers)}')
 
-    with Server({'IncomingMessage': Request, 'ServerResponse': Response}, listener).listen(0) as made:
+    # The last response that maxRequestsPerSocket allows says 'close', but as in Node the connection is kept.
+    options = {'IncomingMessage': Request, 'ServerResponse': Response,
+               'keepAliveTimeout': 10, 'keepAliveTimeoutBuffer': 0}
+    with Server(options, listener).listen(0) as made:
         assert made.timeout == 70000
         peer = dial(made)
         peer.send(GET.replace(b'\r\n\r\n', b'\r\nA: 1\r\nB: 2\r\n\r\n'))
         head, body = read_response(peer)
         assert peer.read_to_end() == b''
     assert (head.partition(b'\r\n')[0], body) == (b'HTTP/1.1 200 Fine', b'True True 2')
+    assert b'\r\nConnection: close\r\n' in head
 
 
 def test_own_class_that_raises(dial: Dial, escaped: list[BaseException]) -> None:

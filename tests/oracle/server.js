@@ -8,6 +8,7 @@ const net = require('net');
 const tls = require('tls');
 
 const QUIET = 60; // ms without an event or a byte after which a case is over
+const CALM = 10; // ms without them, behind the last step of the client, after which the next case begins beside it
 
 const errorText = (error) => `${error.name} ${error.code ?? '-'} ${error.message}`;
 const show = (value) => JSON.stringify(value ?? null);
@@ -16,8 +17,8 @@ const shorten = (wire) => wire
   .replace(/Date: [^\r]*GMT/g, 'Date: now');
 
 class Run {
-  constructor(spec, done) {
-    Object.assign(this, { spec, done, log: [], wire: [], closed: false, sent: 0, waiting: [], names: new Map() });
+  constructor(spec, calm, done) {
+    Object.assign(this, { spec, calm, done, log: [], wire: [], closed: false, sent: 0, waiting: [], names: new Map() });
     // Not that an idle connection is taken for one that the server has closed at once.
     const options = { keepAliveTimeoutBuffer: 60_000, ...spec.options };
     if ('upgrades' in spec) options.shouldUpgradeCallback = () => spec.upgrades;
@@ -47,6 +48,7 @@ class Run {
       else if (step === 'until') await this.heard(() => this.received().includes(argument));
       else throw new Error(`unknown step ${step}`);
     }
+    this.stepped = true;
     this.happened(150);
   }
 
@@ -77,10 +79,13 @@ class Run {
     this.waiting = this.waiting.filter(([condition, resolve]) => condition() ? resolve() : true);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.end(), Math.max(milliseconds, this.spec.quiet ?? 0));
+    clearTimeout(this.calmTimer);
+    if (this.stepped) this.calmTimer = setTimeout(this.calm, CALM);
   }
 
   end() {
     this.over = true;
+    clearTimeout(this.calmTimer);
     this.done({ log: this.log, wire: shorten(this.received()), closed: this.closed });
     this.client.destroy();
     this.server.closeAllConnections();
@@ -184,12 +189,18 @@ class Run {
 const cases = JSON.parse(fs.readFileSync(process.argv[2]));
 const results = {};
 let current;
+let left = cases.length;
 process.on('uncaughtException', (error) => { console.error('uncaught in', current, error); process.exit(1); });
-(function next(index) {
-  if (index === cases.length) {
-    process.stdout.write(JSON.stringify(results), () => process.exit());
-    return;
-  }
-  current = cases[index].name;
-  new Run(cases[index], (result) => { results[current] = result; setImmediate(next, index + 1); });
+(function begin(index) {
+  if (index === cases.length) return;
+  const { name } = cases[index];
+  current = name;
+  let begun = false; // the case behind this one
+  const calm = () => { if (!begun) { begun = true; setImmediate(begin, index + 1); } };
+  new Run(cases[index], calm, (result) => {
+    results[name] = result;
+    left--;
+    if (left === 0) process.stdout.write(JSON.stringify(results), () => process.exit());
+    else calm();
+  });
 }(0));
