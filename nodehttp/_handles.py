@@ -68,6 +68,7 @@ class Listener:
     def __init__(self, handle: socket.socket, path: str | None = None) -> None:
         self.handle = handle
         self.path = path  # of a Unix socket that was bound here, to be removed at the end
+        self.is_shared = False  # others listen on it as well, as far as we know
         self._kind = int(handle.family), int(handle.type), int(handle.proto)
 
     def accept(self) -> tuple[Handle, Any] | None:
@@ -149,6 +150,15 @@ def _try_option(handle: socket.socket, level: int, option: int, value: int | byt
     try:
         handle.setsockopt(level, option, value)
     except OSError:  # not a TCP socket, or gone already; Node does not look either
+        pass
+
+
+def end_for_all(handle: socket.socket) -> None:
+    """A child process may have a copy of it, with which the system would keep it open: end the connection, or
+    the listening, itself."""
+    try:
+        handle.shutdown(socket.SHUT_RDWR)
+    except OSError:  # not connected (any more); or this system cannot do that to what listens
         pass
 
 
@@ -267,7 +277,9 @@ def listen_on_handle(given: Any, backlog: int) -> Listener:
         handle.listen(backlog)
     except OSError as error:
         raise _listen_error('EINVAL', None, None, error) from error
-    return Listener(handle)
+    listener = Listener(handle)
+    listener.is_shared = True
+    return listener
 
 
 def _listen_error(code: str, address: str | None, port: int | None, cause: OSError) -> errors.SystemError:

@@ -23,7 +23,14 @@ from typing import Any, Self
 
 from nodehttp import errors, events, threadpool
 from nodehttp._addresses import address_record, isIP, resolve
-from nodehttp._handles import Exhausted, Listener, listen_on_handle, listen_on_path, listen_on_port
+from nodehttp._handles import (
+    Exhausted,
+    Listener,
+    end_for_all,
+    listen_on_handle,
+    listen_on_path,
+    listen_on_port,
+)
 from nodehttp._netoptions import (
     backlog_of,
     check_signal,
@@ -342,6 +349,8 @@ class Server(EventEmitter):
         if pause is not None:
             pause.cancel()
         if listener is not None and self._watch is not None:
+            if self._watch.may_have_copies() and not listener.is_shared:
+                end_for_all(listener.handle)
             self._watch.close()
             self._watch = None
             listener.close()
@@ -434,6 +443,7 @@ def _handle_of(given: Any) -> Any:
         listener = given._listener
         if listener is None:
             raise errors.node_error('ERR_SERVER_NOT_RUNNING')
+        listener.is_shared = True
         return listener.handle.dup()
     if isinstance(given, (sockets.socket, int)) and not isinstance(given, bool):
         return given

@@ -20,6 +20,7 @@ from nodehttp import errors, threadpool
 from nodehttp._connecting import Connecting
 from nodehttp._handles import (
     close_with_reset,
+    end_for_all,
     has_ended,
     has_input,
     has_peer,
@@ -189,6 +190,8 @@ class Socket(Output):
         self._wants_write = False
         watch, self._watch = self._watch, None
         if handle is not None and watch is not None:
+            if watch.may_have_copies():
+                end_for_all(handle)
             watch.close_with(partial(close_with_reset, handle) if self._is_reset else handle.close)
 
     def _open(self, handle: sockets.socket, peer: Any = None, paused: bool = False) -> None:

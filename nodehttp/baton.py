@@ -662,6 +662,11 @@ class Pool(Staying):
             except BaseException:  # the user's hook is at fault: no thread of ours ends by that
                 sys.__excepthook__(*sys.exc_info())
 
+    def after_fork_in_parent(self) -> None:
+        """In the parent, which has taken the monitor for the fork."""
+        self.has_forked = True
+        monitor.release()
+
     def after_fork(self) -> None:
         """In the child: none of the parent's threads is here, and its poller must not be touched. A thread in
         `run` goes on with the fresh pool."""

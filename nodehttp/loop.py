@@ -200,6 +200,7 @@ class Loop:
     def reset(self) -> None:
         """Begin with nothing; after a fork too."""
         self.generation += 1
+        self.has_forked = False  # is there, or was there, a child that has copies of the descriptors?
         self.holder: Any = None
         self.ticks.clear()  # the same ones: a thread may be on its way round the loop
         self.ready.clear()

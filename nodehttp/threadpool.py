@@ -165,4 +165,4 @@ def _check_number(name: str, value: Any, kind: Any) -> None:
 
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(
-        before=monitor.acquire, after_in_parent=monitor.release, after_in_child=pool.after_fork)
+        before=monitor.acquire, after_in_parent=pool.after_fork_in_parent, after_in_child=pool.after_fork)

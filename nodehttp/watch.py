@@ -148,6 +148,10 @@ class Watch(Handle):
         """Is it from before a fork? Then what comes may as well be read by the parent."""
         return self._poller is not self._loop.poller
 
+    def may_have_copies(self) -> bool:
+        """Has this process opened it, and forked since, so that closing it may not be the end of it?"""
+        return self._loop.has_forked and not self.is_inherited()
+
     def again(self) -> None:
         """There may be more input than what is about to be delivered: have it read next, before the poller is
         asked, unless that was so READS_IN_A_ROW times."""

@@ -438,6 +438,57 @@ own = authority.issue_cert('localhost')
 own = {'key': own.private_key_pem.bytes(), 'cert': own.cert_chain_pems[0].bytes()}
 trusted = {'ca': authority.cert_pem.bytes()}
 """ + SHARE,
+    'while connections are open': """
+from nodehttp import net
+def connect():
+    server = net.createServer().listen(0)
+    nodehttp.once(server, 'listening')
+    return server, net.connect(server.address().port), nodehttp.once(server, 'connection')[0]
+servers, sockets, peers = zip(connect(), connect())
+ports = [server.address().port for server in servers]
+child = os.fork()
+if child == 0:
+    sockets[0].destroy()
+    servers[0].close()
+    say('child')
+    os.write(theirs, b'x')
+    signal.alarm(20)
+    signal.pause()
+os.read(ours, 1)
+sockets[0].write('a')  # what the child closes is its own
+assert nodehttp.once(peers[0], 'data', 5) == [b'a']
+nodehttp.once(net.connect(ports[0]), 'connect', 5)
+sockets[1].destroy()  # what the parent ends has ended
+nodehttp.once(peers[1].resume(), 'end', 5)
+servers[1].close()
+try:
+    nodehttp.once(net.connect(ports[1]), 'connect', 5)
+except ConnectionRefusedError:
+    say('parent')
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+os._exit(0)
+""",
+    'while a server listens on what another one listens on': """
+from nodehttp import net
+first = net.createServer().listen(0)
+second = net.createServer(lambda socket: socket.end('a')).listen(first)
+port = first.address().port
+child = os.fork()
+if child == 0:
+    say('child')
+    os.write(theirs, b'x')
+    signal.alarm(20)
+    signal.pause()
+os.read(ours, 1)
+nodehttp.once(second, 'listening')
+first.close()
+assert nodehttp.once(net.connect(port), 'data', 5) == [b'a']
+second.close()
+say('parent')
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+""",
     'of a process that has used nothing': """
 child = os.fork()
 if child:
