@@ -9,6 +9,7 @@ Keys that Node shows nothing of (Ed25519 and the like) have their SubjectPublicK
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterable
 from functools import lru_cache
@@ -50,6 +51,7 @@ _OTHER_NAMES = {
     '1.3.6.1.5.5.7.8.8': 'NAIRealm', '1.3.6.1.5.5.7.8.9': 'SmtpUTF8Mailbox',
 }
 _FINGERPRINTS = {'fingerprint': 'sha1', 'fingerprint256': 'sha256', 'fingerprint512': 'sha512'}
+_is_time = re.compile(r'(\d{4})(0[1-9]|1[0-2])(\d\d)(\d\d)(\d\d)(\d\d)', re.ASCII).fullmatch
 _MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec')
 
 
@@ -171,9 +173,11 @@ def _digits(item: Element) -> str:
 
 def _time(item: Element) -> str:
     """A point of time as OpenSSL prints it: 'Feb  3 04:05:06 2020 GMT'."""
-    text = _digits(item)
-    year, month, day, hour, minute, second = text[:4], *(text[at:at + 2] for at in range(4, 14, 2))
-    return f'{_MONTHS[int(month) - 1]} {int(day):2} {hour}:{minute}:{second} {year} GMT'
+    found = _is_time(_digits(item))
+    if found is None:  # OpenSSL does not look at it before it is to decide on trust
+        return 'Bad time value'
+    year, month, day, *clock = found.groups()
+    return f'{_MONTHS[int(month) - 1]} {int(day):2} {":".join(clock)} {year} GMT'
 
 
 def _attributes(name: Element) -> list[list[tuple[str, str]]]:

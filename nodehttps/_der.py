@@ -66,6 +66,8 @@ def object_id(content: bytes) -> str:
         if not byte & 0x80:
             numbers.append(value)
             value = 0
+    if not numbers:
+        raise ValueError('DER: an object identifier is empty')
     first = min(numbers[0] // 40, 2)
     return '.'.join(map(str, (first, numbers[0] - 40 * first, *numbers[1:])))
 

@@ -50,6 +50,7 @@ class TLSSocket(Handshake):
     _silent = 0
     _silent_since = 0  # the check phase before them
     _decrypted = b''  # on its way to the reader
+    _failure: ssl.SSLError | None = None  # of OpenSSL: nothing can be decrypted any more, nor encrypted
     _peer_ended = False  # the peer has said that it sends no more
     _has_begun = False  # had the handshake, when the socket was destroyed?
     _wire_is_closed = False
@@ -216,7 +217,7 @@ class TLSSocket(Handshake):
         """Decrypt all that has arrived and hand it on."""
         if self._state is not SECURE:
             return
-        failure = self._decrypt()
+        self._decrypt()
         records = self._records
         if records is not None and records.surplus and 'session' in self._events and self._has_new_ticket():
             self._tell_session()
@@ -226,10 +227,10 @@ class TLSSocket(Handshake):
             self._received(data)
         if self._outgoing.pending:  # what was answered to the data has taken it along
             self._flush_outgoing()
-        if (failure is None and not self._peer_ended) or self._state is not SECURE:
+        if (self._failure is None and not self._peer_ended) or self._state is not SECURE:
             return
-        if failure is not None:
-            self._destroy_once(ssl_error(failure))
+        if self._failure is not None:
+            self._destroy_once(ssl_error(self._failure))
         elif (self._peer_ended and self._input == MORE and not self._decrypted
                 and (self._receiving or self._consumer is None)):
             if data:  # what follows from the data comes first, as in Node
@@ -237,12 +238,13 @@ class TLSSocket(Handshake):
             else:
                 self._on_end_of_input()
 
-    def _decrypt(self) -> ssl.SSLError | None:
-        """Bring the data of all complete records to `_decrypted`; return what is wrong with the next one."""
+    def _decrypt(self) -> None:
+        """Bring the data of all complete records to `_decrypted`, and what is wrong with the next one to
+        `_failure`."""
         tls: Any = self._tls
-        incoming, failure, parts = self._incoming, None, []
+        incoming, parts = self._incoming, []
         if not incoming.pending:  # OpenSSL reads no further than to the end of a record
-            return None
+            return
         try:
             while data := tls.read(RECORD):
                 parts.append(data)
@@ -255,13 +257,18 @@ class TLSSocket(Handshake):
         except ssl.SSLZeroReturnError:
             self._note_end()
         except ssl.SSLError as error:
-            failure = error
+            self._give_up(error)
         if parts:
             data = parts[0] if len(parts) == 1 else b''.join(parts)
             self._decrypted = self._decrypted + data if self._decrypted else data
             if self._records is not None:
                 self._records.decrypted(len(data))
-        return failure
+
+    def _give_up(self, error: ssl.SSLError) -> None:
+        """OpenSSL has: tell the peer why, if there is an alert for that. What it says later names nothing."""
+        if self._failure is None:
+            self._failure = error
+            self._flush_outgoing()
 
     def _note_end(self) -> None:
         self._peer_ended = True
@@ -307,9 +314,10 @@ class TLSSocket(Handshake):
                 self._count_silent()
             return super()._accept(chunk, encoding, callback)
         if size:
-            self._encrypt(chunk)
-            if not self._send_encrypted():
-                self._sent_ahead = size
+            is_encrypted = self._encrypt(chunk)
+            if not is_encrypted or not self._send_encrypted():
+                if is_encrypted:  # else the next attempt meets the same failure
+                    self._sent_ahead = size
                 if self._silent:
                     self._count_silent()
                 return super()._accept(chunk, encoding, callback)
@@ -405,8 +413,10 @@ class TLSSocket(Handshake):
                     chunk = view[:BATCH]
                     unsent.appendleft(view[BATCH:])
                 room -= len(chunk)
-                if len(chunk):
-                    self._encrypt(chunk)
+                if len(chunk) and not self._encrypt(chunk):
+                    if self._failure is not None:
+                        self._write_over(ssl_error(self._failure))
+                    return False
             if self._outgoing.pending and not self._send_encrypted():
                 return False
         return True
@@ -415,10 +425,11 @@ class TLSSocket(Handshake):
         if self._write_callback is not None:
             self._write_over(None)
 
-    def _encrypt(self, data: Any) -> None:
+    def _encrypt(self, data: Any) -> bool:
+        """Have OpenSSL make records of this; False if it cannot."""
         tls = self._tls
         if tls is None:  # destroyed by the chunk before
-            return
+            return False
         try:
             if len(data) <= self._fragment or self._fragment >= RECORD:
                 tls.write(data)
@@ -427,7 +438,9 @@ class TLSSocket(Handshake):
                 for at in range(0, len(view), self._fragment):
                     tls.write(view[at:at + self._fragment])
         except ssl.SSLError as error:
-            self._destroy_once(ssl_error(error))
+            self._give_up(error)
+            return False
+        return True
 
     def _send_encrypted(self) -> bool:
         """Send what OpenSSL has made; True if the wire has taken all of it already. Else `_wire_written` is

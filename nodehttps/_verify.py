@@ -150,7 +150,7 @@ def certificates_of_message(data: bytes, is_tls13: bool) -> list[bytes]:
     """Return the certificates (DER) of a Certificate message as it was received."""
     body = data[4:]
     if is_tls13:
-        body = body[1 + body[0]:]  # the context of the request
+        body = body[1 + int.from_bytes(body[:1]):]  # the context of the request
     body, chain, at = body[3:], [], 0
     while at + 3 <= len(body):
         end = at + 3 + int.from_bytes(body[at:at + 3])

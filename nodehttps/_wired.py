@@ -36,6 +36,7 @@ class Wired(net.Socket):
 
     def _take_wire(self, socket: Any, options: dict[str, Any]) -> None:
         """Make `socket` the wire; None: a new one, which is not connected yet."""
+        self._have_at_hand()
         if socket is None:
             socket = Wire({name: options[name] for name in _WIRE_OPTIONS if name in options})
             socket.owner = self
@@ -48,7 +49,6 @@ class Wired(net.Socket):
             socket.allowHalfOpen = True  # when to end is decided here
         self._strand = socket._strand or socket._own_strand()
         self._strand.deliverer = self
-        self._have_at_hand()
 
     @property
     def connecting(self) -> bool:  # type: ignore[override]

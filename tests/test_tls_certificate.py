@@ -257,12 +257,20 @@ def test_what_is_no_certificate_is_a_value_error(data: bytes) -> None:
         _certificate.Fields(data)
 
 
+def test_times_that_are_none() -> None:
+    der = make().replace(b'200203040506Z', b'201303040506Z').replace(b'20521011121314Z', b'soon or never!!')
+    fields = _certificate.certificate_object(der)
+    assert (fields.valid_from, fields.valid_to) == ('Bad time value', 'Bad time value')
+
+
 def test_object_identifiers() -> None:
     for dotted in ('1.2.840.113549.1.1.1', '2.5.4.3', '0.9.2342.19200300.100.1.1', '2.999.3'):
         encoded = x509.RegisteredID(x509.ObjectIdentifier(dotted))
         der = make(X, x509.SubjectAlternativeName([encoded]))
         assert _certificate.certificate_object(der).subjectaltname == f'Registered ID:{dotted}'
     assert _der.object_id(b'\x2a\x03') == '1.2.3'
+    with pytest.raises(ValueError, match='empty'):
+        _der.object_id(b'')
 
 
 # checkServerIdentity: host, certificate, and the reason of the error, as Node gives it.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import RawPeer, Recorder
-from tls_tools import Authority, Caught, echo, python_client, wait, wait_secure
+from tls_tools import Authority, Caught, SecureClient, echo, python_client, wait, wait_secure
 
 from nodehttp import net, timers
 from nodehttps import tls
@@ -194,13 +194,14 @@ def test_close_notify_is_sent(serve: Any, authority: Authority) -> None:
 def test_half_closed(serve: Any, connect: Any, record: Recorder) -> None:
     def listener(peer: tls.TLSSocket) -> None:
         peer.on('data', lambda data: record(data))
-        peer.on('end', lambda: peer.end('after the end'))
+        peer.on('end', lambda: timers.setImmediate(peer.end, 'after the end'))
 
     server = serve(listener, allowHalfOpen=True)
-    client = connect(server)
+    client = connect(server, allowHalfOpen=True)
     client.end('question')
-    assert b''.join(client) == b'after the end'
-    assert record.events == [b'question']
+    record.on(client, 'data', 'end', 'close', prefix='client')
+    assert record.wait_for('client close') == [b'question', 'client data', 'client end', 'client close']
+    assert client.allowHalfOpen
 
 
 def test_ending_before_the_connection(scripted: Any, connect: Any, record: Recorder) -> None:
@@ -226,6 +227,22 @@ def test_broken_records(serve: Any, authority: Authority, record: Recorder) -> N
     with socket.socket(fileno=client.detach()) as plain:
         plain.sendall(b'\x17\x03\x03\x00\x20' + b'z' * 32)
         assert record.wait_for('close') == ['data', 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC', 'close']
+
+
+def test_a_broken_record_behind_data_that_are_answered(
+    serve: Any, authority: Authority, record: Recorder
+) -> None:
+    def listener(peer: tls.TLSSocket) -> None:
+        peer.on('data', lambda data: peer.write(data, lambda error: record('written', error and error.code)))
+        peer.on('error', lambda error: record(error.code))
+
+    server = serve(listener)
+    with SecureClient(server.address().port, authority.client_context()) as client:
+        client.send_before(b'x', b'\x17\x03\x03\x00\x20' + b'z' * 32)
+        with pytest.raises(ssl.SSLError, match='ALERT_BAD_RECORD_MAC'):
+            client.recv(10)
+    code = 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'
+    assert record.wait_count(2) == [('written', code), code]
 
 
 def test_reset(serve: Any, connect: Any) -> None:

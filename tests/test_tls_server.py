@@ -22,6 +22,7 @@ from tls_tools import (
 
 from nodehttp import errors, timers
 from nodehttps import _context, tls
+from nodehttps._verify import certificates_of_message
 
 Dial = Callable[..., RawPeer]
 
@@ -288,6 +289,15 @@ def test_memory_for_chains_is_limited(authority: Authority, monkeypatch: pytest.
 
 
 # Certificates of the server
+
+
+def test_messages_without_certificates() -> None:
+    # OpenSSL shows them before it has looked at them.
+    message = b'\x0b\0\0\x0b\0\0\0\x07\0\0\x02xy\0\0'
+    for is_tls13, whole in ((True, message), (False, message[:4] + message[5:13])):
+        assert certificates_of_message(whole, is_tls13) == [b'xy']
+        for size in range(len(whole)):
+            assert certificates_of_message(whole[:size], is_tls13) in ([], [b''], [b'x'], [b'xy'])
 
 
 def test_keys_of_two_kinds(serve: Any, connect: Any, authority: Authority) -> None:

@@ -311,6 +311,12 @@ class SecureClient:
                 self._tls.unwrap()
             self._socket.sendall(self._outgoing.read())
 
+    def send_before(self, data: bytes, more: bytes) -> None:
+        """Send data and, in one piece with it, bytes that are not encrypted."""
+        with self._lock:
+            self._tls.write(data)
+            self._socket.sendall(self._outgoing.read() + more)
+
     def shutdown(self, how: int) -> None:
         """Send close_notify, and what a socket sends."""
         with self._lock:
