@@ -14,8 +14,8 @@ and CLOSED may come at any time, TUNNEL in place of BODY, and nothing but CLOSED
 
 Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All input
 is kept in the parser and in the request, so that another thread can go on when a listener waits in the middle
-of its delivery (`_go_on`). An event of the parser that has to wait, for ticks, for a thread or for what a
-function of the user's says to it, is `_postponed`; nothing is parsed behind it.
+of its delivery (`_go_on`). An event of the parser that has to wait, for ticks or for what a function of
+the user's says to it, is `_postponed`; nothing is parsed behind it.
 
 `_intake.py` brings the bytes.
 """
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nodehttp import errors
 from nodehttp._answering import ASKING, Answering
-from nodehttp._intake import CROWDED, READER_IS_SLOW
+from nodehttp._intake import READER_IS_SLOW
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
 from nodehttp._stream import NOTHING
@@ -38,7 +38,7 @@ from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import NO_EVENTS, internal, shared
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.parser import END, End, Head, ParseError, Parser
-from nodehttp.threadpool import call_next, call_user, may_go_on, now, pool, postpone, report_exception
+from nodehttp.threadpool import call_next, call_user, may_go_on, now, pool, report_exception
 
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
@@ -172,9 +172,6 @@ class ServerConnection(Answering):
             if kind is Head:
                 if len(event.rawHeaders) >= self._ticks_from:
                     self._after_ticks(event)
-                elif postpone(self._admit, self._strand):
-                    self._postponed = event
-                    self._hold(CROWDED)
                 else:
                     self._request_arrived(event)
                     if is_last and self.state is BODY:
@@ -278,7 +275,7 @@ class ServerConnection(Answering):
         call_next(self._admit, strand=self._strand)
 
     def _admit(self) -> None:
-        """There may be a thread for what was postponed, or the ticks before it are over."""
+        """The ticks before what was postponed are over."""
         event, self._postponed = self._postponed, None
         if event is None or self._parser is None:
             return
@@ -287,11 +284,7 @@ class ServerConnection(Answering):
         elif isinstance(event, ParseError):
             self._failed(event)
             return
-        elif postpone(self._admit, self._strand):
-            self._postponed = event
-            return
         else:
-            self._let_go(CROWDED)
             self._request_arrived(event)  # type: ignore[arg-type]
         self._advance()
 

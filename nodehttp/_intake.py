@@ -9,9 +9,9 @@ from nodehttp.events import internal
 if TYPE_CHECKING:
     from nodehttp.threadpool import Strand
 
-# Why a socket is not read, as bits: the request's reader is slow; too much of later answers waits; there is
-# no thread left for another request; the user has paused it.
-READER_IS_SLOW, SWAMPED, CROWDED, PAUSED = 1, 2, 4, 8
+# Why a socket is not read, as bits: the request's reader is slow; too much of later answers waits; the user
+# has paused it.
+READER_IS_SLOW, SWAMPED, PAUSED = 1, 2, 4
 
 
 class Intake:

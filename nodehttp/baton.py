@@ -19,8 +19,8 @@ The rules of this file:
   its items wait in its backlog, its socket is not polled.
 - A thread that waits on purpose (`blocking()`, `Waiter`) passes the baton on first, leaves its strand free,
   and comes back as an item of that strand, which hands it the baton again. So waiting callbacks do not
-  overlap with others either. Where no other thread is left, it goes on with the loop right there, on top of
-  the callback that waits.
+  overlap with others either. What a `Waiter` waits for is often up to another callback, which may wait in
+  turn: so these threads do not count against `maxThreads`, with which such a chain could come to no end.
 - A thread is parked on its own gate. Who stops being the watcher appoints the next one.
 - Whoever calls `run` is a thread of the pool until there is nothing left to do.
 
@@ -45,7 +45,7 @@ from nodehttp.worker import Onlooker, Source, Worker, look_period
 
 HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (about 50 us)
 MAX_THREADS = 128
-MAX_NESTED = 8  # callbacks that wait on top of each other; each needs some 15 frames of Python's 1000
+MAX_WAITING = 4096  # callbacks that wait for the library, beside those threads; each takes some 50 KiB
 IDLE_LINGER = 2  # s before a surplus idle thread ends
 QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until there is some
 
@@ -55,7 +55,6 @@ RESERVED = Worker()  # holds the baton while somebody is about to leave `run`: n
 class Awaited(Protocol):
     """What a callback waits for (waiting.Waiter)."""
 
-    done: bool
     worker: Worker | None  # whom to call back
 
 
@@ -82,8 +81,7 @@ class Pool(Staying):
         self._returning = False  # the baton was handed to a thread that has yet to wake up
         self.detached = 0  # callbacks that run without the baton
         self.reset_jobs()
-        self._nested = 0  # callbacks that wait with the loop on top of them
-        self._postponed: list[Item] = []
+        self.waiting = 0  # callbacks that have gone away to wait for something of the library
         self.reset_outsiders()
         self.on_exit: Callable[[BaseException], None] | None = None  # told of a SystemExit outside of `run`
         self.on_stuck_exit: Callable[[BaseException], Any] | None = None  # the same, if `run` cannot see it
@@ -104,17 +102,14 @@ class Pool(Staying):
 
     # The loop
 
-    def _serve(self, worker: Worker, until: Awaited | None = None) -> None:
-        """Run items while `worker` holds the baton (or until `until` is done, or a runner has nothing
-        left)."""
+    def _serve(self, worker: Worker) -> None:
+        """Run items while `worker` holds the baton (or, if it is a runner, until nothing is left)."""
         ticks, ready = self.ticks, self.ready
         while self.holder is worker:
-            if until is not None and until.done:
-                return
             queue = ticks or ready
             if not queue:
                 self._busy = False
-                if worker.is_runner and until is None and not self.is_alive():
+                if worker.is_runner and not self.is_alive():
                     return
                 if self._jobs and self._is_last_helper():
                     self._run_job()
@@ -166,7 +161,7 @@ class Pool(Staying):
 
     def _spawn(self) -> Worker | None:
         """Start a thread; None if there are too many, or the system refuses."""
-        if len(self._workers) + self._starting >= self.max_threads:
+        if self._threads_in_use() >= self.max_threads:
             return None
         worker = Worker()
         self._starting += 1
@@ -179,6 +174,15 @@ class Pool(Staying):
             self._is_refused = True
             return None
         return worker
+
+    def _threads_in_use(self) -> int:
+        """How many threads there are, but for those that wait for the library."""
+        return len(self._workers) + self._starting - self.waiting
+
+    def _may_detach(self) -> bool:
+        """May one more callback go on without the baton? After many have waited there may be threads for more
+        than may block."""
+        return self.detached < self.max_threads - 1
 
     def _work(self, worker: Worker) -> None:
         """Run a thread of the pool: hold the baton, watch, do a job, or be idle. Called without the
@@ -334,7 +338,8 @@ class Pool(Staying):
             quiet = 0 if running or onlooker.turn != before else quiet + 1
             if onlooker.waiting is not None:
                 onlooker.waiting.distrust(by_sum=True)
-            if is_settled and running and (onlooker.turn, running) == self._what_runs():
+            if (is_settled and running and (onlooker.turn, running) == self._what_runs()
+                    and self._may_detach()):
                 self._take_baton(worker, running)
                 return
         if self._watcher is worker:  # strict mode now, or a job that nobody else can do
@@ -405,7 +410,7 @@ class Pool(Staying):
         worker = self.holder
         if worker is None or worker is not self.current():
             return True  # it does not have it
-        successor = self._successor()
+        successor = self._successor() if self._may_detach() else None
         if successor is None:
             return False
         self._detach(worker)
@@ -471,37 +476,21 @@ class Pool(Staying):
                     worker.was_polling = False
                     self.wake()
 
-    def wait(self, worker: Worker, awaited: Awaited) -> None:
-        """Wait, in a callback, until `awaited` is done."""
-        strand, source, worker.source = worker.strand, worker.source, None
-        if not self.leave(worker):
-            # Nobody can take the baton: go on with the loop right here.
-            self._busy = False
-            self._nested += 1
-            self._serve(worker, awaited)
-            self._nested -= 1
-            self._admit()
-            worker.strand = strand
-            if self.holder is not worker and awaited.done:  # an item in between lost it by blocking
-                self.come_back(worker, strand)
-        if not awaited.done:
-            awaited.worker = worker
-        self.park_until_holder(worker)
-        worker.source = source
-
-    def postpone(self, function: Function, strand: Strand) -> bool:
-        """Something new is about to begin that may wait. If the pool has no thread left for what waits
-        already, `function` is called once it has, and True returned: to begin it now would pile it up on top
-        of the others, on one stack."""
-        if self._nested < MAX_NESTED:
-            return False
-        self._postponed.append((strand, function, ()))
-        return True
-
-    def _admit(self) -> None:
-        """A callback that waited without a thread to take its place is at its end."""
-        self.ready.extend(self._postponed)
-        self._postponed.clear()
+    def wait(self, worker: Worker, awaited: Awaited) -> bool:
+        """Wait, in a callback, until `awaited` is done; False if no other thread can be had to go on."""
+        source, worker.source = worker.source, None
+        self.waiting += 1
+        awaited.worker = worker
+        try:
+            if self.waiting > MAX_WAITING or not self.leave(worker):
+                awaited.worker = None
+                worker.waits += 1  # a signal handler may have ended the wait before it has begun
+                return False
+            self.park_until_holder(worker)
+            return True
+        finally:
+            self.waiting -= 1
+            worker.source = source
 
     def begin_callback(self, source: Source) -> tuple[Worker | None, object]:
         """A callback of `source` is about to run: without the baton if it is likely to block. Returns what

@@ -41,6 +41,10 @@ class Jobs(Loop):
         """Start a thread; None if there are too many."""
         raise NotImplementedError
 
+    def _threads_in_use(self) -> int:
+        """How many count against `max_threads`."""
+        raise NotImplementedError
+
     def submit(self, job: Callable[[], Any], done: Callable[[BaseException | None, Any], Any],
                strand: Strand | None = None) -> None:
         """Run `job()` on another thread, without baton and monitor, then `done(error, result)` as an item.
@@ -98,7 +102,7 @@ class Jobs(Loop):
     def _lacks_helper(self) -> bool:
         """Is there a job, and neither an idle thread nor room for a new one?"""
         return (bool(self._jobs) and self._idle_helper() is None
-                and (self._is_refused or len(self._workers) + self._starting >= self.max_threads))
+                and (self._is_refused or self._threads_in_use() >= self.max_threads))
 
     def _is_last_helper(self) -> bool:
         """Must the holder itself do a job, because nobody else ever will?"""

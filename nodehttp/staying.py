@@ -41,6 +41,10 @@ class Staying(Outsiders):
         """The holder gives the baton away."""
         raise NotImplementedError
 
+    def _may_detach(self) -> bool:
+        """May one more callback go on without the baton?"""
+        raise NotImplementedError
+
     def _detach(self, worker: Worker) -> None:
         """A thread goes on without the baton."""
         raise NotImplementedError
@@ -52,7 +56,7 @@ class Staying(Outsiders):
         While there are plenty, the callback may as well pass the baton on: that the next holder has to wait
         for the interpreter's lock keeps more threads from contending for that than it can serve.
         """
-        if not (self._is_scarce() and self._is_input(strand, item)):
+        if not (self._is_scarce() and self._may_detach() and self._is_input(strand, item)):
             return False
         worker = next((worker for worker in reversed(self._idle) if not worker.is_runner), None)
         if worker is not None:
@@ -68,7 +72,7 @@ class Staying(Outsiders):
     def _take_input(self, worker: Worker) -> bool:
         """The calling thread has nothing to do: let it take such input, if that is what the holder, who may
         yet have to wake up, would come to next."""
-        if worker.is_runner or self.ticks or not self.ready:
+        if worker.is_runner or self.ticks or not self.ready or not self._may_detach():
             return False
         item = self.ready[0]
         strand = item[0]
@@ -129,8 +133,7 @@ class Staying(Outsiders):
 
     def _is_scarce(self) -> bool:
         """Are threads?"""
-        in_use = len(self._workers) + self._starting - len(self._idle)
-        return in_use > self.max_threads - SPARE_THREADS
+        return self._threads_in_use() - len(self._idle) > self.max_threads - SPARE_THREADS
 
     def _receive(self, watch: Watch, is_told: bool) -> Received | None:
         """Wait for input for a moment, on the calling detached thread, and take it; None if nothing came, or

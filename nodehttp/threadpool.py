@@ -63,7 +63,6 @@ __all__ = [
     'occupy',
     'owns_monitor',
     'pool',
-    'postpone',
     'release_monitor',
     'release_strand',
     'released',
@@ -88,7 +87,6 @@ call_checking = pool.call_checking
 call_closing = pool.call_closing
 start_timer = pool.start_timer
 submit = pool.submit
-postpone = pool.postpone
 hold = pool.hold
 hold_instead = pool.hold_instead
 occupy = pool.occupy
@@ -140,7 +138,8 @@ def run(main: Function, *args: Any) -> None:
 
 def configure(*, handoffAfter: float | None = HANDOFF_AFTER, maxThreads: int = MAX_THREADS) -> None:
     """Set how long (ms) a callback may wait before the baton is taken from it (None: never, as in Node), and
-    how many threads the pool may have. What is not given goes back to its default.
+    how many threads the pool may have beside those that wait for something of the library. What is not given
+    goes back to its default.
 
     Raises TypeError ERR_INVALID_ARG_TYPE and ValueError ERR_OUT_OF_RANGE.
     """

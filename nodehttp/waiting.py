@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from nodehttp import errors
 from nodehttp.baton import pool
 from nodehttp.loop import Handle, Strand, monotonic
 from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor, take_in_turn
@@ -54,15 +55,13 @@ class Waiter:
                 self._gate.open()
             elif self.worker is not None:
                 pool.come_back(self.worker, self._strand)
-            else:  # the holder may wait on top of its callback
-                pool.notify()
 
     def _expire(self) -> None:
         self.fail(TimeoutError('timed out'))
 
     def wait(self, timeout: float | None = None, emitter: Any = None) -> Any:
         """Wait for `set` or `fail`, at most `timeout` seconds; TimeoutError after that. `emitter`: by whose
-        event either is called, if that is so."""
+        event either is called, if that is so. Error if more wait than the system has threads for."""
         with monitor:
             if self.done:
                 pool.holds.end()  # it would have waited
@@ -113,7 +112,8 @@ class Waiter:
         timer = None if timeout is None else pool.start_timer(timeout * 1000, self._expire)
         self._strand = worker.strand
         try:
-            pool.wait(worker, self)
+            if not pool.wait(worker, self):
+                raise errors.Error('No thread can be had to go on while this callback waits')
         finally:
             if timer is not None:
                 timer.cancel()

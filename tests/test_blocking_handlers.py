@@ -15,7 +15,7 @@ from test_costs import SYSTEM_CALLS
 from test_threadpool import shrink_pool
 
 import nodehttp as http
-from nodehttp import net, staying, timers
+from nodehttp import baton, net, staying, timers
 from nodehttp.threadpool import owns_monitor, pool
 from nodehttp.watch import Watch
 
@@ -363,6 +363,47 @@ def test_more_handlers_wait_than_there_may_be_threads(dial, escaped):
     finally:
         http.configure()
     assert escaped == []
+
+
+def test_waits_for_one_another_come_to_an_end(dial):
+    """However few threads there may be, and however deep the chain is."""
+    def listener(req, res):
+        number = int(req.url[1:])
+        answers = [b'']
+        if number:
+            url = f'http://127.0.0.1:{server.address().port}/{number - 1}'
+            answers = http.once(http.get(url), 'response')
+        res.end(b''.join(answers[0]) + b'%d ' % number)
+
+    http.configure(maxThreads=2)
+    try:
+        with http.createServer(listener).listen(0, '127.0.0.1') as server:
+            peers = [dial(server) for _ in range(3)]
+            for peer in peers:
+                peer.send(b'GET /15 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+            for peer in peers:
+                assert peer.read_to_end().endswith(b'\r\n0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 ')
+    finally:
+        http.configure()
+
+
+def test_more_callbacks_wait_than_there_can_be(dial, escaped, record, monkeypatch):
+    """The one too many is told so."""
+    def listener(req, res):
+        record('request')
+        res.end(b''.join(req))
+
+    monkeypatch.setattr(baton, 'MAX_WAITING', 2)
+    with http.createServer(listener).listen(0, '127.0.0.1') as server:
+        peers = [dial(server) for _ in range(3)]
+        for count, peer in enumerate(peers):
+            record.wait_count(count)
+            peer.send(b'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nab')
+        assert b' 500 ' in peers[2].read_to_end()
+        for peer in peers[:2]:
+            peer.send(b'cd')
+            assert peer.read_to_end().endswith(b'abcd')
+    assert [str(error) for error in escaped] == ['No thread can be had to go on while this callback waits']
 
 
 def test_what_a_thread_has_received_comes_before_what_the_poller_tells_of(dial, monkeypatch):
