@@ -127,6 +127,10 @@ class Handshake(Information):
         """Decrypt all that has arrived and hand it on."""
         raise NotImplementedError
 
+    def _wire_ended(self) -> None:
+        """The peer sends no more, with or without having said so before."""
+        raise NotImplementedError
+
     # Its beginning
 
     def _begin_as_client(self) -> None:
@@ -265,40 +269,48 @@ class Handshake(Information):
         if self._state is not SHAKING or tls is None:
             return
         failure: errors.NodeError | None = None
-        complete = False
         try:
             tls.do_handshake()
-            complete = True
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLCertVerificationError as error:
-            failure = ssl_error(error)
-            sent = getattr(tls, 'sent', None) or sent_chain(tls)
-            self.authorizationError = refined(str(failure.code), sent, self._secure_context)
-            failure = verification_error(self.authorizationError, error)
+        except ssl.SSLZeroReturnError:  # a close_notify
+            self._wire_ended()
         except ssl.SSLError as error:
-            failure = ssl_error(error)
-        if not complete:
+            failure = self._failure_of(error, tls)
+        else:
+            self._complete(tls, data)
+        if self._state is SHAKING:
             self._flush_outgoing()
-        if complete:
-            self._go_to(CHECKING)
-            self._is_shaken = True
-            is_1_3 = tls.version() == 'TLSv1.3'
-            if self._is_server and not is_1_3:
-                # The client waits for it. Of no strand: so it does not wait for a listener that blocks.
-                next_tick(self._send_end_of_handshake)
-            elif not self._is_server and is_1_3:
-                self._records = Records()
-                self._records.received(data[len(data) - self._incoming.pending:])
-            if self._handshake_timer is not None:
-                self._handshake_timer.cancel()
-                self._handshake_timer = None
         self._tell_keys()
         if failure is not None:
             if self._state is not OVER:
                 self._fail_handshake(failure, is_first)
-        elif complete and self._state is CHECKING:
+        elif self._state is CHECKING:
             self._shaken()
+
+    def _failure_of(self, error: ssl.SSLError, tls: ssl.SSLObject) -> errors.NodeError:
+        """Return what is told of an error of OpenSSL's."""
+        failure = ssl_error(error)
+        if not isinstance(error, ssl.SSLCertVerificationError):
+            return failure
+        sent = getattr(tls, 'sent', None) or sent_chain(tls)
+        self.authorizationError = refined(str(failure.code), sent, self._secure_context)
+        return verification_error(self.authorizationError, error)
+
+    def _complete(self, tls: ssl.SSLObject, data: bytes) -> None:
+        """The handshake is; `data` is the last of the input."""
+        self._go_to(CHECKING)
+        self._is_shaken = True
+        is_1_3 = tls.version() == 'TLSv1.3'
+        if self._is_server and not is_1_3:
+            # The client waits for it. Of no strand: so it does not wait for a listener that blocks.
+            next_tick(self._send_end_of_handshake)
+        elif not self._is_server and is_1_3:
+            self._records = Records()
+            self._records.received(data[len(data) - self._incoming.pending:])
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+            self._handshake_timer = None
 
     def _tell_keys(self) -> None:
         for line in new_lines(self._context):
@@ -380,6 +392,9 @@ class Handshake(Information):
         call_next(self._read_first, strand=self._strand)
 
     def _read_first(self) -> None:
+        if self._state is not SECURE:
+            return
+        self._catch_up()  # before the end of the handshake goes out without it
         self._deliver_input()
         if self._state is SECURE and self._consumer is None and not self.isPaused():
             self._take(0)
@@ -463,7 +478,7 @@ class Handshake(Information):
             self._flush_outgoing()
 
     def _begin_to_send(self) -> None:
-        """The end of the handshake, if that is still to be sent, together with what has waited for it."""
+        """The end of the handshake, if nothing has taken it along."""
         if self._state is SECURE:
             self._catch_up()
             self._flush_outgoing()

@@ -229,14 +229,12 @@ class TLSSocket(Handshake):
             self._flush_outgoing()
         if (self._failure is None and not self._peer_ended) or self._state is not SECURE:
             return
-        if self._failure is not None:
+        if data:  # what follows from the data comes first, as in Node
+            call_soon(self._deliver_input, strand=self._strand)
+        elif self._failure is not None:
             self._destroy_once(ssl_error(self._failure))
-        elif (self._peer_ended and self._input == MORE and not self._decrypted
-                and (self._receiving or self._consumer is None)):
-            if data:  # what follows from the data comes first, as in Node
-                call_soon(self._deliver_input, strand=self._strand)
-            else:
-                self._on_end_of_input()
+        elif self._input == MORE and not self._decrypted and (self._receiving or self._consumer is None):
+            self._on_end_of_input()
 
     def _decrypt(self) -> None:
         """Bring the data of all complete records to `_decrypted`, and what is wrong with the next one to

@@ -91,3 +91,23 @@ def test_a_listener_that_waits_hears_the_end_that_came_with_the_answer(
 
     nodehttps.get(f'https://localhost:{scripted(serve)}', {'ca': authority.pem, 'agent': False}, listener)
     assert record.wait_count(1) == [b'abc']
+
+
+def test_a_broken_record_behind_a_response_is_no_error_of_the_request(
+    context: ssl.SSLContext, authority: Authority, scripted: Callable[..., int], record: Recorder
+) -> None:
+    # Node 25.2.1.
+    def serve(peer: RawPeer) -> None:
+        secure = SecureClient(peer.socket, context)
+        assert secure.recv(1000).startswith(b'GET / ')
+        response = b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc'
+        secure.send_before(response, b'\x17\x03\x03\x00\x20' + b'z' * 32)
+        peer.read_to_end()
+
+    def listener(res: Any) -> None:
+        record.on(res, 'data', 'end', 'error', 'close')
+
+    request = nodehttps.get(
+        f'https://localhost:{scripted(serve)}', {'ca': authority.pem, 'agent': False}, listener)
+    record.on(request, 'error', 'close', prefix='req')
+    assert record.wait_for('req close') == ['data', 'end', 'close', 'req close']

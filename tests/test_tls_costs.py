@@ -61,6 +61,23 @@ def test_a_client_looks_for_a_session_only_when_one_may_have_come(
     assert meter.each() <= 278
 
 
+def test_a_request_goes_out_with_the_end_of_the_handshake(
+        strict: None, scripted: Any, authority: Authority) -> None:
+    def serve(peer: RawPeer) -> None:
+        secure = SecureClient(peer.socket, authority.server_context())
+        assert secure.recv(1000).startswith(b'GET / ')
+        secure.sendall(b'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n')
+        peer.read_to_end()
+
+    def main() -> None:
+        meter.start()
+        request = https.get(f'https://localhost:{port}', ca=authority.pem, agent=False)
+        request.on('response', lambda res: (meter.stop(), res.resume()))
+    meter, port = Meter(), scripted(serve)
+    http.run(main)
+    assert meter.calls['send'] == 2  # the other one is the ClientHello
+
+
 def test_a_new_connection_over_tls_takes_few_calls(strict: None, peers: Any, credentials: Any) -> None:
     def drive(port: int, meter: Meter) -> None:
         for times in (1, TIMES):
