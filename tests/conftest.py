@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import shutil
 import socket
@@ -37,6 +38,17 @@ def _find_node() -> str | None:
     if not node or not subprocess.check_output([node, '--version'], text=True).startswith('v25.'):
         return None
     return node
+
+
+def pytest_sessionstart() -> None:
+    """No garbage collection goes through thousands of tests again and again: 160 ms each time."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays to the end."""
+    gc.enable()
+    gc.freeze()
 
 
 class Recorder:
@@ -242,23 +254,23 @@ def strictly() -> Iterator[None]:
     nodehttp.configure()
 
 
+OUTSIDE = ('HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy',
+           'NODE_USE_ENV_PROXY', 'NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED')
+
+
 @pytest.fixture(scope='session', autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The programs that tests start share a cache of compiled modules, also where Python is told to write
-    none: to compile nodehttp takes three times as long as to start."""
+def nothing_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The proxies of the machine, and whom it trusts, do not reach the tests.
+
+    The programs that tests start share a cache of compiled modules, also where Python is told to write none:
+    to compile nodehttp takes three times as long as to start.
+    """
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv('PYTHONPYCACHEPREFIX', str(tmp_path_factory.mktemp('compiled')))
+        for name in OUTSIDE:
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv('PYTHONDONTWRITEBYTECODE', raising=False)
+        monkeypatch.setenv('PYTHONPYCACHEPREFIX', str(tmp_path_factory.mktemp('compiled')))
         yield
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy variables of the machine do not reach the tests."""
-    for name in ('HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.delenv('NODE_USE_ENV_PROXY', raising=False)
 
 
 @pytest.fixture(autouse=True)
@@ -273,7 +285,7 @@ def nothing_left() -> Iterator[None]:
     deadline = time.monotonic() + MUST_NOT_EXPIRE
     with threadpool.blocking():
         while (left := leftovers(threads)) and time.monotonic() < deadline:
-            time.sleep(0.002)  # not synchronisation: closing takes a turn of the loop, and nobody is told
+            time.sleep(0.0005)  # not synchronisation: closing takes a turn of the loop, and nobody is told
     assert not left
 
 
@@ -283,13 +295,6 @@ def leftovers(threads: set[threading.Thread]) -> list[str]:
         open_things = threadpool.pool.describe_open()
     others = set(threading.enumerate()) - threads
     return open_things + [thread.name for thread in others if thread.name not in POOL_THREADS]
-
-
-@pytest.fixture(autouse=True)
-def no_trust_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whom the machine trusts does not reach the tests."""
-    for name in ('NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED'):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope='session')

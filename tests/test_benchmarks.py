@@ -4,72 +4,77 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.loads import Load
+from benchmarks.__main__ import main
+from benchmarks.check import check
+from benchmarks.loads import HELLO, LOADS, Load
+from benchmarks.peers import CLIENTS, SERVERS, Peer
+from benchmarks.process import Failed, Server, run_client, shake_hands
 from benchmarks.readme import write
 from benchmarks.report import Line, Summary
 
 ROOT = Path(__file__).parent.parent
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30)
+SECONDS = 0.05  # for which a client asks; it counts one answer at least
 
 
 def test_the_command_lists_what_there_is() -> None:
-    result = run('-m', 'benchmarks', '--list')
+    result = subprocess.run(
+        [sys.executable, '-m', 'benchmarks', '--list'], cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert (result.returncode, result.stderr) == (0, '')
     assert '  nodehttp: ' in result.stdout
     assert '  http.client: Python 3' in result.stdout
 
 
-def test_an_unknown_workload_is_refused() -> None:
-    result = run('-m', 'benchmarks', '--workloads', 'hello-64,nothing')
-    assert result.returncode == 2
-    assert 'no such workload: nothing' in result.stderr
+def test_an_unknown_workload_is_refused(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, 'argv', ['benchmarks', '--workloads', 'hello-64,nothing'])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert 'no such workload: nothing' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('server', ['nodehttp', 'ThreadingHTTPServer', 'bare loop'])
-def test_a_server_answers_what_it_is_measured_with(server: str) -> None:
-    program = f"""
-from benchmarks.check import check
-from benchmarks.peers import SERVERS
-from benchmarks.process import Server
-from benchmarks.loads import LOADS
-with Server(peer := next(peer for peer in SERVERS if peer.name == {server!r})) as server:
-    for load in LOADS:
-        if peer.fits(load.name) and not load.secure:
-            check(server, load)
-if peer.secure:
-    with Server(peer, secure=True) as server:
-        for load in LOADS:
-            if load.secure:
-                check(server, load)
-"""
-    result = run('-W', 'error', '-c', program)
-    assert (result.returncode, result.stderr) == (0, '')
+def peer_named(name: str, peers: Sequence[Peer] = SERVERS) -> Peer:
+    return next(peer for peer in peers if peer.name == name)
 
 
-def test_a_wrong_answer_is_noticed() -> None:
-    program = """
-from dataclasses import replace
-from benchmarks.check import check
-from benchmarks.loads import HELLO
-from benchmarks.peers import SERVERS
-from benchmarks.process import Failed, Server
-with Server(SERVERS[0]) as server:
-    for changes in {'path': '/nothing'}, {'path': '/echo'}, {'path': '/stream'}, {'browser': True}:
-        try:
-            check(server, replace(HELLO, **changes))
-        except Failed as error:
-            print(str(error).partition(':')[0])
-"""
-    result = run('-W', 'error', '-c', program)
-    assert (result.stdout.splitlines(), result.stderr) == ([
-        'answers 404 to /nothing', 'wrong body for /echo', 'wrong body for /stream', 'lacks headers'], '')
+@pytest.fixture(scope='module')
+def own_server() -> Iterator[Server]:
+    with Server(peer_named('nodehttp')) as server:
+        yield server
+
+
+@pytest.fixture(scope='module')
+def own_secure_server() -> Iterator[Server]:
+    with Server(peer_named('nodehttp'), secure=True) as server:
+        yield server
+
+
+@pytest.mark.parametrize('name', ['nodehttp', 'ThreadingHTTPServer', 'bare loop'])
+def test_a_server_answers_what_it_is_measured_with(name: str) -> None:
+    peer = peer_named(name)
+    for secure in [False, True] if peer.secure else [False]:
+        with Server(peer, secure=secure) as server:
+            for load in LOADS:
+                if peer.fits(load.name) and load.secure == secure:
+                    check(server, load)
+
+
+@pytest.mark.parametrize(('changes', 'failure'), [
+    ({'path': '/nothing'}, 'answers 404 to /nothing'),
+    ({'path': '/echo'}, 'wrong body for /echo'),
+    ({'path': '/stream'}, 'wrong body for /stream'),
+    ({'browser': True}, 'lacks headers'),
+])
+def test_a_wrong_answer_is_noticed(own_server: Server, changes: dict[str, Any], failure: str) -> None:
+    with pytest.raises(Failed, match=rf'^{failure}(:|$)'):
+        check(own_server, replace(HELLO, **changes))
 
 
 def test_the_packet_is_what_its_load_says() -> None:
@@ -111,26 +116,12 @@ def test_the_table_of_the_readme() -> None:
 * It is so.""")
 
 
-@pytest.mark.parametrize('client', ['ours_callbacks', 'ours_blocking', 'http_client', 'bare_client'])
-def test_a_client_counts_its_answers(client: str) -> None:
-    program = f"""
-from benchmarks.peers import SERVERS, CLIENTS
-from benchmarks.process import Server, run_client
-with Server(next(peer for peer in SERVERS if peer.name == 'ThreadingHTTPServer')) as server:
-    client = next(peer for peer in CLIENTS if {client!r} in peer.program)
-    assert run_client(client, server.port, 4, 0.2).rate > 0
-"""
-    result = run('-W', 'error', '-c', program)
-    assert (result.returncode, result.stderr) == (0, '')
+@pytest.mark.parametrize('name', ['nodehttp callbacks', 'nodehttp blocking', 'http.client', 'bare loop'])
+def test_a_client_counts_its_answers(own_server: Server, name: str) -> None:
+    assert run_client(peer_named(name, CLIENTS), own_server.port, 4, SECONDS).rate > 0
 
 
 @pytest.mark.parametrize('kind', ['new', 'resumed'])
-def test_connections_over_tls_are_counted(kind: str) -> None:
-    program = f"""
-from benchmarks.peers import SERVERS, Peer
-from benchmarks.process import Server, shake_hands
-with Server(SERVERS[0], secure=True) as server:
-    assert shake_hands(Peer('', 'clients/handshakes.py', arguments=({kind!r},)), server, 2, 0.2).rate > 0
-"""
-    result = run('-W', 'error', '-c', program)
-    assert (result.returncode, result.stderr) == (0, '')
+def test_connections_over_tls_are_counted(own_secure_server: Server, kind: str) -> None:
+    client = Peer('', 'clients/handshakes.py', arguments=(kind,))
+    assert shake_hands(client, own_secure_server, 2, SECONDS).rate > 0
