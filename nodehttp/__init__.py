@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nodehttp import agent as _agent
-from nodehttp import errors, lifetime
+from nodehttp import checks, lifetime
 from nodehttp.abort import AbortController, AbortSignal
 from nodehttp.agent import Agent
 from nodehttp.client import ClientRequest, get, request
@@ -48,12 +48,7 @@ def setMaxIdleHTTPParsers(max: int) -> None:
 
     Raises TypeError ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE. ("http.setMaxIdleHTTPParsers([max])")
     """
-    if isinstance(max, bool) or not isinstance(max, (int, float)):
-        raise errors.invalid_arg_type('max', 'of type number', max)
-    if not isinstance(max, int):
-        raise errors.node_error('ERR_OUT_OF_RANGE', 'max', 'an integer', max)
-    if not 1 <= max <= 2**53 - 1:
-        raise errors.node_error('ERR_OUT_OF_RANGE', 'max', f'>= 1 && <= {2**53 - 1}', max)
+    checks.check_integer('max', max, 1)
 
 
 class _Face(ModuleType):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodehttp import errors, net
+from nodehttp.checks import check_number, is_number
 from nodehttp.events import adapt
 
 Function = Callable[..., Any]
@@ -44,7 +45,7 @@ def server_name(options: Mapping[str, Any], req: Any) -> str:
 
 def timeout_buffer(value: Any) -> float:
     """Return the option agentKeepAliveTimeoutBuffer (ms), or the default."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if is_number(value) and 0 <= value < math.inf:
         return value
     return TIMEOUT_BUFFER
 
@@ -58,11 +59,10 @@ def max_total_sockets(value: Any) -> float:
     """Return the option; TypeError ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE."""
     if value is None:
         return math.inf
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type('maxTotalSockets', 'of type number', value)
-    if not value >= 1:
+    number = check_number('maxTotalSockets', value)
+    if not number >= 1:
         raise errors.node_error('ERR_OUT_OF_RANGE', 'maxTotalSockets', '>= 1', value)
-    return value
+    return number
 
 
 def scheduling(value: Any) -> str:

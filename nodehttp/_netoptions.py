@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket as sockets
 from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 from nodehttp import errors, threadpool
 from nodehttp._addresses import FAMILIES, HINTS, isIP, port_number
 from nodehttp._handles import BACKLOG, adopted_handle
 from nodehttp._stream import Function, merged
+from nodehttp.checks import check_function, check_integer, check_number
 from nodehttp.events import EventEmitter
 from nodehttp.strings import to_number
 
-Listener = Function | None
-
 # Node's names of families as an option.
 _FAMILY_NAMES: dict[Any, int] = {'IPv4': 4, 'IPv6': 6}
+
 
 def server_arguments(
     options: Any, listener: Function | None, keywords: Mapping[str, Any],
@@ -83,8 +83,8 @@ class Target:
 
     def _take_lookup_options(self, options: Mapping[str, Any]) -> None:
         lookup = options.get('lookup')
-        if lookup is not None and not callable(lookup):
-            raise errors.invalid_arg_type('options.lookup', 'of type function', lookup)
+        if lookup is not None:
+            check_function('options.lookup', lookup)
         self.lookup = lookup
         _check_type(options, 'hints', (int, float), 'of type number')
         self.hints = options.get('hints') or 0
@@ -111,22 +111,18 @@ def _check_type(options: Mapping[str, Any], name: str, types: Any, expected: str
 def _attempt_timeout(options: Mapping[str, Any]) -> float:
     name = 'autoSelectFamilyAttemptTimeout'
     value = options.get(name)
-    return Defaults.attempt_timeout if value is None else checked_attempt_timeout(value, f'options.{name}')
+    return Defaults.attempt_timeout if value is None else checked_attempt_timeout(f'options.{name}', value)
 
 
-def checked_attempt_timeout(value: Any, name: str) -> float:
+def checked_attempt_timeout(name: str, value: Any) -> float:
     """Return the time for one attempt in ms, 10 at least; TypeError ERR_INVALID_ARG_TYPE, ValueError
     ERR_OUT_OF_RANGE."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type(name, 'of type number', value)
-    if value != int(value):
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, 'an integer', value)
-    if not 1 <= value <= threadpool.TIMEOUT_MAX:
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, f'>= 1 && <= {threadpool.TIMEOUT_MAX}', value)
-    return max(10, value)
+    return max(10, check_integer(name, value, 1, threadpool.TIMEOUT_MAX))
 
 
-def connect_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Listener]:
+def connect_arguments(
+    args: tuple[Any, ...], kwargs: dict[str, Any],
+) -> tuple[dict[str, Any], Function | None]:
     """Read (port[, host]), (path) or (options), each with a listener behind it, or keywords; return options
     and listener."""
     listener = kwargs.pop('connectListener', None)
@@ -157,33 +153,27 @@ def seconds_of(milliseconds: Any) -> int:
         return max(0, milliseconds // 1000)
     if milliseconds is None:
         return 0
-    if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)):
-        raise errors.invalid_arg_type('options.keepAliveInitialDelay', 'of type number', milliseconds)
-    return max(0, int(milliseconds / 1000))
+    check_number('options.keepAliveInitialDelay', milliseconds)
+    return max(0, int(milliseconds / 1000)) if math.isfinite(milliseconds) else 0  # as Node
 
 
-def check_signal(signal: Any, name: str) -> None:
+def check_signal(name: str, signal: Any) -> None:
     """Raise TypeError ERR_INVALID_ARG_TYPE unless it is None or an AbortSignal."""
     if signal is not None and not (hasattr(signal, 'aborted') and hasattr(signal, 'addEventListener')):
         raise errors.invalid_arg_type(name, 'an instance of AbortSignal', signal)
 
 
-def check_duration(value: Any, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type(name, 'of type number', value)
-    if not 0 <= value < inf:
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, 'a non-negative finite number', value)
-
-
 def server_mark(options: Mapping[str, Any], default: int) -> int:
     """The option highWaterMark; as in Node a negative one counts as none."""
     mark = options.get('highWaterMark')
-    if mark is not None and (isinstance(mark, bool) or not isinstance(mark, (int, float))):
-        raise errors.invalid_arg_type('options.highWaterMark', 'of type number', mark)
-    return default if mark is None or mark < 0 else int(mark)
+    if mark is None:
+        return default
+    return int(mark) if 0 <= check_number('options.highWaterMark', mark) < math.inf else default
 
 
-def listen_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Listener]:
+def listen_arguments(
+    args: tuple[Any, ...], kwargs: dict[str, Any],
+) -> tuple[dict[str, Any], Function | None]:
     """Read the forms of `listen`; return its options, where one of handle, port and path counts, and the
     listener."""
     listener = kwargs.pop('callback', None)

@@ -41,6 +41,7 @@ from nodehttp._netoptions import (
 )
 from nodehttp._netsocket import Socket
 from nodehttp._stream import Function
+from nodehttp.checks import check_function
 from nodehttp.events import EventEmitter, internal
 from nodehttp.monitor import monitor
 from nodehttp.record import Record
@@ -134,7 +135,7 @@ class Server(EventEmitter):
                 raise errors.node_error('ERR_SERVER_ALREADY_LISTEN')
             if listener is not None:
                 self.once('listening', listener)
-            check_signal(options.get('signal'), 'options.signal')
+            check_signal('options.signal', options.get('signal'))
             self._listen_call = call = object()
             self._begin_to_listen(options, call)
             if 'signal' in options:
@@ -319,8 +320,7 @@ class Server(EventEmitter):
     def getConnections(self, callback: Function) -> Self:
         """Call `callback(error, count)` with the number of open connections.
         ("server.getConnections(callback)")"""
-        if not callable(callback):
-            raise errors.invalid_arg_type('callback', 'of type function', callback)
+        check_function('callback', callback)
         with monitor:
             self._tick(threadpool.call_user, events.adapt(callback), None, len(self._sockets))
         return self
@@ -449,5 +449,3 @@ def _handle_of(given: Any) -> Any:
         return given
     raise errors.node_error('ERR_INVALID_ARG_VALUE', 'options', given)
 
-
-__all__ = ['Server']

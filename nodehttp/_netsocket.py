@@ -30,7 +30,6 @@ from nodehttp._handles import (
 )
 from nodehttp._netoptions import (
     Target,
-    check_duration,
     check_signal,
     connect_arguments,
     given_handle,
@@ -40,6 +39,7 @@ from nodehttp._netoutput import Output
 from nodehttp._readable_state import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, GONE, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
+from nodehttp.checks import check_duration, check_function
 from nodehttp.events import NO_EVENTS, OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.poller import DONT_WAIT, READ_SIZE, Received
@@ -157,7 +157,7 @@ class Socket(Output):
         self._no_delay = bool(options.get('noDelay'))
         self._keep_alive = bool(options.get('keepAlive'))
         self._keep_alive_delay = seconds_of(options.get('keepAliveInitialDelay'))
-        check_signal(options.get('signal'), 'signal')
+        check_signal('signal', options.get('signal'))
         for_stream = {name: options[name] for name in _STREAM_OPTIONS if name in options}
         with monitor:
             if 'signal' in options:  # which may be aborted already
@@ -564,9 +564,9 @@ class Socket(Output):
         with monitor:
             if self._life >= DOOMED:
                 return self
-            check_duration(timeout, 'msecs')
-            if callback is not None and not callable(callback):
-                raise errors.invalid_arg_type('callback', 'of type function', callback)
+            check_duration('msecs', timeout)
+            if callback is not None:
+                check_function('callback', callback)
             self._set_timeout(timeout)
             if callback is not None:
                 if timeout:

@@ -18,6 +18,7 @@ from nodehttp import errors
 from nodehttp._head import CLOSE_LINE, KEEP_ALIVE_LINE, Header, checked_header
 from nodehttp.abort import AbortSignal
 from nodehttp.agent import name_of_connections
+from nodehttp.checks import check_boolean, check_duration, check_integer
 from nodehttp.common import is_token
 from nodehttp.loop import TIMEOUT_MAX
 from nodehttp.strings import to_usv_string
@@ -25,7 +26,6 @@ from nodehttp.threadpool import released
 
 Callback = Callable[..., Any]
 
-_MAX_SAFE_INTEGER = 2**53 - 1
 # Stricter than Node's documentation, which speaks of spaces only, and the same as what it does.
 has_invalid_path_char = re.compile('[^\x21-\xff]').search
 
@@ -90,16 +90,12 @@ def check_rare(options: dict[str, Any]) -> None:
             options[name] = check(options[name])
 
 
-def timer_duration(value: Any, name: str) -> float:
+def timer_duration(name: str, value: Any) -> float:
     """Return a timeout in ms; TypeError ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE.
 
     What a timer cannot hold (about 24.8 days) becomes the longest that it can.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type(name, 'of type number', value)
-    if not 0 <= value < math.inf:
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, 'a non-negative finite number', value)
-    return min(value, TIMEOUT_MAX)
+    return min(check_duration(name, value), TIMEOUT_MAX)
 
 
 def checked_path(path: Any) -> str:
@@ -120,7 +116,7 @@ def checked_method(method: Any) -> str:
 
 
 def _timeout(value: Any) -> float:
-    return timer_duration(value, 'timeout')
+    return timer_duration('timeout', value)
 
 
 def checked_host(options: Mapping[str, Any]) -> str:
@@ -140,21 +136,13 @@ def checked_host(options: Mapping[str, Any]) -> str:
 
 def _boolean(name: str) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise errors.invalid_arg_type(f'options.{name}', 'of type boolean', value)
-        return value
+        return check_boolean(f'options.{name}', value)
     return check
 
 
 def _size(value: Any) -> int:
     """maxHeaderSize."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type('maxHeaderSize', 'of type number', value)
-    if isinstance(value, float) and not value.is_integer():
-        raise errors.node_error('ERR_OUT_OF_RANGE', 'maxHeaderSize', 'an integer', value)
-    if not 0 <= value <= _MAX_SAFE_INTEGER:
-        raise errors.node_error('ERR_OUT_OF_RANGE', 'maxHeaderSize', f'>= 0 && <= {_MAX_SAFE_INTEGER}', value)
-    return int(value)
+    return check_integer('maxHeaderSize', value)
 
 
 def _signal(value: Any) -> AbortSignal:

@@ -28,6 +28,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from nodehttp import errors, threadpool
+from nodehttp.checks import is_integer
 from nodehttp.events import EventEmitter, adapt, fit, parameters
 from nodehttp.threadpool import (
     add_tick,
@@ -72,7 +73,7 @@ def chosen_mark(options: dict[str, Any], sided: str) -> int | None:
     mark = options.get(name)
     if mark is None:
         return None
-    if isinstance(mark, bool) or not isinstance(mark, (int, float)) or mark < 0 or mark != int(mark):
+    if not is_integer(mark) or mark < 0:
         raise errors.node_error('ERR_INVALID_ARG_VALUE', f'options.{name}', mark)
     return int(mark)
 

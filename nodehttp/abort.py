@@ -9,12 +9,12 @@ request. A signal of `timeout()`, too, is held by its timer only while somebody 
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from nodehttp import threadpool
+from nodehttp.checks import check_integer
 from nodehttp.errors import NodeError, abort_error, invalid_arg_type, node_error
 from nodehttp.eventtarget import Event, EventTarget, _Listener, handler
 from nodehttp.monitor import monitor
@@ -194,12 +194,7 @@ def _time_out(ref: weakref.ref[AbortSignal]) -> None:
 
 
 def _check_delay(delay: Any) -> None:
-    if not isinstance(delay, (int, float)) or isinstance(delay, bool):
-        raise invalid_arg_type('delay', 'of type number', delay)
-    if not math.isfinite(delay) or delay != int(delay):
-        raise node_error('ERR_OUT_OF_RANGE', 'delay', 'an integer', delay)
-    if not 0 <= delay <= _MAX_DELAY:
-        raise node_error('ERR_OUT_OF_RANGE', 'delay', f'>= 0 && <= {_MAX_DELAY}', delay)
+    check_integer('delay', delay, 0, _MAX_DELAY)
 
 
 def _default_reason() -> DOMException:

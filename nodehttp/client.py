@@ -588,7 +588,7 @@ class ClientRequest(RequestHead):
         with monitor:
             if self._response_over:
                 return self
-            milliseconds = timer_duration(timeout, 'msecs')
+            milliseconds = timer_duration('msecs', timeout)
             if self.socket is None:
                 if not self._timeout_is_own:
                     self.once('socket', lambda socket: connection_of(socket).hear_timeouts())

@@ -17,6 +17,7 @@ from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType,
 from typing import Any, TypeVar, overload
 
 from nodehttp import errors, threadpool
+from nodehttp.checks import check_function, check_number
 from nodehttp.threadpool import monitor, owns_monitor, release_monitor, report_exception, retake_monitor
 
 Self = TypeVar('Self', bound='EventEmitter')
@@ -383,8 +384,7 @@ class EventEmitter:
 
     def off(self: Self, eventName: str, listener: Function) -> Self:
         """Remove the latest registration of `listener`. ("emitter.removeListener(eventName, listener)")"""
-        if not callable(listener):
-            raise errors.invalid_arg_type('listener', 'of type function', listener)
+        check_function('listener', listener)
         if eventName not in self._events:
             return self
         registration = listener.registration if type(listener) is OnceWrapper else listener
@@ -608,8 +608,7 @@ class EventEmitter:
 
     def setMaxListeners(self: Self, n: float) -> Self:
         """Warn only when an event has more than `n` listeners; 0 or infinity: never."""
-        if not isinstance(n, (int, float)) or isinstance(n, bool):
-            raise errors.invalid_arg_type('setMaxListeners', 'of type number', n)
+        check_number('setMaxListeners', n)
         if n < 0 or n != n:
             raise errors.node_error('ERR_OUT_OF_RANGE', 'setMaxListeners', '>= 0', n)
         self._max_listeners = n

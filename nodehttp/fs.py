@@ -22,12 +22,12 @@ from nodehttp._finished import finished
 from nodehttp._readable import Readable
 from nodehttp._stream import CLOSED, Function, Lifecycle, merged, user_callback
 from nodehttp._writable import Writable
+from nodehttp.checks import check_integer
 from nodehttp.threadpool import internal_hook, monitor
 
 __all__ = ['ReadStream', 'WriteStream', 'createReadStream', 'createWriteStream']
 
 READ_AHEAD = 4  # chunks; 256 KiB by default, a tenth of a millisecond of reading from the page cache
-MAX_SAFE_INTEGER = 2**53 - 1
 
 # Node's names of the ways to open a file. ("File system flags")
 _FLAGS = {
@@ -78,7 +78,7 @@ class _FileStream(Lifecycle):
         self.flags = options.get('flags', self.flags)
         self.mode = options.get('mode', self.mode)
         if 'start' in options:
-            self.start = self.pos = _checked_position('start', options['start'])
+            self.start = self.pos = check_integer('start', options['start'])
         if options.get('autoClose') is False:
             self._auto_destroy = False
 
@@ -158,7 +158,7 @@ class ReadStream(_FileStream, Readable):
         given = _merged(options, kwargs)
         self._take_file_options(path, given)
         if 'end' in given and given['end'] != float('inf'):
-            self.end = _checked_position('end', given['end'])
+            self.end = check_integer('end', given['end'])
             if self.start is not None and self.start > self.end:
                 expected = f'<= "end" (here: {self.end})'
                 raise errors.node_error('ERR_OUT_OF_RANGE', 'start', expected, self.start)
@@ -326,16 +326,6 @@ def _checked_path(path: Any) -> str | bytes:
         expected = 'must be a string, Uint8Array, or URL without null bytes'
         raise errors.node_error('ERR_INVALID_ARG_VALUE', 'path', checked, expected)
     return checked
-
-
-def _checked_position(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type(name, 'of type number', value)
-    if value != int(value):
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, 'an integer', value)
-    if not 0 <= value <= MAX_SAFE_INTEGER:
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, f'>= 0 && <= {MAX_SAFE_INTEGER}', value)
-    return int(value)
 
 
 def createReadStream(path: Any, options: Any = None, **kwargs: Any) -> ReadStream:

@@ -7,12 +7,11 @@ time.
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar('T')
 
@@ -72,19 +71,12 @@ class released:
                  trace: TracebackType | None) -> None:
         retake_monitor(self._state)
 
-def monitored(function: Callable[..., T]) -> Callable[..., T]:
-    """Decorate a public function: it takes the monitor. For what is not called per request."""
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> T:
-        with monitor:
-            return function(*args, **kwargs)
-    return wrapper
-
 
 def internal_hook(function: Callable[..., T]) -> Callable[..., T]:
     """Mark a hook (`_read`, `_write`, ...) as the library's own: it is called with the monitor held."""
     function.is_internal_hook = True  # type: ignore[attr-defined]
     return function
+
 
 class Gate:
     """What one thread is parked on. Anybody may open it, a signal handler too; `wait` must not have the

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodehttp import errors
 from nodehttp._addresses import isIP, isIPv4, isIPv6
 from nodehttp._netoptions import Defaults, checked_attempt_timeout, connect_arguments
 from nodehttp._netserver import Server
 from nodehttp._netsocket import Socket
+from nodehttp.checks import check_boolean
 from nodehttp.monitor import monitor
 from nodehttp.threadpool import hold
 
@@ -61,8 +61,7 @@ def getDefaultAutoSelectFamily() -> bool:
 
 def setDefaultAutoSelectFamily(value: bool) -> None:
     """Set whether all addresses of a host are tried. ("net.setDefaultAutoSelectFamily(value)")"""
-    if not isinstance(value, bool):
-        raise errors.invalid_arg_type('value', 'of type boolean', value)
+    check_boolean('value', value)
     Defaults.auto_select_family = value
 
 
@@ -74,4 +73,4 @@ def getDefaultAutoSelectFamilyAttemptTimeout() -> float:
 def setDefaultAutoSelectFamilyAttemptTimeout(value: float) -> None:
     """Set the time for one address, in ms, 10 at least.
     ("net.setDefaultAutoSelectFamilyAttemptTimeout(value)")"""
-    Defaults.attempt_timeout = checked_attempt_timeout(value, 'value')
+    Defaults.attempt_timeout = checked_attempt_timeout('value', value)

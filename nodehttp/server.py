@@ -14,7 +14,6 @@ is ended by the timeout of its socket.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -28,6 +27,7 @@ from nodehttp._netoptions import server_arguments
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._overduplex import DuplexConnection
 from nodehttp._stream import GONE, user_callback
+from nodehttp.checks import check_boolean, check_function, check_integer
 from nodehttp.common import (
     STATUS_CODES,
     has_chunked,
@@ -399,39 +399,22 @@ def _pairs(headers: Any) -> Iterable[tuple[str, Any]]:
     return header_pairs(headers) if isinstance(headers, (Mapping, list, tuple)) else ()
 
 
-def _check_integer(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type(name, 'of type number', value)
-    if not math.isfinite(value) or value != int(value):
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, 'an integer', value)
-    if not 0 <= value <= _MAX_SAFE_INTEGER:
-        raise errors.node_error('ERR_OUT_OF_RANGE', name, f'>= 0 && <= {_MAX_SAFE_INTEGER}', value)
+def _check_option(name: str, value: Any) -> None:
+    check_boolean(f'options.{name}', value)
 
-
-def _check_boolean(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise errors.invalid_arg_type(f'options.{name}', 'of type boolean', value)
-
-
-def _check_function(name: str, value: Any) -> None:
-    if not callable(value):
-        raise errors.invalid_arg_type(f'options.{name}', 'of type function', value)
-
-
-_MAX_SAFE_INTEGER = 2**53 - 1
 
 # name: (check, default). Each becomes an attribute of the server, as in Node. Durations are ms.
-_OPTIONS: dict[str, tuple[Callable[[str, Any], None], Any]] = {
-    'requestTimeout': (_check_integer, 300_000),  # for a whole request to arrive
-    'headersTimeout': (_check_integer, None),  # for its head; the default depends on requestTimeout
-    'keepAliveTimeout': (_check_integer, 5_000),  # announced to the client,
-    'keepAliveTimeoutBuffer': (_check_integer, 1_000),  # and how much longer it is really kept
-    'connectionsCheckingInterval': (_check_integer, 30_000),  # so much later a limit may take effect
-    'maxHeaderSize': (_check_integer, None),  # bytes; None: http.maxHeaderSize
-    'insecureHTTPParser': (_check_boolean, None),
-    'joinDuplicateHeaders': (_check_boolean, None),
-    'requireHostHeader': (_check_boolean, True),
-    'rejectNonStandardBodyWrites': (_check_boolean, False),
+_OPTIONS: dict[str, tuple[Callable[[str, Any], object], Any]] = {
+    'requestTimeout': (check_integer, 300_000),  # for a whole request to arrive
+    'headersTimeout': (check_integer, None),  # for its head; the default depends on requestTimeout
+    'keepAliveTimeout': (check_integer, 5_000),  # announced to the client,
+    'keepAliveTimeoutBuffer': (check_integer, 1_000),  # and how much longer it is really kept
+    'connectionsCheckingInterval': (check_integer, 30_000),  # so much later a limit may take effect
+    'maxHeaderSize': (check_integer, None),  # bytes; None: http.maxHeaderSize
+    'insecureHTTPParser': (_check_option, None),
+    'joinDuplicateHeaders': (_check_option, None),
+    'requireHostHeader': (_check_option, True),
+    'rejectNonStandardBodyWrites': (_check_option, False),
 }
 _HEADERS_TIMEOUT = 60_000  # ms, if requestTimeout is not shorter
 
@@ -498,9 +481,9 @@ class Server(net.Server):
         self.timeout, self.maxHeadersCount = self.timeout, self.maxHeadersCount
         self.maxRequestsPerSocket = self.maxRequestsPerSocket
         self._optimizes_empty = given.get('optimizeEmptyRequests', False)
-        _check_boolean('optimizeEmptyRequests', self._optimizes_empty)
+        check_boolean('options.optimizeEmptyRequests', self._optimizes_empty)
         if 'shouldUpgradeCallback' in given:
-            _check_function('shouldUpgradeCallback', given['shouldUpgradeCallback'])
+            check_function('options.shouldUpgradeCallback', given['shouldUpgradeCallback'])
             self.shouldUpgradeCallback = adapt(given['shouldUpgradeCallback'])
         else:
             self.shouldUpgradeCallback = self._has_upgrade_listener

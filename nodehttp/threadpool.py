@@ -9,12 +9,12 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp.baton import HANDOFF_AFTER, MAX_THREADS, pool
+from nodehttp.checks import check_number
 from nodehttp.loop import TIMEOUT_MAX, Function, Immediate, Strand, Timer
 from nodehttp.monitor import (
     Gate,
     internal_hook,
     monitor,
-    monitored,
     owns_monitor,
     release_monitor,
     released,
@@ -57,7 +57,6 @@ __all__ = [
     'may_deliver',
     'may_go_on',
     'monitor',
-    'monitored',
     'next_tick',
     'now',
     'occupy',
@@ -144,22 +143,18 @@ def configure(*, handoffAfter: float | None = HANDOFF_AFTER, maxThreads: int = M
     Raises TypeError ERR_INVALID_ARG_TYPE and ValueError ERR_OUT_OF_RANGE.
     """
     if handoffAfter is not None:
-        _check_number('handoffAfter', handoffAfter, (int, float))
+        check_number('handoffAfter', handoffAfter)
         if not 0 < handoffAfter <= TIMEOUT_MAX:
             expected = f'> 0 && <= {TIMEOUT_MAX}'
             raise errors.node_error('ERR_OUT_OF_RANGE', 'handoffAfter', expected, handoffAfter)
-    _check_number('maxThreads', maxThreads, int)
+    if type(maxThreads) is not int:
+        raise errors.invalid_arg_type('maxThreads', 'of type number', maxThreads)
     if maxThreads < 1:
         raise errors.node_error('ERR_OUT_OF_RANGE', 'maxThreads', '>= 1', maxThreads)
     with monitor:
         pool.handoff_after, pool.max_threads = handoffAfter, maxThreads
         pool.rouse_watcher()  # which may wait for long by what was said before
         pool.appoint_watcher()
-
-
-def _check_number(name: str, value: Any, kind: Any) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise errors.invalid_arg_type(name, 'of type number', value)
 
 
 if hasattr(os, 'register_at_fork'):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nodehttp import errors, threadpool
+from nodehttp import threadpool
+from nodehttp.checks import check_function, check_number
 from nodehttp.events import adapt
 from nodehttp.threadpool import TIMEOUT_MAX, call_user, monitor
 
@@ -23,7 +24,7 @@ class Timeout:
     __slots__ = ('_is_closed', '_timer')
 
     def __init__(self, callback: Function, delay: Any, args: tuple[Any, ...], repeat: bool) -> None:
-        _check(callback)
+        check_function('callback', callback)
         milliseconds = _delay(delay)
         self._is_closed = False
         with monitor:
@@ -71,7 +72,7 @@ class Immediate:
     __slots__ = ('_immediate',)
 
     def __init__(self, callback: Function, args: tuple[Any, ...]) -> None:
-        _check(callback)
+        check_function('callback', callback)
         with monitor:
             self._immediate = threadpool.set_immediate(call_user, adapt(callback), *args)
 
@@ -97,11 +98,6 @@ class Immediate:
         with monitor:
             self._immediate.cancel()
         return self
-
-
-def _check(callback: Any) -> None:
-    if not callable(callback):
-        raise errors.invalid_arg_type('callback', 'of type function', callback)
 
 
 def _delay(delay: Any) -> float:
@@ -130,7 +126,7 @@ def setImmediate(callback: Function, *args: Any) -> Immediate:
 
 def nextTick(callback: Function, *args: Any) -> None:
     """Call `callback(*args)` before any other event. ("process.nextTick(callback[, ...args])")"""
-    _check(callback)
+    check_function('callback', callback)
     with monitor:
         threadpool.next_tick(call_user, adapt(callback), *args)
 
@@ -153,8 +149,7 @@ clearImmediate = clearTimeout
 def sleep(ms: float) -> None:
     """Wait for `ms` milliseconds; in a callback, the others go on meanwhile. Node: `await setTimeout(ms)` of
     "Timers Promises API". Raises TypeError ERR_INVALID_ARG_TYPE."""
-    if not isinstance(ms, (int, float)) or isinstance(ms, bool):
-        raise errors.invalid_arg_type('delay', 'of type number', ms)
+    check_number('delay', ms)
     waiter = threadpool.Waiter()
     with monitor:
         timer = threadpool.start_timer(max(0, ms), waiter.set)

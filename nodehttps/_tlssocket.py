@@ -66,7 +66,7 @@ class TLSSocket(Handshake):
         self._take_tls_options(given)
         with monitor:
             self._put_on(socket, given)
-            check_signal(given.get('signal'), 'signal')
+            check_signal('signal', given.get('signal'))
             for_stream: dict[str, Any] = {
                 name: given[name] for name in ('highWaterMark', 'signal') if name in given}
             if for_stream:

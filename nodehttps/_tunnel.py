@@ -54,7 +54,7 @@ class Tunnel:
         self._agent, self._proxy, self._options, self._answer = agent, proxy, options, answer
         self._state = ASKING
         self._head = b''
-        self._timeout = timer_duration(options.get('timeout') or 0, 'timeout')  # ms of silence
+        self._timeout = timer_duration('timeout', options.get('timeout') or 0)  # ms of silence
         host = options.get('host') or 'localhost'
         if ':' in host and not host.startswith('['):
             host = f'[{host}]'
