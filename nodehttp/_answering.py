@@ -16,7 +16,7 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from nodehttp._intake import SWAMPED, Intake
+from nodehttp._intake import Intake
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import BYTES_MARK, NOTHING
 from nodehttp.events import internal
@@ -34,8 +34,9 @@ class Answering(Intake):
     """See above; `ServerConnection` is the only subclass. All methods need the monitor."""
 
     __slots__ = (
-        '_at_work', '_due', '_is_idle_timed', '_is_secure', '_late', '_mark', '_may_be_late', '_parser',
-        '_postponed', '_queued', '_request', '_unanswered', '_waiting', 'server')
+        '_at_work', '_due', '_is_idle_timed', '_is_secure', '_late', '_mark', '_may_be_late',
+        '_may_save_ticks', '_parser', '_postponed', '_queued', '_request', '_unanswered', '_waiting',
+        'server')
 
     _parser: Parser | None  # of what arrives
     _request: IncomingMessage | None  # received last; none when that is answered
@@ -55,7 +56,9 @@ class Answering(Intake):
         self._waiting: list[ServerResponse] = NOTHING
         self._mark: int = socket.writableHighWaterMark
         self._is_secure = hasattr(socket, 'encrypted')
-        self._may_be_late = self._has_ticks and self._mark >= BYTES_MARK and not self._is_secure
+        # Nor does the socket emit 'drain' for what is sent at once, as it does for a head above its mark.
+        self._may_save_ticks = self._has_ticks and self._mark >= BYTES_MARK
+        self._may_be_late = self._may_save_ticks and not self._is_secure
 
     # A new response
 
@@ -68,7 +71,8 @@ class Answering(Intake):
         else:
             self._unanswered.append(request)
             if socket.writableNeedDrain or self._queued >= self._mark:
-                self._hold(SWAMPED)
+                self._is_swamped = True
+                socket.pause()
         response = self._new_response(request)
         response.shouldKeepAlive = keep_alive
         if socket._httpMessage is None:
@@ -135,7 +139,7 @@ class Answering(Intake):
         that has waited for the one in that tick. It saves 1 us of 32 for a short answer.
         """
         socket = self.socket
-        return (self._at_work == get_ident() and socket._httpMessage is response
+        return (self._at_work == get_ident() and self._may_save_ticks and socket._httpMessage is response
                 and (not pool.ticks or self._comes_next()) and bool(socket.writable))
 
     def response_sent(self, response: ServerResponse) -> None:
@@ -279,10 +283,10 @@ class Answering(Intake):
     # Room
 
     def queue_changed(self, delta: int) -> None:
-        """More (or fewer) bytes of responses wait for their turn."""
+        """More (or fewer) bytes of responses wait for their turn. As in Node that counts as room in the
+        socket."""
         self._queued += delta
-        if delta < 0:
-            self._go_on_sending()
+        self._go_on_sending()
 
     @internal
     def _drained(self) -> None:
@@ -290,8 +294,9 @@ class Answering(Intake):
         self._go_on_sending()
 
     def _go_on_sending(self) -> None:
-        if self._queued <= self._mark:
-            self._let_go(SWAMPED)
+        if self._is_swamped and self._queued <= self._mark:
+            self._is_swamped = False
+            self.socket.resume()
         message = self.socket._httpMessage
         if message is not None:
             message._socket_drained()

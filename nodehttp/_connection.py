@@ -22,7 +22,6 @@ the user's says to it, is `_postponed`; nothing is parsed behind it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from threading import get_ident
 from types import MethodType
@@ -30,7 +29,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nodehttp import errors
 from nodehttp._answering import ASKING, Answering
-from nodehttp._intake import READER_IS_SLOW
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
 from nodehttp._stream import NOTHING
@@ -63,7 +61,7 @@ class ServerConnection(Answering):
         self.state = HEAD
         self._request = None
         # Names and values of a request that ticks come before.
-        self._ticks_from: float = MANY_HEADERS if self._has_ticks else math.inf
+        self._ticks_from = MANY_HEADERS
         self._count = 0  # requests so far, counted under maxRequestsPerSocket only
         self._is_told = False  # the server's user has heard of an error
         self._is_late = False  # and that the request takes too long
@@ -114,6 +112,12 @@ class ServerConnection(Answering):
 
     # What arrives
 
+    @internal
+    def _data_came(self, data: bytes) -> None:
+        """Others listen, too."""
+        self._has_ticks = self._may_save_ticks = False
+        self._received(data)
+
     def _received(self, data: bytes) -> None:
         parser = self._parser
         if parser is None:
@@ -143,11 +147,11 @@ class ServerConnection(Answering):
         """Does nothing come before what else follows from the read at hand? What was written so far may leave
         together with the answer to that, if it is little.
 
-        Not over TLS, where more of the read may be yet to be deciphered, nor before others have heard of it.
+        Not over TLS, where more of the read may be yet to be deciphered.
         """
         socket, late = self.socket, self._late
         if (len(pool.ticks) != (late is not None) or self._due is not None
-                or self._is_secure or 'data' in socket._events
+                or self._is_secure or not self._has_ticks
                 or socket._write_length > JOIN_LIMIT or not may_go_on(self._strand)):
             return False
         if late is not None and socket._corked == 1:
@@ -170,11 +174,11 @@ class ServerConnection(Answering):
                     event = error
             kind = type(event)
             if kind is Head:
-                if len(event.rawHeaders) >= self._ticks_from:
+                if len(event.rawHeaders) >= self._ticks_from and self._has_ticks:
                     self._after_ticks(event)
                 else:
                     self._request_arrived(event)
-                    if is_last and self.state is BODY:
+                    if is_last and self.state is BODY and self._has_ticks:
                         if self._takes_whole(parser):
                             return False
                         first = parser.take_chunk()
@@ -219,7 +223,7 @@ class ServerConnection(Answering):
             request._hand_to(reader, chunk)
             goes_on = request._goes_on_reading(heard_by)
             if not goes_on and not request._wants_more() and not request.complete:
-                self._hold(READER_IS_SLOW)
+                self.socket.pause()
             if not self._is_next():
                 return False
             if not goes_on:
@@ -239,8 +243,7 @@ class ServerConnection(Answering):
         is_next = False
         if not body:
             # (As `_is_next`, but that the tick in which it begins to flow is yet to come.)
-            is_next = (not self._is_secure and 'data' not in self.socket._events
-                       and self._begins_next(request))
+            is_next = not self._is_secure and self._begins_next(request)
         elif request._flowing is None and self._keeps_whole(request):
             request._append(body)
         else:
@@ -323,11 +326,11 @@ class ServerConnection(Answering):
         if self._begins_next(request) and request._takes_first(data):
             return
         if not request.push(data) and not request.complete:  # a listener may have waited for its end
-            self._hold(READER_IS_SLOW)
+            self.socket.pause()
 
     def _begins_next(self, request: IncomingMessage) -> bool:
         """If nothing comes before the tick in which the request begins to flow, let it do so now."""
-        if self._due is not None or not request._begins_next():
+        if self._due is not None or not self._has_ticks or not request._begins_next():
             return False
         self.want_data()
         return True
@@ -554,9 +557,10 @@ def _ignore(error: BaseException) -> None:
 
 
 ServerConnection._heard = {
-    'end': ServerConnection._ended, 'close': ServerConnection._closed, 'error': ServerConnection._broken,
-    'drain': ServerConnection._drained, 'timeout': ServerConnection._timed_out,
-    'pause': ServerConnection._user_paused, 'resume': ServerConnection._user_resumed,
+    'close': ServerConnection._closed, 'error': ServerConnection._broken, 'drain': ServerConnection._drained,
+    'data': ServerConnection._data_came, 'end': ServerConnection._ended,
+    'timeout': ServerConnection._timed_out, 'resume': ServerConnection._resumed,
+    'pause': ServerConnection._paused,
 }
 # An idle connection would be a quarter larger with listeners of its own.
 _SHARED = shared(ServerConnection._heard)

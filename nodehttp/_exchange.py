@@ -54,6 +54,8 @@ def connection_of(socket: Any) -> ClientConnection:
 class ClientConnection:
     """One socket of a client. All methods need the monitor."""
 
+    needs_bytes = False  # whoever sets an encoding is told when something comes
+
     def __init__(self, socket: Any) -> None:
         self.socket = socket
         self.state = IDLE
@@ -113,13 +115,13 @@ class ClientConnection:
 
     def _begin_to_read(self) -> None:
         self._is_read = True
-        self._is_consumed = hasattr(self.socket, '_consume_alone')
+        self._is_consumed = hasattr(self.socket, '_consume')
         self.is_plain = self._is_consumed and not hasattr(self.socket, 'encrypted')
         self._has_own_turn = self._is_consumed and self.socket._reads_in_own_turn()
         self._listeners['data'] = internal(self._data_came)
         self.socket.on('data', self._listeners['data'])
         if self._is_consumed:
-            self.socket._consume_alone(self)
+            self.socket._consume(self)
 
     def hear_timeouts(self) -> None:
         """The request listens from now on."""
@@ -133,7 +135,7 @@ class ClientConnection:
                 self._listen_last(name)
             self._heard = dict(self.socket._events)
             if self._is_consumed:
-                self.socket._consume_alone(self)
+                self.socket._consume(self)
 
     def _listen_last(self, name: str) -> None:
         listener, present = self._listeners[name], self.socket._events.get(name)

@@ -63,6 +63,8 @@ _USED_UP = frozenset((
 class Consumer(Protocol):
     """Who takes what a socket receives. Called with the monitor held."""
 
+    needs_bytes: bool  # the socket cannot have an encoding
+
     def _received(self, data: bytes) -> object:
         """Take what one read has brought."""
 
@@ -81,10 +83,10 @@ class Socket(Output):
     # takes four times the room from 30 attributes on, those of the streams and of the user included, and
     # longer to look into: each look is at memory that many connections have long pushed out of the caches.
     __slots__ = (
-        '_alone', '_connecting', '_consumer', '_errored', '_events', '_flowing', '_host', '_httpConnection',
-        '_httpMessage', '_idle_delay', '_idle_due', '_idle_timer', '_keep_alive', '_keep_alive_delay',
-        '_last_active', '_life', '_no_delay', '_output', '_receiving', '_server', '_strand', 'allowHalfOpen',
-        'bytesRead', 'server')
+        '_connecting', '_consumer', '_errored', '_events', '_flowing', '_host', '_httpConnection',
+        '_httpMessage', '_idle_delay', '_idle_due', '_idle_timer', '_is_direct', '_keep_alive',
+        '_keep_alive_delay', '_last_active', '_life', '_no_delay', '_output', '_receiving', '_server',
+        '_strand', 'allowHalfOpen', 'bytesRead', 'server')
 
     bytesRead: int
     server: Any  # of an accepted connection
@@ -102,8 +104,8 @@ class Socket(Output):
     _is_reset = False  # end with RST
     _destroys_soon = False
 
-    _consumer: Consumer | None  # gets what is received, instead of the stream
-    _alone: tuple[Any, ...] | None  # the listeners of 'data' when nobody but the consumer hears of it
+    _consumer: Consumer | None  # one of those who listen to 'data';
+    _is_direct: bool  # it is the only one, and gets what is received without the stream
     # For http: the message that is being sent, and the ClientConnection.
     _httpMessage: Any
     _httpConnection: Any
@@ -134,10 +136,10 @@ class Socket(Output):
         self._begin_life()
         self._events = NO_EVENTS
         self._flowing = self.timeout = self.server = self._server = self._host = self._idle_timer = None
-        self._handle = self._link = self._watch = self._connecting = self._consumer = self._alone = None
+        self._handle = self._link = self._watch = self._connecting = self._consumer = None
         self._unsent = self._write_callback = self._first_write = None
         self._httpMessage = self._httpConnection = None
-        self.allowHalfOpen = self._wants_write = self._no_delay = self._keep_alive = False
+        self.allowHalfOpen = self._wants_write = self._no_delay = self._keep_alive = self._is_direct = False
         self._keep_alive_delay = 0
         self._idle_due = self._idle_delay = self._last_active = 0.0
 
@@ -332,16 +334,10 @@ class Socket(Output):
 
     def _received(self, data: bytes) -> None:
         """Hand on what has arrived."""
-        consumer = self._consumer
-        if consumer is not None:
-            if self._events.get('data') is self._alone:
-                consumer._received(data)
-                return
-            if self._alone is None:
-                consumer._received(data)
-                self._fire('data', data)
-                return
-        self._take_in(data)
+        if self._is_direct:
+            self._consumer._received(data)  # type: ignore[union-attr]
+        else:
+            self._take_in(data)
 
     def _take_in(self, data: bytes) -> None:
         """Have the stream hand on what has arrived."""
@@ -369,30 +365,24 @@ class Socket(Output):
             self._update_interest()
 
     def _consume(self, consumer: Consumer) -> None:
-        """For http: give what is received to `consumer` instead of the stream; `_stop_reading` pauses. Who
-        listens to 'data' hears of it after that."""
+        """For http: one of the listeners of 'data' is an internal function that comes to giving that to
+        `consumer`, which may be done without the detour as long as it is the only one. `_stop_reading`
+        pauses. Nothing else changes."""
         self._consumer = consumer
-        while self._length and self._consumer is consumer:
-            consumer._received(self._take(None))
-        self._start_reading()
+        self._is_direct = len(self._events.get('data', ())) == 1 and 'readable' not in self._events
 
-    def _consume_alone(self, consumer: Consumer) -> None:
-        """For http: the one listener of 'data', if there is but one, is an internal function that comes to
-        giving that to `consumer`, which may be done without the detour. Nothing else changes."""
-        listeners = self._events.get('data', ())
-        if len(listeners) == 1:
-            self._consumer, self._alone = consumer, listeners
-        else:
-            self._consumer = self._alone = None
+    def _listener_added(self, name: str, prepend: bool) -> None:
+        self._is_direct = False  # for good, as in Node
+        super()._listener_added(name, prepend)
 
     def _unconsume(self) -> None:
         """An ordinary stream again."""
-        self._consumer = self._alone = None
+        self._consumer, self._is_direct = None, False
 
     def setEncoding(self, encoding: str | None = None) -> Self:
         """As any stream's. ERR_HTTP_SOCKET_ENCODING on a server's connection: its parser needs bytes.
         ("socket.setEncoding([encoding])")"""
-        if self._consumer is not None and self._alone is None:
+        if self._consumer is not None and self._consumer.needs_bytes:
             raise errors.node_error('ERR_HTTP_SOCKET_ENCODING')
         return super().setEncoding(encoding)
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 from nodehttp import errors
 from nodehttp._head import CONTENT_LENGTH, OutgoingHead
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._stream import DOOMED, user_callback
+from nodehttp._stream import BYTES_MARK, DOOMED, user_callback
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp._writable import WRITING, Writable
 from nodehttp.encoding import encode
@@ -321,6 +321,7 @@ class OutgoingMessage(OutgoingHead):
             self._implicit_header()
             if self._phase is not OPEN:  # by a writeHead of the user's
                 return
+            self._cork_narrow()
         if data is not None and not self._has_body:
             if self._reject_body:
                 raise errors.node_error('ERR_HTTP_BODY_NOT_ALLOWED')
@@ -338,8 +339,16 @@ class OutgoingMessage(OutgoingHead):
         """Send the end of the message, and have `_on_flushed` called in the tick after it."""
         if data and self._queue and self.socket is not None:
             self.socket.cork()  # what waited leaves together with this
+        elif data is not None:
+            self._cork_narrow()
         self._send_last(data, self._on_flushed)
         self._leave_to_socket()
+
+    def _cork_narrow(self) -> None:
+        """As in Node what an end sends is corked: a socket with a small mark emits 'drain' after it."""
+        socket = self.socket
+        if socket is not None and socket._write_mark < BYTES_MARK:
+            socket.cork()
 
     def _send_last(self, data: bytes | None, done: Callback | None) -> None:
         """Send the last piece of the body, and what ends it."""
@@ -482,11 +491,12 @@ class OutgoingMessage(OutgoingHead):
         queue, self._queue = self._queue or (), None
         size, self._queue_size = self._queue_size, 0
         written = True
-        if len(queue) > 1:
+        is_corked = len(queue) > 1 or socket._write_mark < BYTES_MARK
+        if is_corked:
             socket.cork()
         for data, callback in queue:
             written = socket._write_internal(data, callback)
-        if len(queue) > 1:
+        if is_corked:
             socket.uncork()
         if size:
             self._queue_changed(-size)

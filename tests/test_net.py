@@ -668,43 +668,74 @@ def test_a_pipe_is_slowed_down_by_its_destination(scripted, record):
 
 # For http
 
-@logs('consumed b:1', 'data b:1', 'consumed b:2', 'data b:2', 'data b:3')
-def test_consumer(log):
+def consumer_of(client, received):
+    """Have what `client` receives go to a consumer, which listens to 'data' for when it is not alone."""
+    consumer = SimpleNamespace(
+        _received=lambda data: received('consumed', data), needs_bytes=True)
+    heard = events.internal(lambda data: received('heard', data))
+    client.on('data', heard)
+    with threadpool.monitor:
+        client._consume(consumer)
+    return heard
+
+
+@logs('consumed b:1', 'first b:2', 'heard b:2', 'last b:2', 'heard b:3')
+def test_a_consumer_is_one_of_those_who_listen_to_data(log):
     def connected(client, peer):
-        def consume(data):
-            log('consumed', data)
-            if data == b'2':
-                client._unconsume()
-            peer.write(b'3' if data == b'2' else b'2')
-        client.on('data', lambda data: (log('data', data), client.destroy() if data == b'3' else None))
-        with threadpool.monitor:
-            client._consume(SimpleNamespace(_received=consume))
+        def received(how, data):
+            log(how, data)
+            if data == b'1':
+                client.prependOnceListener('data', lambda data: log('first', data))
+                client.once('data', lambda data: log('last', data))
+            if data == b'3':
+                client.destroy()
+            peer.write(str(int(data) + 1))
+        consumer_of(client, received)
         peer.write('1')
     pair(connected)
 
 
-@logs('consumed b:early', 'consumed b:late')
+@logs('readable', 'heard b:x')
+def test_who_listens_to_readable_comes_before_the_consumer(log):
+    def connected(client, peer):
+        consumer_of(client, lambda how, data: (log(how, data), client.destroy()))
+        client.on('readable', lambda: (log('readable'), client.read()) if not client.destroyed else None)
+        peer.write('x')
+    pair(connected)
+
+
+@logs('data b:2')
+def test_nothing_comes_to_a_consumer_that_has_left(log):
+    def connected(client, peer):
+        def received(how, data):
+            client.off('data', heard)
+            client._unconsume()
+            client.on('data', lambda data: (log('data', data), client.destroy()))
+            peer.write('2')
+        heard = consumer_of(client, received)
+        peer.write('1')
+    pair(connected)
+
+
+@logs('heard b:early', 'consumed b:late')
 def test_a_consumer_gets_what_is_buffered(log):
     def connected(client, peer):
         peer.write('early')
-        client.once('readable', lambda: setImmediate(consume, client, peer))
+        client.once('readable', lambda: setImmediate(consume))
 
-    def consume(client, peer):
-        client.on('close', ignore)
-
-        def consumer(data):
-            log('consumed', data)
-            peer.write('late') if data == b'early' else client.destroy()
-        with threadpool.monitor:
-            client._consume(SimpleNamespace(_received=consumer))
+        def consume():
+            client.on('close', ignore)
+            consumer_of(client, lambda how, data: (log(how, data),
+                        peer.write('late') if data == b'early' else client.destroy()))
+            client.resume()
     pair(connected)
 
 
 @logs('0', 'consumed b:x')
 def test_a_consumer_that_is_full_leaves_data_in_the_kernel(log):
     def connected(client, peer):
+        consumer_of(client, lambda how, data: (log(how, data), client.destroy()))
         with threadpool.monitor:
-            client._consume(SimpleNamespace(_received=lambda data: (log('consumed', data), client.destroy())))
             client._stop_reading()
         peer.write('x')
         setTimeout(go_on, 10, client)

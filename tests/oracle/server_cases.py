@@ -1,5 +1,5 @@
 """Programs of a server with a scripted client, as data that JavaScript and Python can both run. They are in
-response_cases.py and connection_cases.py, and in random_cases.py others are made up.
+response_cases.py, connection_cases.py and flow_cases.py, and in random_cases.py others are made up.
 
 A case has
 
@@ -33,6 +33,7 @@ from __future__ import annotations
 from typing import Any
 
 import connection_cases
+import flow_cases
 import response_cases
 from server_parts import GET, Actions, Case
 
@@ -51,7 +52,7 @@ def cases(is_secure: bool = False) -> list[Case]:
     if not is_secure:
         # Over TLS it is chance whether the first request comes together with the end of the handshake.
         tables = (*response_cases.HEADS, *tables, connection_cases.pauses, connection_cases.drains,
-                  connection_cases.overriding)
+                  connection_cases.overriding, *flow_cases.TABLES)
     for add in tables:
         add(case)
     return made
