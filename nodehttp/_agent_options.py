@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodehttp import errors, net
+from nodehttp.arity import adapt
 from nodehttp.checks import check_number, is_number
-from nodehttp.events import adapt
 
 Function = Callable[..., Any]
 

@@ -24,7 +24,7 @@ from nodehttp import errors, threadpool
 from nodehttp._addresses import Address, alternated, isIP, resolve, socket_address
 from nodehttp._handles import bind, new_handle
 from nodehttp._netoptions import Target
-from nodehttp.events import adapt
+from nodehttp.arity import adapt
 from nodehttp.monitor import monitor, released
 from nodehttp.record import Record
 from nodehttp.threadpool import call_soon, next_tick, start_timer, submit

@@ -11,7 +11,7 @@ from nodehttp._readable import Readable
 from nodehttp._readable_state import ENDED, MORE
 from nodehttp._stream import DOOMED, Function, Lifecycle, Options, call_hook, chosen_mark, merged
 from nodehttp._writable import FINISHED, WRITING, Writable
-from nodehttp.events import adapt
+from nodehttp.arity import adapt
 from nodehttp.threadpool import internal_hook, monitor
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp._stream import Lifecycle, Stream, merged, user_callback
-from nodehttp.events import adapt, internal
+from nodehttp.arity import adapt
+from nodehttp.events import internal
 from nodehttp.threadpool import monitor, next_tick, report_exception
 
 Callback = Callable[..., Any]

@@ -21,7 +21,7 @@ import socket as sockets
 from functools import partial
 from typing import Any, Self
 
-from nodehttp import errors, events, threadpool
+from nodehttp import errors, threadpool
 from nodehttp._addresses import address_record, isIP, resolve
 from nodehttp._handles import (
     Exhausted,
@@ -41,6 +41,7 @@ from nodehttp._netoptions import (
 )
 from nodehttp._netsocket import Socket
 from nodehttp._stream import Function
+from nodehttp.arity import adapt
 from nodehttp.checks import check_function
 from nodehttp.events import EventEmitter, internal
 from nodehttp.monitor import monitor
@@ -322,7 +323,7 @@ class Server(EventEmitter):
         ("server.getConnections(callback)")"""
         check_function('callback', callback)
         with monitor:
-            self._tick(threadpool.call_user, events.adapt(callback), None, len(self._sockets))
+            self._tick(threadpool.call_user, adapt(callback), None, len(self._sockets))
         return self
 
     # The end
@@ -334,7 +335,7 @@ class Server(EventEmitter):
             if callback is not None:
                 running = self._listener is not None
                 self.once('close', callback if running else partial(
-                    events.adapt(callback), errors.node_error('ERR_SERVER_NOT_RUNNING')))
+                    adapt(callback), errors.node_error('ERR_SERVER_NOT_RUNNING')))
             hold(self._strand)  # a thread outside of the pool may wait for 'close' on its next line
             self._listen_call = None
             if self._state != CLOSED:

@@ -40,7 +40,7 @@ from nodehttp._stream import (
     chosen_mark,
     merged,
 )
-from nodehttp.events import adapt
+from nodehttp.arity import adapt
 from nodehttp.threadpool import add_tick, hold, internal_hook, may_deliver, monitor
 
 LARGEST_READ = 0x40000000  # bytes; Node's limit for read(n)

@@ -28,8 +28,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from nodehttp import errors, threadpool
+from nodehttp.arity import adapt, fit, parameters
 from nodehttp.checks import is_integer
-from nodehttp.events import EventEmitter, adapt, fit, parameters
+from nodehttp.events import EventEmitter
 from nodehttp.threadpool import (
     add_tick,
     call_user,

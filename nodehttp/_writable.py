@@ -40,7 +40,7 @@ from nodehttp._stream import (
     merged,
     user_callback,
 )
-from nodehttp.events import adapt
+from nodehttp.arity import adapt
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, may_deliver, monitor
 

@@ -64,7 +64,8 @@ from nodehttp._agent_sockets import (
 from nodehttp._members import Members
 from nodehttp._proxy import Proxy, proxies_of_process, proxy_from
 from nodehttp._stream import merged
-from nodehttp.events import EventEmitter, adapt, internal
+from nodehttp.arity import adapt
+from nodehttp.events import EventEmitter, internal
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, monitor, pool, released, report_exception
 

@@ -36,8 +36,9 @@ from nodehttp._request_options import Place, read_arguments, timer_duration
 from nodehttp._requesthead import PLAIN_SET_HEADER, RequestHead
 from nodehttp._stream import GONE
 from nodehttp._stream import OPEN as ALIVE
+from nodehttp.arity import adapt
 from nodehttp.common import collect_headers
-from nodehttp.events import Listener, adapt
+from nodehttp.events import Listener
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record

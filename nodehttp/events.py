@@ -3,113 +3,31 @@
 Documentation: "Class: EventEmitter". The listeners of an event are a tuple that is replaced, never changed,
 so that a running `emit` goes on with those it began with.
 
-A listener may declare fewer parameters than an event has arguments (the rest is dropped) or more (None), as
-in JavaScript. How many it takes is found out once, when it is added.
+How many arguments a listener takes (`arity`) is found out once, when it is added.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any, TypeVar, overload
 
 from nodehttp import errors, threadpool
+from nodehttp.arity import ANY, UNUSUAL, fit, parameters
 from nodehttp.checks import check_function, check_number
 from nodehttp.threadpool import monitor, owns_monitor, release_monitor, report_exception, retake_monitor
 
 Self = TypeVar('Self', bound='EventEmitter')
 Function = Callable[..., Any]
 
-_VARARGS = 0x04  # inspect.CO_VARARGS
-_ASYNC = 0x280  # inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-_UNUSUAL = _VARARGS | _ASYNC
-_ANY = math.inf  # arguments
 _MISSING: Any = object()
 _SPENT = 2
 
 
 class MaxListenersExceededWarning(UserWarning):
     """More listeners for one event than `setMaxListeners` allows: probably a leak."""
-
-
-def parameters(function: Function) -> tuple[int, float]:
-    """Return how many positional arguments `function` needs at least and takes at most. Raises TypeError
-    ERR_INVALID_ARG_TYPE for an `async` function."""
-    kind: type = type(function)
-    plain: Any = function
-    bound = 0
-    if kind is MethodType:
-        plain, bound = plain.__func__, 1
-        kind = type(plain)
-    if kind is FunctionType:
-        code, defaults = plain.__code__, plain.__defaults__
-        takes_any = code.co_flags & _VARARGS
-        if code.co_flags & _ASYNC:
-            # Nobody would await what it returns: a request would hang, and nothing would say why.
-            raise errors.invalid_arg_type('callback', 'a function without "async" (it may wait)', function)
-        if not (takes_any and hasattr(plain, '__wrapped__')):
-            most = code.co_argcount - bound
-            least = most if defaults is None else most - len(defaults)
-            return least if least > 0 else 0, _ANY if takes_any else most
-    if kind is BuiltinMethodType:
-        owner = plain.__self__
-        if isinstance(owner, type) or isinstance(owner, ModuleType):  # noqa: SIM101 (faster than a tuple)
-            return _parameters_of_builtin_function(plain)
-        return _parameters_of_builtin(owner.__class__, plain.__name__)
-    return _parameters_by_signature(function)
-
-
-@functools.lru_cache(256)
-def _parameters_of_builtin_function(function: Function) -> tuple[int, float]:
-    return _parameters_by_signature(function)
-
-
-@functools.lru_cache(256)
-def _parameters_of_builtin(cls: type, name: str) -> tuple[int, float]:
-    """Of a method such as `chunks.append`, a favourite listener: inspect takes 100 us over its signature."""
-    least, most = _parameters_by_signature(getattr(cls, name))
-    return max(0, least - 1), most - 1
-
-
-def _parameters_by_signature(function: Function) -> tuple[int, float]:
-    # Imported when the first such function comes: it would be a fifth of the import, and most listeners are
-    # plain functions. That takes longer than a hold lasts (holds.py); so no event may come meanwhile, which
-    # this function may be about to listen to.
-    with monitor:
-        import inspect
-
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some builtins have none
-        return 0, math.inf
-    least, most = 0, 0.0
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            most = math.inf
-        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            most += 1
-            least += parameter.default is parameter.empty
-    return least, most
-
-
-def fit(args: tuple[Any, ...], least: int, most: float) -> tuple[Any, ...]:
-    """Cut `args` to `most`, or fill it with None to `least`."""
-    return args[:int(most)] if len(args) > most else args + (None,) * (least - len(args))
-
-
-def adapt(function: Function) -> Function:
-    """Return a callable that calls `function` with as many arguments as it takes, whatever number it is
-    given."""
-    least, most = parameters(function)
-    if least == 0 and most == math.inf:
-        return function
-
-    def adapted(*args: Any) -> Any:
-        return function(*(args if least <= len(args) <= most else fit(args, least, most)))
-    return adapted
 
 
 def internal(function: Function) -> Function:
@@ -134,7 +52,7 @@ class Listener:
         self.once = once
         if type(function) is FunctionType:
             code = function.__code__
-            if function.__defaults__ is None and not code.co_flags & _UNUSUAL:
+            if function.__defaults__ is None and not code.co_flags & UNUSUAL:
                 self.least = self.most = code.co_argcount  # what `parameters` comes to for most listeners
                 return
         elif not callable(function):
@@ -170,7 +88,7 @@ class OwnListener(Listener):
 
     def __init__(self, function: Function, once: bool = False) -> None:
         self.listener, self.once = function, once
-        self.least, self.most = 0, _ANY
+        self.least, self.most = 0, ANY
 
 
 def _nothing(*args: Any) -> None:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nodehttp.arity import adapt
 from nodehttp.errors import invalid_arg_type
-from nodehttp.events import adapt
 from nodehttp.monitor import monitor
 from nodehttp.threadpool import Waiter, call_user
 

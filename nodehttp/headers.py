@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from nodehttp.arity import adapt
 from nodehttp.common import is_token
 from nodehttp.errors import NodeTypeError
-from nodehttp.events import adapt
 from nodehttp.strings import to_string
 
 __all__ = ['Headers']

@@ -22,8 +22,8 @@ from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import BYTES_MARK, DOOMED, user_callback
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp._writable import WRITING, Writable
+from nodehttp.arity import adapt
 from nodehttp.encoding import encode
-from nodehttp.events import adapt
 from nodehttp.threadpool import call_user, has_baton, hold, may_deliver, monitor, next_tick
 
 Callback = Callable[..., Any]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
+from nodehttp.arity import adapt
 from nodehttp.errors import invalid_arg_type, node_error
-from nodehttp.events import adapt
 from nodehttp.strings import to_usv_string
 
 _MISSING: Any = object()  # None is a value, which becomes 'null'

@@ -27,6 +27,7 @@ from nodehttp._netoptions import server_arguments
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._overduplex import DuplexConnection
 from nodehttp._stream import GONE, user_callback
+from nodehttp.arity import adapt
 from nodehttp.checks import check_boolean, check_function, check_integer
 from nodehttp.common import (
     STATUS_CODES,
@@ -35,7 +36,7 @@ from nodehttp.common import (
     validateHeaderName,
     validateHeaderValue,
 )
-from nodehttp.events import NO_EVENTS, adapt, internal
+from nodehttp.events import NO_EVENTS, internal
 from nodehttp.incoming import IncomingMessage
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.strings import to_string

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from nodehttp import threadpool
+from nodehttp.arity import adapt
 from nodehttp.checks import check_function, check_number
-from nodehttp.events import adapt
 from nodehttp.threadpool import TIMEOUT_MAX, call_user, monitor
 
 Function = Callable[..., Any]

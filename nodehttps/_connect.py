@@ -7,7 +7,7 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp._netoptions import connect_arguments
-from nodehttp.events import adapt
+from nodehttp.arity import adapt
 from nodehttp.net import isIP
 from nodehttp.threadpool import hold, monitor
 from nodehttps._context import shared_context

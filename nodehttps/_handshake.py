@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from nodehttp import errors
-from nodehttp.events import adapt
+from nodehttp.arity import adapt
 from nodehttp.monitor import monitor, released
 from nodehttp.record import Record
 from nodehttp.threadpool import Timer, call_next, call_soon, next_tick, report_exception, start_timer

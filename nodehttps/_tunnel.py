@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 from nodehttp import errors
 from nodehttp._proxy import Proxy
 from nodehttp._request_options import checked_path, timer_duration
-from nodehttp.events import adapt, internal
+from nodehttp.arity import adapt
+from nodehttp.events import internal
 from nodehttp.threadpool import call_user
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from pool_tools import soon
 
 import nodehttp as http
 from nodehttp import errors, timers
-from nodehttp.events import EventEmitter, MaxListenersExceededWarning, adapt, internal, once, parameters
+from nodehttp.arity import adapt, parameters
+from nodehttp.events import EventEmitter, MaxListenersExceededWarning, internal, once
 from nodehttp.threadpool import monitor, owns_monitor
 
 
