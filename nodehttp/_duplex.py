@@ -9,9 +9,10 @@ from typing import Any
 from nodehttp import errors
 from nodehttp._readable import Readable
 from nodehttp._readable_state import ENDED, MORE
-from nodehttp._stream import DOOMED, Function, Lifecycle, Options, call_hook, chosen_mark, merged
+from nodehttp._stream import DOOMED, Function, Lifecycle, Options, call_hook, merged
 from nodehttp._writable import FINISHED, WRITING, Writable
 from nodehttp.arity import adapt
+from nodehttp.checks import check_integer
 from nodehttp.threadpool import internal_hook, monitor
 
 
@@ -193,8 +194,7 @@ def setDefaultHighWaterMark(objectMode: bool, value: int) -> None:
 
     ("stream.setDefaultHighWaterMark(objectMode, value)")
     """
-    mark = chosen_mark({'value': value}, 'value')
-    assert mark is not None
+    mark = check_integer('value', value)
     if objectMode:
         Lifecycle._object_mark = mark
     else:

@@ -10,14 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from nodehttp import errors
-from nodehttp._stream import Lifecycle, Stream, merged, user_callback
+from nodehttp._stream import ANY_STREAM, Lifecycle, Stream, merged, user_callback
 from nodehttp.arity import adapt
 from nodehttp.events import internal
 from nodehttp.threadpool import monitor, next_tick, report_exception
 
 Callback = Callable[..., Any]
-
-STREAM = 'an instance of ReadableStream, WritableStream, or Stream'
 
 
 def is_readable_stream(stream: Any) -> bool:
@@ -235,7 +233,7 @@ def finished(
     if not callable(callback):
         raise errors.invalid_arg_type('callback', 'of type function', callback)
     if not is_stream(stream):
-        raise errors.invalid_arg_type('stream', STREAM, stream)
+        raise errors.invalid_arg_type('stream', ANY_STREAM, stream)
     return _UserFinish(stream, callback, merged(options, kwargs)).leave
 
 

@@ -83,8 +83,9 @@ class _Pipeline:
     def _connect(self, parts: list[Any]) -> None:
         streams: list[Any] = [_source(parts[0])]
         collector = parts.pop() if _is_function(parts[-1]) else None
-        for part in parts[1:]:
-            streams.append(_transformed(streams[-1], part) if _is_function(part) else _destination(part))
+        for index, part in enumerate(parts[1:]):
+            streams.append(
+                _transformed(streams[-1], part, index) if _is_function(part) else _destination(part))
         self.last, self._streams = streams[-1], streams
         for index, stream in enumerate(streams):
             is_read = stream is not self.last or collector is not None
@@ -219,10 +220,19 @@ def _source(part: Any) -> Any:
             raise errors.invalid_arg_type('body', _PART, part)
         return part
     if callable(part):
-        part = part()
-    if not isinstance(part, Iterable) or isinstance(part, Mapping):
+        made = part()
+        if not _is_iterable(made):
+            expected = 'Iterable, AsyncIterable or Stream'
+            raise errors.node_error('ERR_INVALID_RETURN_VALUE', expected, 'source', made)
+        return Readable.from_(made)
+    if not _is_iterable(part):
         raise errors.invalid_arg_type('body', _PART, part)
     return Readable.from_(part)
+
+
+def _is_iterable(value: Any) -> bool:
+    """Can it be read from? A mapping is what JavaScript calls an object."""
+    return isinstance(value, Iterable) and not isinstance(value, Mapping)
 
 
 def _destination(part: Any) -> Any:
@@ -234,13 +244,13 @@ def _destination(part: Any) -> Any:
     return sink
 
 
-def _transformed(source: Any, function: Callback) -> Readable:
+def _transformed(source: Any, function: Callback, index: int) -> Readable:
     """Call a function in the middle; return what it returns as a stream that reads from `source` by
     itself.
     """
     result = function(source)
-    if not isinstance(result, Iterable) or isinstance(result, Mapping):
-        raise errors.invalid_arg_type('transform[0]', 'an instance of AsyncIterable', result)
+    if not _is_iterable(result):
+        raise errors.node_error('ERR_INVALID_RETURN_VALUE', 'AsyncIterable', f'transform[{index}]', result)
     return Readable.from_(result)
 
 

@@ -47,6 +47,7 @@ Self = TypeVar('Self', bound='Lifecycle')
 
 BYTES_MARK = 65536  # bytes; Node's default highWaterMark since v22
 OBJECT_MARK = 16  # objects
+ANY_STREAM = 'an instance of ReadableStream, WritableStream, or Stream'
 CHUNK_TYPES = 'of type string or an instance of Buffer, TypedArray, or DataView'
 
 NOTHING: Any = ()  # stands for a queue until there is one
@@ -438,6 +439,6 @@ def addAbortSignal(signal: Any, stream: Any) -> Any:
     if not hasattr(signal, 'aborted') or not hasattr(signal, 'addEventListener'):
         raise errors.invalid_arg_type('signal', 'an instance of AbortSignal', signal)
     if not isinstance(stream, Stream):
-        raise errors.invalid_arg_type('stream', 'an instance of Stream', stream)
+        raise errors.invalid_arg_type('stream', ANY_STREAM, stream)
     _destroy_on_abort(signal, stream)
     return stream

@@ -206,6 +206,10 @@ def _invalid_arg_value(name: str, value: Any, reason: str = 'is invalid') -> str
     return f"The {'property' if '.' in name else 'argument'} '{name}' {reason}. Received {show(value)}"
 
 
+def _invalid_return_value(expected: str, name: str, value: Any) -> str:
+    return f'Expected {expected} to be returned from the "{name}" function but got {describe(value)}.'
+
+
 def _out_of_range(name: str, expected: str, value: Any) -> str:
     return f'The value of "{name}" is out of range. It must be {expected}. Received {_grouped(value)}'
 
@@ -243,6 +247,7 @@ CODES: dict[str, tuple[type[NodeError], str | Callable[..., str]]] = {
     'ERR_INVALID_HTTP_TOKEN': (NodeTypeError, '{} must be a valid HTTP token ["{}"]'),
     'ERR_INVALID_IP_ADDRESS': (NodeTypeError, 'Invalid IP address: {}'),
     'ERR_INVALID_PROTOCOL': (NodeTypeError, 'Protocol "{}" not supported. Expected "{}"'),
+    'ERR_INVALID_RETURN_VALUE': (NodeTypeError, _invalid_return_value),
     'ERR_INVALID_TUPLE': (NodeTypeError, '{} must be an iterable {} tuple'),
     'ERR_INVALID_URL': (NodeTypeError, 'Invalid URL'),
     'ERR_METHOD_NOT_IMPLEMENTED': (Error, 'The {} method is not implemented'),

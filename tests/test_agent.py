@@ -571,8 +571,11 @@ def test_a_request_that_comes_while_a_hook_takes_its_time_gets_the_socket(
     assert second.reusedSocket and second.socket is first.socket
 
 
-def test_the_hint_of_the_server_counts_without_a_timeout_of_the_agent(scripted: Any, agents: Any) -> None:
-    answer = OK.replace(b'\r\n\r\n', b'\r\nKeep-Alive: timeout=5\r\n\r\n')
+@pytest.mark.parametrize('lines', [
+    b'Keep-Alive: timeout=5', b'keep-alive: timeout=5', b'x-name: Keep-Alive\r\nKeep-Alive: timeout=5'])
+def test_the_hint_of_the_server_counts_without_a_timeout_of_the_agent(
+        scripted: Any, agents: Any, lines: bytes) -> None:
+    answer = OK.replace(b'\r\n\r\n', b'\r\n%b\r\n\r\n' % lines)
     agent = agents(keepAlive=True)
     req = fetch(agent, scripted(answering(answer)))
     assert req.socket.timeout == 4000

@@ -1,4 +1,4 @@
-"""What Node 25.2.1 says of numbers that are none, or too special."""
+"""What Node 25.2.1 says of arguments that are nothing of the kind."""
 
 from __future__ import annotations
 
@@ -28,12 +28,21 @@ INTEGER = 'It must be an integer. Received'
      f'The value of "start" is out of range. {INTEGER} Infinity'),
     (lambda: fs.createWriteStream('x', start=True), 'ERR_INVALID_ARG_TYPE',
      'The "start" argument must be of type number. Received type boolean (true)'),
+    (lambda: stream.setDefaultHighWaterMark(False, -1), 'ERR_OUT_OF_RANGE',
+     'The value of "value" is out of range. It must be >= 0 && <= 9007199254740991. Received -1'),
+    (lambda: stream.PassThrough().read(2**30 + 1), 'ERR_OUT_OF_RANGE',
+     'The value of "size" is out of range. It must be <= 1GiB. Received 1073741825'),
+    (lambda: stream.addAbortSignal(1, stream.PassThrough()), 'ERR_INVALID_ARG_TYPE',
+     'The "signal" argument must be an instance of AbortSignal. Received type number (1)'),
+    (lambda: stream.addAbortSignal(http.AbortController().signal, 1), 'ERR_INVALID_ARG_TYPE',
+     'The "stream" argument must be an instance of ReadableStream, WritableStream, or Stream. '
+     'Received type number (1)'),
     (lambda: http.request(maxHeaderSize=1.5), 'ERR_OUT_OF_RANGE',
      f'The value of "maxHeaderSize" is out of range. {INTEGER} 1.5'),
     (lambda: http.createServer(requestTimeout=NAN), 'ERR_OUT_OF_RANGE',
      f'The value of "requestTimeout" is out of range. {INTEGER} NaN'),
 ])
-def test_what_is_no_number_as_it_should_be(call: Callable[[], Any], code: str, message: str) -> None:
+def test_what_is_refused(call: Callable[[], Any], code: str, message: str) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
         call()
     error: Any = caught.value

@@ -167,6 +167,17 @@ def test_write_after_end(log):
     pair(connected)
 
 
+@logs('true false', 'connect', 'finish', 'end', 'close false')
+def test_end_before_there_is_a_connection(log):
+    def listening():
+        client = net.connect(server.address().port, HOST)
+        watch(log, client, names=('connect', 'finish', 'end', 'close'))
+        client.end()
+        log(client.connecting, client.writableFinished)
+        client.resume()
+    server = net.createServer(lambda peer: (server.close(), peer.resume())).listen(0, HOST, listening)
+
+
 @logs('end', 'true callback', 'finish', 'close false')
 def test_write_while_the_end_is_told(log):
     def connected(client, peer):

@@ -313,6 +313,28 @@ def test_the_destination_was_ended(log):
     pipeline(r, w, done(log))
 
 
+class OldStyle(EventEmitter):
+    """What was a Writable before there were streams of Node's own."""
+
+    def __init__(self, writable):
+        self.writable = writable
+
+    def write(self, chunk):
+        pass
+
+
+@pytest.mark.parametrize(('writable', 'event', 'told'), [
+    (False, 'end', 'cb '), (False, 'close', 'cb '), (True, 'finish', 'cb '), (True, 'end', None),
+    (True, 'close', 'cb ERR_STREAM_PREMATURE_CLOSE:Premature close'),
+])
+def test_an_old_style_writable(writable, event, told):
+    log = []
+    emitter = OldStyle(writable)
+    finished(emitter, noted(log.append))
+    emitter.emit(event)
+    assert log == [told] * (told is not None)
+
+
 def test_arguments_of_pipeline():
     body = ('The "body" argument must be of type function or an instance of Blob, ReadableStream, '
             'WritableStream, Stream, Iterable, AsyncIterable, or Promise or { readable, writable } pair. '
@@ -327,7 +349,12 @@ def test_arguments_of_pipeline():
             ((source(), {}, lambda: None), 'ERR_INVALID_ARG_TYPE', body),
             (({}, sink(print), lambda: None), 'ERR_INVALID_ARG_TYPE', body),
             ((source(), destroyed, lambda: None), 'ERR_STREAM_UNABLE_TO_PIPE',
-             'Cannot pipe to a closed or destroyed stream')):
+             'Cannot pipe to a closed or destroyed stream'),
+            ((lambda: 5, sink(print), print), 'ERR_INVALID_RETURN_VALUE',
+             'Expected Iterable, AsyncIterable or Stream to be returned from the "source" function but got '
+             'type number (5).'),
+            ((source(), PassThrough(), lambda chunks: None, sink(print), print), 'ERR_INVALID_RETURN_VALUE',
+             'Expected AsyncIterable to be returned from the "transform[1]" function but got undefined.')):
         with pytest.raises(errors.NodeError) as caught:
             pipeline(*arguments)
         assert (caught.value.code, caught.value.message) == (code, message)
