@@ -385,7 +385,8 @@ class Handshake(Information):
                 return
             self._go_secure()
             self._fire('secureConnect')
-            if self._state is SECURE and tls.version() != 'TLSv1.3' and not tls.session_reused:
+            if (self._state is SECURE and 'session' in self._events
+                    and tls.version() != 'TLSv1.3' and not tls.session_reused):
                 self._tell_session()
             self._fire('secure')
         # As in Node ticks come between the end of the handshake and what has arrived behind it.
@@ -425,10 +426,8 @@ class Handshake(Information):
         """Client: look at the server's identity; destroy the socket if it is not the one that is meant."""
         if tls.session_reused and self._session is not None:
             self._chain, self._verdict = self._session.chain, self._session.verdict
-            if self._records is not None:  # there is no other one yet
-                self._last_session = self._session.inner
-            resumed = self._current_session()
-            self._told_session = resumed.id if resumed is not None else None
+            self._last_session = self._session.inner  # there is no other one yet
+            self._told_session = self._last_session.id
         elif not self._peer_chain():  # a cipher without certificates
             self._verdict = 'UNSPECIFIED'
         elif not self._rejects:

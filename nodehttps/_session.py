@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from typing import Any
 
 from nodehttp import errors
+
+# s that a session is used before there is to be another one. To ask for one costs time, and memory for ever
+# (`Information._current_session`); OpenSSL's servers take them for 5 minutes at least.
+FRESH = 60
 
 
 class Session(bytes):
@@ -27,6 +32,10 @@ class Session(bytes):
         session = cls(inner.id or os.urandom(32))
         session.inner, session.chain, session.verdict = inner, chain, verdict
         return session
+
+    def is_fresh(self) -> bool:
+        """Will it do for a while?"""
+        return 0 <= time.time() - self.inner.time < FRESH
 
 
 def checked_session(value: Any) -> Session | None:

@@ -67,7 +67,8 @@ class Information(Wired):
         self._tls = None
 
     def _current_session(self) -> ssl.SSLSession | None:
-        """The session, or for a client the last one. It is copied whenever Python's ssl is asked for it."""
+        """The session, or for a client the last one. It is copied whenever Python's ssl is asked for it, and
+        once more for nobody: 6.5 KiB that are never freed (CPython 3.11 to 3.13)."""
         tls = self._tls
         if self._is_server:
             return tls.session if tls is not None and self._is_shaken else None

@@ -2,7 +2,7 @@
 
 Documentation: "Class: https.Agent". Sessions are kept by the name of the connection (`getName`, which here
 has everything of TLS in it), the ones that were used longest ago going first; one whose connection fails is
-forgotten.
+forgotten, and one that is no longer fresh is replaced.
 
 Leaving Node: objects in `key`, `pfx` and the like are part of the name with what is in them; there all of
 them are '[object Object]', and a connection might be used with another's certificate.
@@ -87,7 +87,8 @@ class Agent(http_agent.Agent):
             if session is not None and 'session' not in options:
                 options = {**options, 'session': session}
             socket = connect_with(options)
-            socket.on('session', internal(partial(self._keep, name)))
+            if session is None or not session.is_fresh():
+                socket.on('session', internal(partial(self._keep, name)))
             socket.on('close', internal(partial(self._closed, name)))
             return socket
 

@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, Recorder
+from test_costs import Meter
 from tls_tools import Authority, self_signed
 
 import nodehttp as http
 import nodehttps as https
 from nodehttp import errors, net, stream, timers
-from nodehttps import tls
+from nodehttps import _session, tls
 
 EVERYTHING = {
     'host': 'h', 'port': 443, 'localAddress': 'l', 'family': 6, 'ca': 'A', 'cert': 'C', 'ciphers': 'x',
@@ -272,6 +273,32 @@ def test_a_failed_connection_forgets_its_session(record: Recorder, authority: Au
         text,
         'closed',
     ]
+
+
+@pytest.mark.parametrize(('fresh', 'looks'), [(60, 1), (0, 4)])
+@pytest.mark.parametrize('version', ['TLSv1.2', 'TLSv1.3'])
+def test_a_session_is_looked_for_when_there_is_no_fresh_one(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, version: str, fresh: int, looks: int
+) -> None:
+    # CPython does not free what it takes.
+    monkeypatch.setattr(_session, 'FRESH', fresh)
+    resumed: list[bool] = []
+    meter = Meter()
+
+    def main() -> None:
+        def ask() -> None:
+            get = https.get(f'https://localhost:{server.address().port}', {'agent': agent})
+            get.on('response', lambda res: (resumed.append(res.socket.isSessionReused()), res.resume()))
+            get.on('close', server.close if len(resumed) == 3 else ask)
+        server = https.createServer(authority.issue(), lambda req, res: res.end('x')).listen(0, ask)
+        agent = https.Agent(ca=authority.pem, maxVersion=version)
+        meter.start()
+
+    http.run(main)
+    meter.stop()
+    assert resumed == [False, True, True, True]
+    settings = 3  # have the same name
+    assert meter.calls['SSLObject.session'] - settings == (looks if version == 'TLSv1.3' else 1)
 
 
 # Tunnels
