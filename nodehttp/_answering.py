@@ -229,7 +229,7 @@ class Answering(Intake):
         self.queue_changed(-len(data))
 
     def closes_unheard(self, request: IncomingMessage) -> bool:
-        """See `Source`."""
+        """See incoming.RequestSource."""
         return self._comes_next() and not self._strand.busy and (
             self._due is None or (self._unanswered[0] is request and self.socket._httpMessage._is_unheard()))
 

@@ -90,7 +90,7 @@ class ServerConnection(Answering):
             socket._listen(self._listeners())
         socket.server = server
         self._former_deliverer, strand.deliverer = strand.deliverer, self
-        strand.source = server._source
+        strand.source = server._request_source
         server._track(self)
         self._begin_intake()
 
@@ -402,7 +402,8 @@ class ServerConnection(Answering):
         return not ('expect' in names and self._expects(request, response))
 
     def _emit(self, name: str, request: IncomingMessage, response: ServerResponse) -> None:
-        _, error = self.server._fire_from(self.server._source, name, request, response)
+        server = self.server
+        _, error = server._fire_from(server._request_source, name, request, response)
         if error is not None:
             report_exception(error)
             response._fail_exchange()
@@ -459,7 +460,7 @@ class ServerConnection(Answering):
         self.state = TUNNEL
         self._leave_socket()
         request._complete(None)
-        has_listener, error = server._fire_from(server._source, name, request, socket, rest)
+        has_listener, error = server._fire_from(server._request_source, name, request, socket, rest)
         if error is not None:
             report_exception(error)
         if error is not None or not has_listener:

@@ -37,7 +37,7 @@ Callback = Callable[..., Any]
 _OVER = frozenset(('data', 'end', 'readable', 'close'))
 
 
-class Source(Protocol):
+class BodySource(Protocol):
     """Who reads the connection for a message. Called with the monitor held.
 
     It may also have `bring(message)`: somebody is about to wait for the body while `message` is being
@@ -48,7 +48,7 @@ class Source(Protocol):
         """The message has room for more of its body: read on."""
 
 
-class RequestSource(Source, Protocol):
+class RequestSource(BodySource, Protocol):
     """The same for a request."""
 
     def closes_unheard(self, message: IncomingMessage) -> bool:
@@ -87,7 +87,7 @@ class IncomingMessage(Readable):
     joinDuplicateHeaders: bool | None = None
     req: Any  # the ClientRequest, of a response
 
-    _source: Any  # a Source, or of a request a RequestSource
+    _source: Any  # a BodySource, or of a request a RequestSource
     _consumed = False  # has anybody asked for the body?
     _dumped = False  # is the body thrown away?
     _headers: Record[Any] | None = None
@@ -126,7 +126,7 @@ class IncomingMessage(Readable):
     # For the source
 
     def _take_head(
-            self, head: Any, source: Source, max_count: int | None, join: bool | None) -> frozenset[str]:
+            self, head: Any, source: BodySource, max_count: int | None, join: bool | None) -> frozenset[str]:
         """Become the message that `head` begins. `max_count` is `maxHeadersCount`, `join` is
         `joinDuplicateHeaders`.
 

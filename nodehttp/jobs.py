@@ -96,7 +96,8 @@ class Jobs(Loop):
         self.call_soon(done, error, result, strand=strand)
 
     def _idle_helper(self) -> Worker | None:
-        """An idle thread that may do a job: not one that must be able to leave `run` at any time."""
+        """An idle thread that may be given something to do: not one that must be able to leave `run` at any
+        time."""
         return next((worker for worker in reversed(self._idle) if not worker.is_runner), None)
 
     def _lacks_helper(self) -> bool:

@@ -455,7 +455,7 @@ class Server(net.Server):
         given, requestListener = server_arguments(options, requestListener, kwargs)
         self._take_options(given)
         super().__init__(self._options_of_net(given))
-        self._source = Source()
+        self._request_source = Source()
         self._http_connections: set[ServerConnection] = set()
         # Those on which a request is arriving, and since when (ms); the oldest first.
         self._receiving: dict[ServerConnection, float] = {}
@@ -549,7 +549,7 @@ class Server(net.Server):
     def _tell_of_client(self, error: BaseException, socket: Any) -> bool:
         """Emit 'clientError', and return whether anybody listens, who deals with the socket then. One that
         raises has not done so."""
-        has_listener, raised = self._fire_from(self._source, 'clientError', error, socket)
+        has_listener, raised = self._fire_from(self._request_source, 'clientError', error, socket)
         if raised is not None:
             report_exception(raised)
             socket.destroy()

@@ -58,7 +58,7 @@ class Staying(Outsiders):
         """
         if not (self._is_scarce() and self._may_detach() and self._is_input(strand, item)):
             return False
-        worker = next((worker for worker in reversed(self._idle) if not worker.is_runner), None)
+        worker = self._idle_helper()
         if worker is not None:
             self._idle.remove(worker)
         else:

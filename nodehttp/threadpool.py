@@ -21,7 +21,7 @@ from nodehttp.monitor import (
     retake_monitor,
 )
 from nodehttp.waiting import Waiter, await_listener, blocking, unhurried
-from nodehttp.watch import Watch, Watcher
+from nodehttp.watch import Owner, Watch
 from nodehttp.worker import Source
 
 __all__ = [
@@ -108,9 +108,9 @@ def now() -> float:
     return pool.now
 
 
-def watch(file: Any, watcher: Watcher, strand: Strand | None = None) -> Watch:
-    """Return a Watch of a file descriptor or of what has a `fileno()`; `watcher` is told what comes."""
-    return Watch(pool, file if isinstance(file, int) else file.fileno(), watcher, strand)
+def watch(file: Any, owner: Owner, strand: Strand | None = None) -> Watch:
+    """Return a Watch of a file descriptor or of what has a `fileno()`; `owner` is told what comes."""
+    return Watch(pool, file if isinstance(file, int) else file.fileno(), owner, strand)
 
 
 def call_user(function: Function, *args: Any, failed: Callable[[BaseException], object] = pool.report) -> Any:

@@ -26,8 +26,8 @@ T = TypeVar('T')
 U = TypeVar('U')
 
 
-class Watcher(Protocol):
-    """Whose descriptor it is."""
+class Owner(Protocol):
+    """Whose descriptor it is: told of what comes, with the monitor held."""
 
     def _on_readable(self, received: Received | None = None) -> object:
         """There is input; `received` is what a `recv` has come to, if there was one already."""
@@ -56,26 +56,26 @@ class Watch(Handle):
         '_aside',
         '_events',
         '_mask',
+        '_owner',
         '_polled',
         '_poller',
         '_queued',
         '_row',
-        '_watcher',
         'fd',
         'handle',
         'strand',
     )
 
-    def __init__(self, loop: Loop, fd: int, watcher: Watcher, strand: Strand | None) -> None:
+    def __init__(self, loop: Loop, fd: int, owner: Owner, strand: Strand | None) -> None:
         super().__init__(loop)
-        self._poller, self.fd, self.strand, self._watcher = loop.poller, fd, strand, watcher
-        self._mask = self._armed = 0  # wanted by the watcher; known to the poller
+        self._poller, self.fd, self.strand, self._owner = loop.poller, fd, strand, owner
+        self._mask = self._armed = 0  # wanted by the owner; known to the poller
         self._queued = False  # an event of it is waiting to be delivered
         self._row = 0
         self._events = 0  # what the poller has told last,
         self._polled = 0.0  # and when: the `now` of the loop
         self._aside: _Aside | None = None
-        # The descriptor as a socket, if it is a connected one and the watcher takes what was received.
+        # The descriptor as a socket, if it is a connected one and the owner takes what was received.
         self.handle: socket.socket | None = None
         if strand is not None:
             strand.watch = self
@@ -132,11 +132,11 @@ class Watch(Handle):
         # An error or a hang-up shows to whoever waits: reading or writing finds out what it is.
         if events & ~WRITE:
             if self._mask & READ:
-                self._watcher._on_readable()
+                self._owner._on_readable()
             else:
                 self._polled = 0.0  # it stays unread
         if events & ~READ and self._mask & WRITE:
-            self._watcher._on_writable()
+            self._owner._on_writable()
 
     def has_no_news(self) -> bool:
         """Has all been read that the poller has just told of, and was the end not behind that?"""
@@ -236,12 +236,12 @@ class Watch(Handle):
     def take(self, received: Received) -> None:
         """Deliver what `receive` has brought."""
         if self.active:
-            self._watcher._on_readable(received)
+            self._owner._on_readable(received)
 
     def read(self) -> None:
         """There is input: deliver it."""
         if self._mask & READ:
-            self._watcher._on_readable()
+            self._owner._on_readable()
 
     def tells(self, function: Function) -> bool:
         """Is `function`, of an item, the poller's word about this descriptor?"""
@@ -253,7 +253,7 @@ class Watch(Handle):
         self._queued = False
         self._polled = 0.0  # it stays unread
         if self._mask & WRITE:
-            self._watcher._on_writable()
+            self._owner._on_writable()
 
     # The end
 

@@ -120,7 +120,7 @@ def test_a_thread_that_becomes_free_takes_input_that_waits_while_the_holder_bloc
 
     try:
         with http.createServer(handler).listen(0, '127.0.0.1') as server:
-            server._source.blocky = True
+            server._request_source.blocky = True
             peers = [dial(server) for _ in may_end]
             while len(server._http_connections) < len(peers):
                 time.sleep(0.001)
