@@ -51,6 +51,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def let_go() -> None:
+    """Before a wait that is not one of the library's: what this thread has started is not held back any
+    longer. A callback keeps the baton, as when it waits for anything else that the library does not know."""
+    if not threadpool.is_in_callback():
+        with threadpool.blocking():
+            pass
+
+
 class Recorder:
     """The order of events as a list, which can be waited for.
 
@@ -75,11 +83,8 @@ class Recorder:
         return lambda *args: self(label)
 
     def wait(self, condition: Callable[[list[Any]], bool], timeout: float = MUST_NOT_EXPIRE) -> list[Any]:
-        """Wait until `condition(events)` holds; return the events. A callback keeps the baton, as when it
-        waits for anything else that this library does not know of."""
-        if not threadpool.is_in_callback():
-            with threadpool.blocking():
-                pass  # what was started is not held back any longer
+        """Wait until `condition(events)` holds; return the events."""
+        let_go()
         with self._changed:
             assert self._changed.wait_for(lambda: condition(self.events), timeout), self.events
             return list(self.events)
@@ -105,6 +110,9 @@ class RawPeer:
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.socket.settimeout(MUST_NOT_EXPIRE)
+        if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
+            # Or what follows waits for up to 40 ms until the first piece is acknowledged.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b''
 
     def send(self, data: bytes) -> None:

@@ -16,7 +16,7 @@ import threading
 from typing import Any, ClassVar
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer
+from conftest import MUST_NOT_EXPIRE, RawPeer, let_go
 
 import nodehttp
 from nodehttp import errors, net, threadpool, timers
@@ -219,6 +219,7 @@ class Run:
         peer.socket.shutdown(socket.SHUT_WR)
 
     def wait(self, condition: Any) -> bool:
+        let_go()
         with self.changed:
             return self.changed.wait_for(condition, MUST_NOT_EXPIRE)
 

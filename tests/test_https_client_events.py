@@ -42,7 +42,6 @@ class SecureRun(Run):
 
     def open(self, sock: socket.socket) -> RawPeer:
         """Shake hands."""
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or tickets delay the answer
         peer = RawPeer(sock)
         self.peers.append(peer)  # to be closed, if that fails
         peer.socket = self.context.wrap_socket(sock, server_side=True)

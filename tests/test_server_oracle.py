@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, local_node
+from conftest import MUST_NOT_EXPIRE, let_go, local_node
 
 from nodehttp import errors, server, threadpool, timers
 
@@ -164,6 +164,7 @@ class Run:
         return self.received.decode('latin-1')
 
     def wait(self, condition: Any) -> None:
+        let_go()
         with self.changed:
             self.changed.wait_for(condition, MUST_NOT_EXPIRE)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -119,7 +118,6 @@ def test_one_byte_at_a_time(serve: Any, authority: Authority, dial: Dial, versio
     )
     client = context.wrap_bio(incoming, outgoing, server_hostname='localhost')
     peer = dial(server)
-    peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def go_on(step: Callable[[], Any]) -> Any:
         while True:

@@ -112,8 +112,8 @@ class Run:
 
     def result(self) -> dict[str, Any]:
         """Return what was noted, when both ends are done."""
-        assert self.served.wait(MUST_NOT_EXPIRE)
         events = self.record.wait(lambda events: any(event[0] == 'close' for event in events))
+        assert self.served.wait(MUST_NOT_EXPIRE)
         return {'events': list(events), 'frames': self.frames, 'request': self.request}
 
 
