@@ -3,6 +3,7 @@ defaults hold."""
 
 from __future__ import annotations
 
+import ast
 import http.client
 import io
 import os
@@ -218,3 +219,22 @@ def test_it_is_valid_restructuredtext() -> None:
     core = pytest.importorskip('docutils.core')
     pytest.importorskip('pygments')
     core.publish_doctree(README, settings_overrides={'halt_level': 2, 'report_level': 5})
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """The modules of nodehttp that this one imports when it is imported itself."""
+    body: list[ast.stmt] = ast.parse(path.read_text(encoding='utf-8')).body
+    for statement in body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == 'nodehttp':
+            yield from (alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and (statement.module or '').startswith('nodehttp.'):
+            yield (statement.module or '').partition('.')[2]
+
+
+def test_modules_import_only_from_those_before_them() -> None:
+    rows = re.findall(r'     - ``([a-z_ ]+)``\n', README[README.index('Where to look'):])
+    names = ' '.join(rows).split()
+    modules = {path.stem: path for path in (ROOT / 'nodehttp').glob('*.py') if not path.stem.startswith('__')}
+    assert sorted(names) == sorted(modules)
+    for index, name in enumerate(names):
+        assert set(_imported(modules[name])) <= set(names[:index]), name
