@@ -1,19 +1,14 @@
-"""What the tests of the pool share: a witness that sees callbacks overlap, hogs, ways into the pool, and
-programs that run in a process of their own."""
+"""What the tests of the pool share: a witness that sees callbacks overlap, hogs, and ways into the pool."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from conftest import MUST_NOT_EXPIRE
@@ -21,8 +16,6 @@ from conftest import MUST_NOT_EXPIRE
 from nodehttp import threadpool
 from nodehttp.events import EventEmitter
 from nodehttp.threadpool import call_soon, call_user, monitor
-
-ROOT = Path(__file__).parent.parent
 
 
 class Witness:
@@ -171,52 +164,3 @@ def hogs_as_threads(count: int = 4) -> Iterator[None]:
         running = False
         for thread in threads:
             thread.join()
-
-
-class Program:
-    """A script in a process of its own; a context, at whose end it is over."""
-
-    def __init__(self, script: str, *args: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, '-c', textwrap.dedent(script), *args], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'error'})
-
-    def read_line(self) -> str:
-        """Return the next line that it prints."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
-
-    def __enter__(self) -> Program:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def wait(self) -> tuple[int, str, str]:
-        """Wait for its end; return status, output and errors."""
-        try:
-            out, err = self.process.communicate(timeout=MUST_NOT_EXPIRE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            out, err = self.process.communicate()
-            raise AssertionError(f'did not end: {self.process.args}, printed {out!r} and {err!r}') from None
-        return self.process.returncode, out, err
-
-
-def run_program(script: str, *args: str) -> tuple[int, str, str]:
-    """Run a script to its end."""
-    with Program(script, *args) as program:
-        return program.wait()
-
-
-@contextlib.contextmanager
-def programs(*scripts: str) -> Iterator[list[Program]]:
-    """Several scripts that run at the same time."""
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Program(script)) for script in scripts]

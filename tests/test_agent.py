@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from program_tools import run_script
 
 import nodehttp as http
 from nodehttp import agent as agent_module
@@ -704,10 +703,7 @@ agent = http.Agent(keepAlive=True)
 agent.on('free', lambda: print(agent))
 http.get({{'port': {port}, 'host': '127.0.0.1', 'agent': agent}}, lambda res: res.resume())
 """
-    done = subprocess.run(
-        [sys.executable, '-c', program], check=True, capture_output=True, timeout=MUST_NOT_EXPIRE
-    )
-    assert done.stdout == b'<Agent busy=0 free=1 waiting=0>\n'
+    assert run_script(program) == (0, '<Agent busy=0 free=1 waiting=0>\n', '')
 
 
 # Limits

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, Recorder
+from program_tools import run_script
 
 import nodehttp as http
 from nodehttp import events, net, timers
@@ -148,15 +147,8 @@ CONTROL = b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: \1\r\n\r\n'
 def test_switches_of_the_process(
     switches: str, options: Any, request_sent: bytes, printed: list[str]
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, '-c', SWITCHED, repr(request_sent), repr(options)],
-        env={**os.environ, 'NODE_OPTIONS': switches},
-        capture_output=True,
-        text=True,
-        timeout=MUST_NOT_EXPIRE,
-        check=False,
-    )
-    assert (done.stdout.splitlines(), done.stderr) == (printed, '')
+    status, out, errors = run_script(SWITCHED, repr(request_sent), repr(options), NODE_OPTIONS=switches)
+    assert (status, out.splitlines(), errors) == (0, printed, '')
 
 
 def test_a_status_below_100_is_a_response(scripted: Any) -> None:

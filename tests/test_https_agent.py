@@ -7,15 +7,13 @@ test_https_client_events.py.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, Recorder
+from program_tools import beside, run_script
 from test_costs import Meter
 from tls_tools import Authority, self_signed
 
@@ -414,22 +412,13 @@ def test_the_environment_has_a_say_in_trust(authority: Authority, tmp_path: Path
             (missing, INSECURE),
         ),
     )
-    root = str(Path(https.__file__).parents[1])
     with https.createServer(authority.issue(), lambda req, res: res.end()).listen(0) as server:
-        command = [sys.executable, '-c', PROGRAM, f'https://localhost:{server.address().port}/']
-        running = [
-            subprocess.Popen(
-                command,
-                env={**os.environ, 'PYTHONPATH': root, **more},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for more, _, _ in outcomes
-        ]
-        for process, (more, printed, warnings) in zip(running, outcomes, strict=True):
-            out, err = process.communicate(timeout=20)
-            assert out == printed * 2, more
+        url = f'https://localhost:{server.address().port}/'
+        results = beside(
+            lambda more: run_script(PROGRAM, url, PYTHONWARNINGS='default', **more),
+            [more for more, _, _ in outcomes])
+        for (status, out, err), (more, printed, warnings) in zip(results, outcomes, strict=True):
+            assert (status, out) == (0, printed * 2), more
             told = [err.count(f'<string>:6: SecurityWarning: {warning}') for warning in warnings]
             assert told == [1] * len(warnings)  # once, at the line of the program
             assert bool(err) == bool(warnings)

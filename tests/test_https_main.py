@@ -10,21 +10,15 @@ from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
-from test_main import Command, fetch
+from test_main import Command, fetch, starting
 from tls_tools import Authority
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., Command]]:
     """run(*arguments) -> Command, started in a temporary folder."""
-    commands: list[Command] = []
-
-    def start(*arguments: str) -> Command:
-        commands.append(Command(arguments, tmp_path, 'nodehttps'))
-        return commands[-1]
-    yield start
-    for command in commands:
-        command.close()
+    with starting('nodehttps', tmp_path) as start:
+        yield start
 
 
 def get(host: str, port: int, context: ssl.SSLContext, path: str = '/') -> tuple[int, bytes]:
@@ -77,11 +71,11 @@ def test_what_cannot_be_used_is_one_clear_line(
         run('--cert', 'cert.pem'): f'{unfit}DECODER routines::unsupported',
     }
     for command, line in commands.items():
-        assert command.result() == (1, '', f'{line}\n')
+        assert command.wait() == (1, '', f'{line}\n')
 
 
 def test_without_the_extra_a_certificate_has_to_be_given(run: Callable[..., Command], tmp_path: Path) -> None:
     (tmp_path / 'cryptography.py').write_text('raise ImportError')
-    assert run('0').result() == (1, '', (
+    assert run('0').wait() == (1, '', (
         'this key and certificate cannot be used: A certificate that is made on the spot needs the package '
         "cryptography: pip install 'nodehttp[x509]'\n"))

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pytest
 from conftest import Recorder
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from program_tools import run_script
 from tls_tools import Authority, pfx, python_client
 
 import nodehttps as https
@@ -391,13 +390,4 @@ print(http.STATUS_CODES[200])
 
 def test_without_support() -> None:
     """ "Determining if crypto support is unavailable" """
-    root = str(Path(https.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, '-c', WITHOUT_SSL],
-        env={**os.environ, 'PYTHONPATH': root},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
-    assert done.stdout == 'https support is disabled!\nOK\n'
+    assert run_script(WITHOUT_SSL) == (0, 'https support is disabled!\nOK\n', '')

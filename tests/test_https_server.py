@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
-from pool_tools import programs
+from program_tools import run_script
 from tls_tools import Authority, Caught, SecureClient
 
 import nodehttp as http
@@ -155,7 +155,7 @@ def test_wrong_arguments_of_methods() -> None:
 
 
 def test_without_ssl_only_http_can_be_imported() -> None:
-    with programs("""
+    assert run_script("""
 import sys
 sys.modules['ssl'] = sys.modules['_ssl'] = None
 import nodehttp
@@ -163,8 +163,7 @@ try:
     import nodehttps
 except ImportError:
     print('no https')
-""") as [program]:
-        assert program.wait() == (0, 'no https\n', '')
+""") == (0, 'no https\n', '')
 
 
 # Its events

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from program_tools import run_script
 
 import nodehttp
 from nodehttp import agent, common, events, net, stream, threadpool
@@ -123,10 +120,9 @@ def test_the_number_of_idle_parsers_is_checked(value: Any, code: str, message: s
 
 def run(code: str) -> str:
     """Return what a program prints in a fresh interpreter."""
-    environment = {**os.environ, 'PYTHONPATH': str(Path(nodehttp.__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, '-c', code], env=environment, capture_output=True, text=True, timeout=20, check=True)
-    return done.stdout
+    status, out, errors = run_script(code)
+    assert (status, errors) == (0, '')
+    return out
 
 
 # Each takes a while, and few programs need it, or not yet.

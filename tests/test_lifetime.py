@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pool_tools import Program, run_program
+from program_tools import Outcome, Program, beside, run_script, script
 
 HEAD = """
 import atexit, os, signal, socket, sys, threading, time
@@ -33,25 +29,19 @@ def say(*words):
 """
 
 
-AT_ONCE = 3  # interpreters; more of them start so slowly on a busy machine that it looks like a hang
+def results(*scripts: str) -> list[Outcome]:
+    """Run programs, which have the names above, beside each other."""
+    return beside(run_script, (HEAD + text for text in scripts))
 
 
-def results(*scripts: str) -> list[tuple[int, str, str]]:
-    """Run programs, which have the names above, beside each other; return status, output and errors."""
-    with ThreadPoolExecutor(AT_ONCE) as executor:
-        return list(executor.map(run_program, (HEAD + script for script in scripts)))
-
-
-def interrupted(*scripts: str) -> list[tuple[int, str, str]]:
+def interrupted(*scripts: str) -> list[Outcome]:
     """The same with programs that say 'ready', and then get a Ctrl-C."""
-    def run(script: str) -> tuple[int, str, str]:
-        with Program(HEAD + script) as program:
-            assert program.read_line() == 'ready'
-            program.interrupt()
-            return program.wait()
+    def run(text: str) -> Outcome:
+        with script(HEAD + text) as program:
+            assert program.read_line() == 'ready\n'
+            return program.interrupt()
 
-    with ThreadPoolExecutor(AT_ONCE) as executor:
-        return list(executor.map(run, scripts))
+    return beside(run, scripts)
 
 
 # As long as something is open
@@ -167,7 +157,7 @@ except SystemExit as error:
     say('unwound', error.code)
     sys.exit(4)
 """
-    assert run_program(HEAD + script) == (4, 'unwound 3\n', '')
+    assert run_script(HEAD + script) == (4, 'unwound 3\n', '')
 
 
 def test_sys_exit_ends_the_process_though_signals_are_lost() -> None:
@@ -314,7 +304,7 @@ def main():
     listen()
 run(main)
 """
-    assert run_program(HEAD + script) == (130, '', '')
+    assert run_script(HEAD + script) == (130, '', '')
 
 
 # Fork
@@ -339,7 +329,7 @@ else:
     say('parent')
     timers.setTimeout(sys.exit, 1, 3)
 """
-    assert run_program(HEAD + script) == (3, 'came\nchild\nparent\n', '')
+    assert run_script(HEAD + script) == (3, 'came\nchild\nparent\n', '')
 
 
 SHARE = """
@@ -536,7 +526,7 @@ def observe():
 threading.Thread(target=observe).start()
 """
     # The main thread, the keeper, the holder, the watcher.
-    assert run_program(HEAD + script) == (0, '4 True\n', '')
+    assert run_script(HEAD + script) == (0, '4 True\n', '')
 
 
 def test_a_script_that_only_imports_leaves_everything_as_it_was() -> None:
@@ -546,7 +536,7 @@ assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 assert threading.active_count() == 1
 assert 'ssl' not in sys.modules and 'asyncio' not in sys.modules
 """
-    assert run_program(script) == (0, '', '')
+    assert run_script(script) == (0, '', '')
 
 
 def test_new_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -563,7 +553,7 @@ with monitor:
     threadpool.submit(lambda: 'job', lambda error, result: say(result))
 timers.setTimeout(lambda: (timers.sleep(20), say('waited')), 20)
 """
-    status, out, errors = run_program(HEAD + script)
+    status, out, errors = run_script(HEAD + script)
     assert (status, errors) == (0, '')
     assert sorted(out.split()) == ['0', '1', '2', '3', 'job', 'waited']
 
@@ -577,20 +567,19 @@ threading.Thread.start = refuse
 with monitor:
     threadpool.submit(lambda: 'job', lambda error, result: say(result))
 """
-    assert run_program(HEAD + script) == (0, 'job\n', '')
+    assert run_script(HEAD + script) == (0, 'job\n', '')
 
 
 def test_the_first_thing_is_opened_too_late() -> None:
     script = """
 atexit.register(lambda: timers.setTimeout(say, 0, 'too late'))
 """
-    status, _, errors = run_program(HEAD + script)
+    status, _, errors = run_script(HEAD + script)
     assert (status, errors) == (0, '')
 
 
 def test_interactive_sessions_go_on_after_an_exception() -> None:
-    process: Any = subprocess.run(
-        [sys.executable, '-i', '-c', HEAD], input="timers.setTimeout(say, 50, 'timer')\n1 / 0\n", text=True,
-        capture_output=True, timeout=10, env={'PYTHONPATH': str(Path(__file__).parent.parent)}, check=False)
-    assert 'timer' in process.stdout
-    assert process.returncode == 0
+    with Program('-i', '-c', HEAD) as program:
+        status, out, _ = program.wait("timers.setTimeout(say, 50, 'timer')\n1 / 0\n")
+    assert 'timer' in out
+    assert status == 0

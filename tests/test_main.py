@@ -2,77 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-import nodehttp
+from program_tools import Program
 
 MUST_NOT_EXPIRE = 20.0  # s; a command that says or ends nothing by then is killed
 GIB = 1024 ** 3
 
 
-class Command:
-    """A running command. `url` parts are read from what it prints first."""
-
-    def __init__(self, arguments: tuple[str, ...], folder: Path, module: str = 'nodehttp') -> None:
-        environment = {
-            **os.environ, 'PYTHONPATH': str(Path(nodehttp.__file__).parents[1]), 'PYTHONWARNINGS': 'error'}
-        self.process = subprocess.Popen(
-            [sys.executable, '-m', module, *arguments], cwd=folder, env=environment,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.deadline = threading.Timer(MUST_NOT_EXPIRE, self.process.kill)
-        self.deadline.start()
+class Command(Program):
+    """A running command."""
 
     def listening(self) -> tuple[str, int]:
         """Wait until it serves; return (host, port)."""
-        assert self.process.stdout is not None
-        self.first_line = self.process.stdout.readline()
+        self.first_line = self.read_line()
         found = re.fullmatch(r'Serving (.+) on https?://(.+):(\d+)/ \(Ctrl-C ends it\)\n', self.first_line)
         assert found is not None, self.first_line
         self.folder = found[1]
         return found[2].strip('[]'), int(found[3])
 
-    def result(self) -> tuple[int, str, str]:
-        """Wait for its end; return (status, what it printed, what it printed to stderr)."""
-        out, err = self.process.communicate()
-        return self.process.returncode, out, err
 
-    def interrupt(self) -> tuple[int, str, str]:
-        """Press Ctrl-C, and wait for the end."""
-        self.process.send_signal(signal.SIGINT)
-        return self.result()
-
-    def close(self) -> None:
-        """Kill it if it is still there."""
-        self.process.kill()
-        self.process.communicate()
-        self.deadline.cancel()
-        self.deadline.join()
+@contextlib.contextmanager
+def starting(module: str, folder: Path) -> Iterator[Callable[..., Command]]:
+    """Give a function that starts commands, which are over at the end."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(Command('-m', module, *arguments, folder=folder))
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., Command]]:
     """run(*arguments) -> Command, started in a temporary folder."""
-    commands: list[Command] = []
-
-    def start(*arguments: str) -> Command:
-        commands.append(Command(arguments, tmp_path))
-        return commands[-1]
-
-    yield start
-    for command in commands:
-        command.close()
+    with starting('nodehttp', tmp_path) as start:
+        yield start
 
 
 def get(host: str, port: int, path: str = '/') -> tuple[int, bytes]:
@@ -90,10 +59,11 @@ def fetch(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes
         connection.close()
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        return int(server.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(('127.0.0.1', 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]
 
 
 def test_it_serves_the_current_folder_and_ctrl_c_ends_it_quietly(
@@ -115,9 +85,10 @@ def test_it_serves_the_current_folder_and_ctrl_c_ends_it_quietly(
 
 
 def test_the_port_stands_alone_or_behind_its_option(run: Callable[..., Command]) -> None:
-    for arguments in ([], ['--port'], ['-p']):
-        port = free_port()
-        command = run(*arguments, str(port))
+    ports = free_ports(3)
+    commands = [run(*arguments, str(port))
+                for arguments, port in zip(([], ['--port'], ['-p']), ports, strict=True)]
+    for command, port in zip(commands, ports, strict=True):
         assert command.listening() == ('127.0.0.1', port)
         assert command.interrupt()[0] == 130
 
@@ -153,27 +124,27 @@ def test_symlinks_to_outside_only_when_asked_for(run: Callable[..., Command], tm
 def test_a_port_in_use_is_one_clear_line(run: Callable[..., Command]) -> None:
     with socket.create_server(('127.0.0.1', 0)) as server:
         port = server.getsockname()[1]
-        assert run(str(port)).result() == (
+        assert run(str(port)).wait() == (
             1, '', f'listen EADDRINUSE: address already in use 127.0.0.1:{port}\n')
 
 
 def test_an_address_of_somebody_else_is_one_clear_line(run: Callable[..., Command]) -> None:
-    assert run('--bind', '192.0.2.1').result() == (
+    assert run('--bind', '192.0.2.1').wait() == (
         1, '', 'listen EADDRNOTAVAIL: address not available 192.0.2.1:8000\n')
 
 
 def test_a_missing_folder_is_one_clear_line(run: Callable[..., Command], tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
-    assert run('--directory', 'nothing').result() == (1, '', 'no such folder: nothing\n')
-    assert run('--directory', 'file').result() == (1, '', 'no such folder: file\n')
+    for name, command in [(name, run('--directory', name)) for name in ('nothing', 'file')]:
+        assert command.wait() == (1, '', f'no such folder: {name}\n')
 
 
 def test_bad_arguments_are_refused_and_help_is_there(run: Callable[..., Command]) -> None:
-    for port in ('65536', '-1', 'x'):
-        status, out, err = run('--port', port).result()
+    for command in [run('--port', port) for port in ('65536', '-1', 'x')]:
+        status, out, err = command.wait()
         assert (status, out) == (2, '')
         assert err.startswith('usage: python -m nodehttp ')
-    status, out, err = run('--help').result()
+    status, out, err = run('--help').wait()
     assert (status, err) == (0, '')
     for option in ('--port', '--bind', '--directory', '--follow-symlinks', '8000', '127.0.0.1'):
         assert option in out

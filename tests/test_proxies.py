@@ -11,14 +11,13 @@ import contextlib
 import json
 import os
 import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from program_tools import run_script
 from test_client_events import ORACLE, Run
 from test_https_client_events import finish_tls
 from tls_tools import Authority
@@ -497,11 +496,8 @@ USED = {name: value for name, value in NAMED.items() if name != 'OTHER'}
 
 def run(code: str, environment: dict[str, str]) -> tuple[list[str], str]:
     """Return what a program prints, and its last words."""
-    paths = {'PYTHONPATH': str(Path(http.__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, '-c', code], env={**os.environ, **paths, **environment}, capture_output=True,
-        text=True, timeout=MUST_NOT_EXPIRE, check=False)
-    return done.stdout.splitlines(), done.stderr.strip().rpartition('\n')[2]
+    _, out, errors = run_script(code, **environment)
+    return out.splitlines(), errors.strip().rpartition('\n')[2]
 
 
 @pytest.mark.parametrize(

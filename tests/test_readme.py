@@ -6,14 +6,10 @@ from __future__ import annotations
 import ast
 import http.client
 import io
-import os
 import re
-import signal
 import socket
-import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import RawPeer
+from program_tools import ROOT, run_script, script
 from websocket_tools import handshake, read_frame
 
 import nodehttp
@@ -28,30 +25,11 @@ import nodehttps as https
 from nodehttp import errors
 from nodehttps import tls
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
-MUST_NOT_EXPIRE = 20.0  # s
 
 _PROGRAM = re.compile(
     r'\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)\.\. code-block:: text\n\n((?: {4}.*\n)+)')
 PROGRAMS = [(textwrap.dedent(code), textwrap.dedent(output)) for code, output in _PROGRAM.findall(README)]
-
-
-def start(code: str) -> subprocess.Popen[str]:
-    """Start a program, which is killed after a while."""
-    return subprocess.Popen(
-        [sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'error'},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def run(code: str) -> tuple[str, str, int]:
-    """Return what a program printed on stdout and stderr, and its status."""
-    with start(code) as process:
-        try:
-            out, err = process.communicate(timeout=MUST_NOT_EXPIRE)
-        finally:
-            process.kill()
-    return out, err, process.returncode
 
 
 @pytest.fixture(scope='module')
@@ -60,20 +38,10 @@ def port() -> Iterator[int]:
     with socket.create_server(('127.0.0.1', 0)) as free:
         number = int(free.getsockname()[1])
     code, output = PROGRAMS[0]
-    with start(code.replace('8000', str(number))) as process:
-        deadline = threading.Timer(MUST_NOT_EXPIRE, process.kill)
-        deadline.start()
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == output
-            yield number
-            process.send_signal(signal.SIGINT)
-            assert process.communicate() == ('', '')
-            assert process.returncode == 130
-        finally:
-            process.kill()
-            deadline.cancel()
-            deadline.join()
+    with script(code.replace('8000', str(number))) as program:
+        assert program.read_line() == output
+        yield number
+        assert program.interrupt() == (130, '', '')
 
 
 def test_all_programs_are_found() -> None:
@@ -84,7 +52,7 @@ def test_all_programs_are_found() -> None:
     index for index, (code, _) in enumerate(PROGRAMS) if index and 'WebSocket' not in code])
 def test_the_programs_print_what_is_shown(index: int, port: int) -> None:
     code, output = PROGRAMS[index]
-    assert run(code.replace('8000', str(port))) == (output, '', 0)
+    assert run_script(code.replace('8000', str(port))) == (0, output, '')
 
 
 def test_the_program_with_a_websocket_prints_what_is_shown(scripted: Any) -> None:
@@ -97,7 +65,7 @@ def test_the_program_with_a_websocket_prints_what_is_shown(scripted: Any) -> Non
             peer.send(bytes([first, len(payload)]) + payload)
 
     [(code, output)] = [program for program in PROGRAMS if 'WebSocket' in program[0]]
-    assert run(code.replace('8000', str(scripted(echo)))) == (output, '', 0)
+    assert run_script(code.replace('8000', str(scripted(echo)))) == (0, output, '')
 
 
 # The table of correspondences

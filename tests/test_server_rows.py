@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import MUST_NOT_EXPIRE, Recorder
-from pool_tools import programs
+from program_tools import beside, run_script
 
 import nodehttp as http
 from nodehttp import stream, timers
@@ -105,7 +105,7 @@ import nodehttp as http
 from nodehttp import timers
 server = http.createServer(lambda req, res: res.end('x'))
 """
-    with programs(
+    assert beside(run_script, [
         head + "server.listen(0).unref(); timers.setTimeout(print, 1, 'ended')",
         head + "server.listen(0); timers.setTimeout(server.close, 30, lambda: print('closed'))",
         # A request keeps it, a free socket of an agent does not.
@@ -116,9 +116,7 @@ server.keepAliveTimeout = 2000  # ms; that of the agent ends a second sooner
 server.listen(0, lambda: http.get({'port': server.address().port}, answered))
 server.unref()
 """,
-    ) as started:
-        assert [program.wait() for program in started] == [
-            (0, 'ended\n', ''), (0, 'closed\n', ''), (0, 'answered\n', '')]
+    ]) == [(0, 'ended\n', ''), (0, 'closed\n', ''), (0, 'answered\n', '')]
 
 
 # Messages

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,9 +26,9 @@ from pool_tools import (
     from_source,
     hogs_as_processes,
     hogs_as_threads,
-    run_program,
     soon,
 )
+from program_tools import beside, run_script
 
 from nodehttp import baton, events, holds, jobs, poller, threadpool, timers, worker
 from nodehttp.monitor import is_monitor_free, released, retake_in_turn
@@ -1162,9 +1161,8 @@ EXERCISE = """
 
 def test_few_threads_lose_nothing() -> None:
     cases = list(itertools.product(('1', '2', '3'), ('run', 'alone')))
-    with ThreadPoolExecutor(3) as executor:
-        results = executor.map(lambda case: run_program(EXERCISE, *case), cases)
-    assert dict(zip(cases, results, strict=True)) == dict.fromkeys(cases, (0, 'done\n', ''))
+    outcomes = beside(lambda case: run_script(EXERCISE, *case), cases)
+    assert dict(zip(cases, outcomes, strict=True)) == dict.fromkeys(cases, (0, 'done\n', ''))
 
 
 def test_when_all_threads_are_blocked_new_events_wait() -> None:

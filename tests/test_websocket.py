@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, RawPeer, Recorder
+from program_tools import run_script
 from websocket_tools import AGREES, Frame, handshake, read_frame
 
 import nodehttp as http
@@ -736,7 +736,4 @@ def test_it_keeps_the_process_alive(scripted: Any, wsproto: None) -> None:
         peer.read_until(b'\x88\x82')
         peer.read_exactly(6)
 
-    done = subprocess.run(
-        [sys.executable, '-c', PROGRAM, str(scripted(serve))], capture_output=True, text=True,
-        timeout=MUST_NOT_EXPIRE, check=True)
-    assert (done.stdout, done.stderr) == ('x\n1000\n', '')
+    assert run_script(PROGRAM, str(scripted(serve))) == (0, 'x\n1000\n', '')
