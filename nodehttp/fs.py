@@ -43,10 +43,14 @@ _FLAGS = {
 }
 
 
-def file_error(caught: OSError, syscall: str, path: str | bytes | None = None) -> errors.SystemError:
+def file_error(
+    caught: BaseException | None, syscall: str, path: str | bytes | None = None,
+) -> BaseException | None:
     """Translate a caught OSError as Node words those of files: `ENOENT: no such file or directory, open
-    'x'`.
+    'x'`. Anything else is returned as it is.
     """
+    if not isinstance(caught, OSError):
+        return caught
     code = errno.errorcode.get(caught.errno or 0, 'EIO')
     message = f'{code}: {errors.describe_errno(code)}, {syscall}'
     shown = os.fsdecode(path) if path is not None else None
@@ -101,7 +105,7 @@ class _FileStream(Lifecycle):
 
         def done(error: BaseException | None, fd: int) -> None:
             if error is not None:
-                callback(file_error(error, 'open', path) if isinstance(error, OSError) else error)
+                callback(file_error(error, 'open', path))
                 return
             self.fd = fd
             callback()
@@ -137,10 +141,7 @@ class _FileStream(Lifecycle):
             return
 
         def closed(caught: BaseException | None, _: None) -> None:
-            if isinstance(caught, OSError) and error is None:
-                callback(file_error(caught, 'close'))
-            else:
-                callback(error)
+            callback(file_error(caught, 'close') if error is None else error)
         self._submit(lambda: os.close(fd), closed)
 
 
@@ -188,7 +189,7 @@ class ReadStream(_FileStream, Readable):
 
     def _read_done(self, error: BaseException | None, chunks: list[bytes]) -> None:
         if error is not None:
-            self._fail(file_error(error, 'read') if isinstance(error, OSError) else error)
+            self._fail(file_error(error, 'read'))
             return
         if self.pos is not None:
             self.pos += sum(map(len, chunks))
@@ -263,7 +264,7 @@ class WriteStream(_FileStream, Writable):
 
         def done(error: BaseException | None, written: int) -> None:
             if error is not None:
-                callback(file_error(error, 'write') if isinstance(error, OSError) else error)
+                callback(file_error(error, 'write'))
                 return
             self.bytesWritten += written
             if self.pos is not None:
@@ -277,8 +278,7 @@ class WriteStream(_FileStream, Writable):
         if not self._is_flushed or fd is None:
             callback()
             return
-        self._work(lambda: os.fsync(fd), lambda error, _: callback(
-            file_error(error, 'fsync') if isinstance(error, OSError) else error))
+        self._work(lambda: os.fsync(fd), lambda error, _: callback(file_error(error, 'fsync')))
 
     def close(self, callback: Function | None = None) -> None:
         """Write what is queued, then close the file. `callback(error)` is called afterwards."""

@@ -172,6 +172,12 @@ def test_without_emit_close(log):
     reading(log, 'f10', emitClose=False)
 
 
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no such device')
+@logs('open', 'ready', 'error ENOSPC:ENOSPC: no space left on device, write', 'close')
+def test_write_to_a_disk_that_is_full(log):
+    kept(log, fs.createWriteStream('/dev/full')).end('x')
+
+
 @logs('open', 'ready', 'close', 'cb ERR_STREAM_PREMATURE_CLOSE:Premature close')
 def test_close(log):
     kept(log, fs.createReadStream('f10')).close(lambda error: log('cb', error))
