@@ -38,8 +38,11 @@ class Lease:
         for event, listener in self.listeners.items():
             socket.on(event, listener)
         self.unheard = listeners_if_alone(socket, 'free')
-        # Does the kernel know that the idle connection is over, or out of step, though we have not heard yet?
-        self.is_stale: Callable[[], bool] = getattr(socket, '_is_stale', _is_never)
+        # Is the idle connection over, or out of step, even if only the kernel knows that yet?
+        self.is_stale: Callable[[], bool] = getattr(socket, '_is_stale', None) or self._is_over
+
+    def _is_over(self) -> bool:
+        return not self.socket.writable
 
     def free(self, *_: Any) -> None:
         """The socket has no request any more."""
@@ -118,10 +121,6 @@ def listeners_if_alone(emitter: EventEmitter, event: str) -> Any:
     """Return what stands for the listeners of `event` as long as there are no others; they are to be one."""
     listeners = emitter._events[event]
     return listeners if len(listeners) == 1 else ()
-
-
-def _is_never() -> bool:
-    return False
 
 
 def set_timeout(socket: Any, timeout: float) -> None:

@@ -37,7 +37,7 @@ from nodehttp._netoptions import (
 )
 from nodehttp._netoutput import Output
 from nodehttp._readable_state import ENDED, MORE
-from nodehttp._stream import CLOSED, DOOMED, GONE, OPEN, Function, Options, merged
+from nodehttp._stream import CLOSED, DOOMED, GONE, NOTHING, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.checks import check_duration, check_function
 from nodehttp.events import NO_EVENTS, OwnListener, internal
@@ -54,7 +54,7 @@ _STREAM_OPTIONS = (
 # be kept up with the attributes of Lifecycle, Readable and Writable that change during a life.
 _USED_UP = frozenset((
     '_error_emitted', '_destroy_callback', '_input', '_buffer', '_offset', '_length', '_reading', '_asking',
-    '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_queue', '_write_length', '_writing',
+    '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_write_length', '_writing',
     '_calling', '_flushing', '_size', '_callback', '_pending', '_need_drain', '_calling_final',
     '_finish_scheduled', '_finish_callbacks', '_is_reset', '_destroys_soon', '_own_name',
 ))
@@ -83,10 +83,10 @@ class Socket(Output):
     # takes four times the room from 30 attributes on, those of the streams and of the user included, and
     # longer to look into: each look is at memory that many connections have long pushed out of the caches.
     __slots__ = (
-        '_connecting', '_consumer', '_errored', '_events', '_flowing', '_host', '_httpConnection',
+        '_connecting', '_consumer', '_corked', '_errored', '_events', '_flowing', '_host', '_httpConnection',
         '_httpMessage', '_idle_delay', '_idle_due', '_idle_timer', '_is_direct', '_keep_alive',
-        '_keep_alive_delay', '_last_active', '_life', '_no_delay', '_output', '_receiving', '_server',
-        '_strand', 'allowHalfOpen', 'bytesRead', 'server')
+        '_keep_alive_delay', '_last_active', '_life', '_no_delay', '_output', '_queue', '_receiving',
+        '_server', '_strand', 'allowHalfOpen', 'bytesRead', 'server')
 
     bytesRead: int
     server: Any  # of an accepted connection
@@ -140,12 +140,13 @@ class Socket(Output):
         self._unsent = self._write_callback = self._first_write = None
         self._httpMessage = self._httpConnection = None
         self.allowHalfOpen = self._wants_write = self._no_delay = self._keep_alive = self._is_direct = False
-        self._keep_alive_delay = 0
+        self._corked = self._keep_alive_delay = 0
         self._idle_due = self._idle_delay = self._last_active = 0.0
 
     def _begin_life(self) -> None:
         self._life, self._output = OPEN, WRITING
         self._errored = self._peer = self._peer_name = None
+        self._queue = NOTHING
         self._receiving = False
         self.bytesRead = self._dispatched = 0
 
@@ -402,8 +403,10 @@ class Socket(Output):
         return True
 
     def _is_stale(self) -> bool:
-        """For http: does the kernel hold something on an idle connection that nobody waits for: data, an end,
-        an error? Or is it the parent's, after a fork?"""
+        """For http: can an idle connection not be written any more, or does the kernel hold something on it
+        that nobody waits for: data, an end, an error? Or is it the parent's, after a fork?"""
+        if self._output != WRITING or self._life >= DOOMED or self._errored is not None:
+            return True
         watch = self._watch
         if self._link is None or watch is None or watch.has_no_news():
             return False

@@ -12,7 +12,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from nodehttp import errors
 from nodehttp._head import CLOSE_LINE, KEEP_ALIVE_LINE, Header, checked_header
@@ -198,14 +198,17 @@ def terms_of(agent: Any) -> tuple[Any, Any, Any, bool]:
             options.get('timeout') if options else None, keeps)
 
 
-class Place(NamedTuple):
-    """Where a request goes."""
+class Place:
+    """Where a request goes. Never changed: requests share it."""
 
-    host_header: Header
-    name: str  # that an Agent gives to connections there, if there is no more to it than host and port
-    # All lines of a head that says no more, if the connection is to be kept, and if it is not.
-    kept_lines: str
-    closing_lines: str
+    __slots__ = ('closing_lines', 'host_header', 'kept_lines', 'name')
+
+    def __init__(self, host_header: Header, name: str) -> None:
+        self.host_header = host_header
+        self.name = name  # that an Agent gives to connections there, if host and port are all there is to it
+        # All lines of a head that says no more, if the connection is to be kept, and if it is not.
+        self.kept_lines = f'{host_header.line}{KEEP_ALIVE_LINE}\r\n'
+        self.closing_lines = f'{host_header.line}{CLOSE_LINE}\r\n'
 
 
 def place_of(host: str, port: Any, default_port: Any) -> Place:
@@ -219,8 +222,7 @@ def place_of(host: str, port: Any, default_port: Any) -> Place:
 def _place(host: str, port: int | str, default_port: int | str) -> Place:
     text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
     header = checked_header('Host', text if port == default_port else f'{text}:{port}')
-    return Place(header, name_of_connections(host, port), f'{header.line}{KEEP_ALIVE_LINE}\r\n',
-                 f'{header.line}{CLOSE_LINE}\r\n')
+    return Place(header, name_of_connections(host, port))
 
 
 def basic_authorization(auth: Any) -> str:

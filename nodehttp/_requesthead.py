@@ -28,6 +28,7 @@ from nodehttp.common import INSECURE_HTTP_PARSER, MAX_HEADER_SIZE
 from nodehttp.outgoing import OutgoingMessage
 
 PLAIN_SET_HEADER = OutgoingMessage.setHeader
+PLAIN_PARSER_OPTIONS = MAX_HEADER_SIZE, INSECURE_HTTP_PARSER
 
 # Requests of these methods have no body unless one is written.
 _BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
@@ -36,20 +37,23 @@ _BODYLESS = frozenset(('GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'))
 class RequestHead(OutgoingMessage):
     """See above; ClientRequest is the only subclass."""
 
-    __slots__ = '_checked_start', 'host', 'method', 'path', 'protocol'
+    __slots__ = (
+        '_checked_method', '_checked_path', '_hears_timeouts', '_join_duplicates', '_parser_options', 'host',
+        'method', 'path', 'protocol', 'timeout')
 
     agent: Any
     method: str
     path: str
     host: str
     protocol: str
-    timeout: float | None = None  # ms, of the option
+    timeout: float | None  # ms, of the option
     shouldKeepAlive: bool
 
-    _hears_timeouts = False
-    _parser_options = MAX_HEADER_SIZE, INSECURE_HTTP_PARSER
-    _join_duplicates: bool | None = None
-    _checked_start: tuple[str, str]  # method and path as they were looked at last
+    _hears_timeouts: bool
+    _parser_options: tuple[int, bool]
+    _join_duplicates: bool | None
+    _checked_method: str  # as they were looked at last
+    _checked_path: str
 
     def _follow(self, signal: Any) -> None:
         """Destroy the request when `signal` is aborted."""
@@ -66,7 +70,8 @@ class RequestHead(OutgoingMessage):
             default = agents.globalAgent
         agent = get('agent')
         if isinstance(agent, agents.Agent):
-            expected, default_port, timeout = agent.protocol, agent.defaultPort, agent.options.get('timeout')
+            expected, default_port, common = agent.protocol, agent.defaultPort, agent.options
+            timeout = 'timeout' in common and common['timeout']
             if agent._proxy is not None:
                 options.setdefault('headers', {})  # it may get some
             keeps = bool(agent.keepAlive or agent.maxSockets != math.inf)
@@ -91,7 +96,7 @@ class RequestHead(OutgoingMessage):
         self.method = method = 'GET' if method is None else checked_method(method) or 'GET'
         if method in _BODYLESS:
             self.useChunkedEncodingByDefault = False
-        self._checked_start = method, path
+        self._checked_method, self._checked_path = method, path
         options['host'] = self.host = host = host or 'localhost'
         options['port'] = port = get('port') or default_port or 80
         self.shouldKeepAlive = keeps  # without reuse in sight the server may as well close
@@ -158,8 +163,7 @@ class RequestHead(OutgoingMessage):
 
     def _implicit_header(self, headers: Iterable[tuple[str, Any]] | None = None) -> None:
         method, path = self.method, self.path
-        checked = self._checked_start
-        if method is not checked[0] or path is not checked[1]:
-            self._checked_start = checked_method(method), checked_path(path)
+        if method is not self._checked_method or path is not self._checked_path:
+            self._checked_method, self._checked_path = checked_method(method), checked_path(path)
         if self._render_head(f'{method} {path} HTTP/1.1\r\n', headers):
             self._send(b'')

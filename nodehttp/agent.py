@@ -207,7 +207,10 @@ class Agent(EventEmitter):
 
     def _let_wait(self, req: Any, options: dict[str, Any], name: str) -> None:
         self._queued_options[req] = options
-        self.requests.setdefault(name, []).append(req)
+        if name in self.requests:
+            self.requests[name].append(req)
+        else:
+            self.requests[name] = [req]
 
     def _merged(self, req: Any, options: dict[str, Any]) -> dict[str, Any]:
         """Add to the options of a request those of the agent, which come first."""
@@ -234,7 +237,7 @@ class Agent(EventEmitter):
         while free is not None:
             socket = free.last() if self.scheduling == 'lifo' else free.first()
             lease = self._leases[socket]
-            if socket.writable and not lease.is_stale():
+            if not lease.is_stale():
                 self._enter(lease, BUSY)
                 return socket
             self._drop(socket)
@@ -243,9 +246,11 @@ class Agent(EventEmitter):
 
     def _may_open(self, name: str) -> bool:
         """Is there room for one more socket under both limits? An idle socket of another name makes room."""
-        if len(self._busy.get(name, ())) + self._opening.get(name, 0) >= self.maxSockets:
+        busy = self._busy
+        used = busy[name].size if name in busy else 0  # (`in`: the `get` of a Record takes twice as long)
+        if used + self._opening.get(name, 0) >= self.maxSockets:
             return False
-        while self._is_full():
+        while self.totalSocketCount + self._all_opening >= self.maxTotalSockets:
             if not self._idle:
                 return False
             self._drop(next(iter(self._idle)))
@@ -269,13 +274,16 @@ class Agent(EventEmitter):
 
     def _next_waiting(self, name: str) -> Any:
         """Take the first waiting request of a name, or None."""
-        waiting = self.requests.get(name)
+        requests = self.requests
+        if name not in requests:
+            return None
+        waiting = requests[name]
         if not waiting:
             return None
         req = waiting.pop(0)
         del self._queued_options[req]
         if not waiting:
-            del self.requests[name]
+            del requests[name]
         return req
 
     def _leave_queue(self, req: Any) -> str | None:
@@ -296,8 +304,10 @@ class Agent(EventEmitter):
 
     def _set_timeout_for(self, req: Any, socket: Any) -> None:
         """A socket has its request's timeout and no other."""
-        timeout = req.timeout
-        set_timeout(socket, self.options.get('timeout') or 0 if timeout is None else timeout)
+        timeout, options = req.timeout, self.options
+        if timeout is None:
+            timeout = options['timeout'] or 0 if 'timeout' in options else 0
+        set_timeout(socket, timeout)
 
     # Opening
 
@@ -460,7 +470,7 @@ class Agent(EventEmitter):
             self._put_back()  # these were idle before
         name, requests = lease.name, self.requests
         is_awaited = name in requests
-        if not socket.writable or (is_awaited and lease.is_stale()):
+        if lease.is_stale() if is_awaited else not socket.writable:
             socket.destroy()
             return None
         if is_awaited:
@@ -483,9 +493,10 @@ class Agent(EventEmitter):
         name, message = lease.name, getattr(lease.socket, '_httpMessage', None)
         if message is None or not message.shouldKeepAlive or not self.keepAlive:
             return False
-        free = len(self._free[name]) if name in self._free else 0
-        return not (self.totalSocketCount > self.maxTotalSockets or free >= self.maxFreeSockets or (
-            self.maxSockets != math.inf and free + len(self._busy.get(name, ())) > self.maxSockets))
+        free = self._free[name].size if name in self._free else 0
+        busy = self._busy[name].size if name in self._busy else 0
+        return (self.totalSocketCount <= self.maxTotalSockets and free < self.maxFreeSockets
+                and free + busy <= self.maxSockets)
 
     def _is_worth_keeping(self, lease: Lease) -> bool:
         """Does the pool take an idle socket back?"""

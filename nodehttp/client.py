@@ -33,12 +33,12 @@ from nodehttp._finished import Finish, is_premature_close
 from nodehttp._iteration import is_waited_for
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._request_options import Place, read_arguments, timer_duration
-from nodehttp._requesthead import PLAIN_SET_HEADER, RequestHead
+from nodehttp._requesthead import PLAIN_PARSER_OPTIONS, PLAIN_SET_HEADER, RequestHead
 from nodehttp._stream import GONE
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp.arity import adapt
 from nodehttp.common import collect_headers
-from nodehttp.events import Listener
+from nodehttp.events import registration
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record
@@ -82,11 +82,13 @@ class ClientRequest(RequestHead):
     """
 
     # What every request has (see `net.Socket`).
-    __slots__ = '_has_keep_alive_hint', '_response_over', '_state', 'res', 'reusedSocket'
+    __slots__ = (
+        '_has_keep_alive_hint', '_response_over', '_signal', '_state', '_timeout_is_own', 'maxHeadersCount',
+        'res', 'reusedSocket')
 
     aborted = False
     reusedSocket: bool
-    maxHeadersCount: int | None = None
+    maxHeadersCount: int | None
     res: IncomingMessage | None
     _strand: Strand  # one of its own until it has a socket, then the socket's
 
@@ -95,8 +97,8 @@ class ClientRequest(RequestHead):
     _failure: BaseException | None = None  # what 'error' was emitted with
     _response_over: bool  # the response has emitted 'end'
     _was_timed_out = False
-    _timeout_is_own = False  # the socket's timeout was set by setTimeout
-    _signal: Any = None
+    _timeout_is_own: bool  # the socket's timeout was set by setTimeout
+    _signal: Any
     _on_abort: Any = None
     _has_keep_alive_hint: bool  # does the response say how long the server keeps the connection?
 
@@ -113,18 +115,21 @@ class ClientRequest(RequestHead):
         """Returns where the request goes if that is all there is to say in its head, so far."""
         # What most requests get sooner or later: it takes longer to find an attribute in the class.
         self._state, self._phase, self._events = QUEUED, OPEN, {}
-        self.socket = self.res = self._header = self._headers = self._queue = None
+        self.socket = self.res = self._header = self._headers = self._queue = self._signal = None
+        self.timeout = self.maxHeadersCount = self._join_duplicates = None
         self.destroyed = self.reusedSocket = self._head_sent = self._response_over = self._closed = False
-        self._has_keep_alive_hint = False
+        self._has_keep_alive_hint = self._hears_timeouts = self._timeout_is_own = False
+        self._parser_options = PLAIN_PARSER_OPTIONS
         self._corked = 0
         default = keywords.pop('_defaultAgent', None) if keywords else None  # https has its own
         given, callback, has_rare = read_arguments(input, options, callback, keywords)
         place = self._take_options(given, has_rare, default)
         # What users have overridden is called, as in Node.
         kind = type(self)
+        has_plain_once = kind.once is _PLAIN_ONCE
         if callback is not None:
-            if kind.once is _PLAIN_ONCE:
-                self._events['response'] = (Listener(callback, True),)
+            if has_plain_once:
+                self._events['response'] = (registration(callback, True),)
             else:
                 with released():
                     self.once('response', callback)
@@ -134,7 +139,7 @@ class ClientRequest(RequestHead):
         elif has_rare or not self._set_few_headers(given.get('headers'), place.host_header):
             self._set_headers(given, place.host_header)
         is_unseen = self._start(given, None if has_rare else place.name)
-        return place if is_plain and is_unseen and kind.once is _PLAIN_ONCE else None
+        return place if is_plain and is_unseen and has_plain_once else None
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self.method} {self.protocol}//{self.host}{self.path} {self._state}>'

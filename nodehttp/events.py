@@ -39,25 +39,14 @@ def internal(function: Function) -> Function:
 
 
 class Listener:
-    """One registration of a function."""
+    """One registration of a function: see `registration`."""
 
     __slots__ = ('least', 'listener', 'most', 'once')
 
+    listener: Function
     once: int  # True: to be called once; _SPENT: it was
     least: int  # arguments that it needs
     most: float  # and takes
-
-    def __init__(self, function: Function, once: bool) -> None:
-        self.listener = function
-        self.once = once
-        if type(function) is FunctionType:
-            code = function.__code__
-            if function.__defaults__ is None and not code.co_flags & UNUSUAL:
-                self.least = self.most = code.co_argcount  # what `parameters` comes to for most listeners
-                return
-        elif not callable(function):
-            raise errors.invalid_arg_type('listener', 'of type function', function)
-        self.least, self.most = parameters(function)
 
     def is_internal(self) -> bool:
         """Is it a function of the library, of `internal`?"""
@@ -79,6 +68,26 @@ class Listener:
     def taking(self, count: int, emitter: EventEmitter) -> Function:
         """Return what takes so many arguments."""
         return self.listener if self.least <= count <= self.most else self.fitting(emitter)
+
+
+def registration(function: Function, once: bool) -> Listener:
+    """Return the Listener for a function of the user's. (Were it made by `__init__`, that would take as long
+    again: Python would call itself by way of C.)
+
+    Raises TypeError ERR_INVALID_ARG_TYPE.
+    """
+    listener = Listener()
+    listener.listener = function
+    listener.once = once
+    if type(function) is FunctionType:
+        code = function.__code__
+        if function.__defaults__ is None and not code.co_flags & UNUSUAL:
+            listener.least = listener.most = code.co_argcount  # what `parameters` comes to for most listeners
+            return listener
+    elif not callable(function):
+        raise errors.invalid_arg_type('listener', 'of type function', function)
+    listener.least, listener.most = parameters(function)
+    return listener
 
 
 class OwnListener(Listener):
@@ -198,7 +207,7 @@ class EventEmitter:
         return decorate
 
     def _add(self: Self, name: str, function: Function, once: bool, prepend: bool) -> Self:
-        listener = Listener(function, once)
+        listener = registration(function, once)
         events: Any = self._events
         if 'newListener' in events:
             self._fire_or_emit('newListener', name, function)
@@ -398,7 +407,7 @@ class EventEmitter:
                 # Nearly always: then this is what `emit` comes to.
                 if listener.once:
                     listener.once = _SPENT
-                    self._set_listeners(name, ())
+                    del self._own_events()[name]
                 function = (listener.listener if listener.least <= len(args) <= listener.most
                             else listener.fitting(self))
         state = release_monitor()

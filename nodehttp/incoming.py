@@ -36,6 +36,8 @@ Callback = Callable[..., Any]
 # What cannot come any more once 'close' was emitted.
 _OVER = frozenset(('data', 'end', 'readable', 'close'))
 
+_WATCHED_EVENTS = Readable._watched_events
+
 
 class BodySource(Protocol):
     """Who reads the connection for a message. Called with the monitor held.
@@ -121,7 +123,9 @@ class IncomingMessage(Readable):
             self._input, self._life = MORE, OPEN
             self._events: Any = {}  # somebody is about to listen
             self._flowing, self._need_readable, self._length = None, False, 0
-            self._errored = self._decoder = None
+            self._errored = self._decoder = self._hears_data = None
+            self._has_readable_listener = self._resume_scheduled = self._is_awaited = False
+            self._watched_events = _WATCHED_EVENTS
 
     # For the source
 

@@ -76,7 +76,7 @@ class Wired(net.Socket):
         return self._is_on_socket and bool(self._wire._reads_in_own_turn())
 
     def _is_stale(self) -> bool:
-        return self._is_on_socket and self._wire._is_stale()
+        return not self.writable or (self._is_on_socket and self._wire._is_stale())
 
     def setNoDelay(self, noDelay: bool = True) -> Self:
         """Send small writes at once. ("socket.setNoDelay([noDelay])")"""
