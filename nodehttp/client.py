@@ -34,7 +34,6 @@ from nodehttp._iteration import is_waited_for
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._request_options import Place, read_arguments, timer_duration
 from nodehttp._requesthead import PLAIN_PARSER_OPTIONS, PLAIN_SET_HEADER, RequestHead
-from nodehttp._stream import GONE
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp.arity import adapt
 from nodehttp.common import collect_headers
@@ -473,9 +472,7 @@ class ClientRequest(RequestHead):
             if type(next_one) is not ClientRequest:
                 next_one.onSocket(self.socket)
                 return False
-            if not next_one.take_in_place(self.socket):
-                return False
-        self.res._life = GONE  # type: ignore[union-attr]
+            return next_one.take_in_place(self.socket)
         return True
 
     def _is_release_unheard(self) -> bool:

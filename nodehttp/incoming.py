@@ -506,6 +506,8 @@ class IncomingMessage(Readable):
             if self._has_plain_emit():
                 if self.req is not None:
                     if self.req._release_in_place():
+                        self._life = GONE
+                        self._forget_listeners()
                         return
                 elif self._source is not None and self._source.closes_unheard(self):
                     self._life = GONE
@@ -530,13 +532,11 @@ class IncomingMessage(Readable):
         self._forget_listeners()
 
     def _forget_listeners(self) -> None:
-        """Let a request forget who listens to what is over. Often that refers to the response, which refers
-        to the request: a cycle, which would keep all of them, and the body, until the garbage collector
-        comes."""
-        if self.req is not None:
-            return  # a response: it and its request know of each other anyway
+        """Forget who listens to what is over. Often that refers to the other message of the exchange, which
+        refers to this one: a cycle, which would keep all of it, and the body, until the garbage collector
+        comes. (A client's request and response refer to each other anyway; but these two are small.)"""
         events: Any = self._events
-        if events.keys() <= _OVER:
+        if _OVER.issuperset(events):
             self._events = NO_EVENTS
         else:
             for name in _OVER:
