@@ -98,9 +98,11 @@ class ClientConnection:
 
     # For the request
 
-    def begin(self, request: Any, parser_options: tuple[int, bool]) -> None:
+    def begin(self, request: Any) -> None:
         """From now on `request` is sent on this connection, and what arrives is the answer to it."""
-        self.request = self.socket._httpMessage = request
+        socket = self.socket
+        self.request = socket._httpMessage = request
+        request.socket, parser_options = socket, request._parser_options
         if self._parser is None or self._parser_options != parser_options:
             self._parser_options = max_header_size, lenient = parser_options
             self._parser = Parser('response', max_header_size=max_header_size, lenient=lenient)
@@ -108,10 +110,10 @@ class ClientConnection:
             self.hear_timeouts()
         if self.state is IDLE:
             self.state = WAITING
-        if self._is_read:
-            self._hear_last()
-        else:
+        if not self._is_read:
             self._begin_to_read()
+        elif socket._events != self._heard:  # somebody has begun to listen since then, or has ceased
+            self._hear_last()
 
     def _begin_to_read(self) -> None:
         self._is_read = True
@@ -130,12 +132,11 @@ class ClientConnection:
     def _hear_last(self) -> None:
         """The request hears of the socket's events after those who listen already, as if it began to listen
         now."""
-        if self.socket._events != self._heard:  # somebody has begun to listen since then, or has ceased
-            for name in _HEARD:
-                self._listen_last(name)
-            self._heard = dict(self.socket._events)
-            if self._is_consumed:
-                self.socket._consume(self)
+        for name in _HEARD:
+            self._listen_last(name)
+        self._heard = dict(self.socket._events)
+        if self._is_consumed:
+            self.socket._consume(self)
 
     def _listen_last(self, name: str) -> None:
         listener, present = self._listeners[name], self.socket._events.get(name)

@@ -68,6 +68,8 @@ _MOVES = {
     CLOSED: (),
 }
 
+new_object = object.__new__  # at hand: to look it up in a class takes longer
+
 # The events by which one can tell when it is sent.
 _OF_SENDING = frozenset(('socket', 'prefinish', 'finish'))
 
@@ -279,7 +281,8 @@ class ClientRequest(RequestHead):
             self._refuse_socket(socket, error or self._error)
             return
         connection = connection_of(socket)
-        self._begin_on(connection)
+        self._state = SENT
+        connection.begin(self)
         if connection.saves_tick() and self._goes_unheard():
             self._send_whole(socket)
         else:
@@ -294,7 +297,8 @@ class ClientRequest(RequestHead):
         if (connection.is_plain and self._goes_unheard() and not self._strand.busy and not self.destroyed
                 and getattr(self.onSocket, '__func__', None) is _PLAIN_ON_SOCKET):
             self._move_to(socket._strand)
-            self._begin_on(connection)
+            self._state = SENT
+            connection.begin(self)
             self._send_whole(socket)
             return True
         self.onSocket(socket)
@@ -305,11 +309,6 @@ class ClientRequest(RequestHead):
         queue = self._queue
         return (self._phase is ENDED and queue is not None and len(queue) == 1
                 and _OF_SENDING.isdisjoint(self._events) and self._has_plain_emit())
-
-    def _begin_on(self, connection: ClientConnection) -> None:
-        self._state = SENT
-        self.socket = connection.socket
-        connection.begin(self, self._parser_options)
 
     def _send_whole(self, socket: Any) -> None:
         """Send all of the request on a connection that takes it, and do at once what follows from that."""
@@ -366,7 +365,7 @@ class ClientRequest(RequestHead):
 
     def _receive(self, head: Any, connection: ClientConnection) -> IncomingMessage:
         """Make the response that `head` begins."""
-        self.res = response = IncomingMessage.__new__(IncomingMessage)
+        self.res = response = new_object(IncomingMessage)
         response._take_socket(self.socket)
         if 'keep-alive' in response._take_head(
                 head, connection, self.maxHeadersCount, self._join_duplicates):
@@ -417,20 +416,11 @@ class ClientRequest(RequestHead):
         if not self.shouldKeepAlive:
             if self.socket.writable:
                 destroy_soon(self.socket)
-        elif self._phase is FINISHED:
-            self._begin_release(unheard)
-
-    def _on_flushed(self, error: BaseException | None = None) -> None:
-        OutgoingMessage._on_flushed(self, error)
-        if (self._response_over and self._phase is FINISHED and self.shouldKeepAlive
-                and self._state is ANSWERED):
-            self._begin_release(False)
-
-    def _begin_release(self, unheard: bool) -> None:
-        """Response and request are over: the connection may serve another."""
-        response: Any = self.res
-        if response._life != ALIVE and response.aborted:
             return
+        response: Any = self.res
+        if self._phase is not FINISHED or (response._life != ALIVE and response.aborted):
+            return
+        # Response and request are over: the connection may serve another.
         self._state = RELEASED
         self.destroyed = True
         if self._timeout_is_own:
@@ -441,6 +431,11 @@ class ClientRequest(RequestHead):
                 next_one.onSocket(self.socket)
         else:
             add_tick(self._strand, self._release, ())
+
+    def _on_flushed(self, error: BaseException | None = None) -> None:
+        OutgoingMessage._on_flushed(self, error)
+        if self._response_over and self._phase is FINISHED and self.shouldKeepAlive:
+            self._response_ended()
 
     def _release(self) -> None:
         if self._state is RELEASED:
@@ -672,7 +667,7 @@ def get(
     input: Any = None, options: Any = None, callback: Callback | None = None, **kwargs: Any,
 ) -> ClientRequest:
     """As `request`, and `end()` is called. ("http.get(url[, options][, callback])")"""
-    req = ClientRequest.__new__(ClientRequest)
+    req = new_object(ClientRequest)
     with monitor:  # once for both
         place = req._begin(input, options, callback, kwargs)
         if ClientRequest.end is not _PLAIN_END or req._phase is not OPEN:  # by a hook of the user's
