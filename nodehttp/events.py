@@ -407,7 +407,7 @@ class EventEmitter:
                 # Nearly always: then this is what `emit` comes to.
                 if listener.once:
                     listener.once = _SPENT
-                    del self._own_events()[name]
+                    self._set_listeners(name, ())
                 function = (listener.listener if listener.least <= len(args) <= listener.most
                             else listener.fitting(self))
         state = release_monitor()
