@@ -12,21 +12,22 @@ next thing to come, nobody can tell the difference.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from nodehttp._intake import Intake
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._stream import BYTES_MARK, NOTHING
+from nodehttp._stream import BYTES_MARK, DOOMED, NOTHING
+from nodehttp._writable import WRITING
 from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage
-from nodehttp.threadpool import add_tick, has_baton, next_tick, pool, released
+from nodehttp.threadpool import add_tick, has_baton, may_do_now, next_tick, pool, released
 
 if TYPE_CHECKING:
     from nodehttp.parser import End, Head, ParseError, Parser
     from nodehttp.server import Server, ServerResponse
 
+new_object = object.__new__  # (looked up in a class it takes longer)
 ASKING = 'asking'  # a function of the user's has a say in what becomes of the head that has arrived
 
 
@@ -48,7 +49,7 @@ class Answering(Intake):
         self._postponed = None
         self._queued = 0  # bytes of responses that wait for their turn
         self._at_work = 0  # the thread that delivers what has arrived, and then finishes responses
-        self._due: Callable[[], None] | None = None  # what the next tick would be for, to be done by it
+        self._due: ServerResponse | None = None  # whose end the next tick would be for; to be done by it
         # A tick that uncorks the socket, and may as well come later.
         self._late: Callable[[], None] | None = None
         self._is_idle_timed = False  # the socket's timeout is that of an idle connection
@@ -93,7 +94,7 @@ class Answering(Intake):
     def _new_response(self, request: IncomingMessage) -> ServerResponse:
         server, message_class = self.server, self.server._response_class
         if server._builds_plainly:
-            response: ServerResponse = message_class.__new__(message_class)
+            response: ServerResponse = new_object(message_class)
             response._take_request(request)
             response._high_water_mark = self._mark
             if server.rejectNonStandardBodyWrites:
@@ -140,7 +141,8 @@ class Answering(Intake):
         """
         socket = self.socket
         return (self._at_work == get_ident() and self._may_save_ticks and socket._httpMessage is response
-                and (not pool.ticks or self._comes_next()) and bool(socket.writable))
+                and (not pool.ticks or self.comes_next())
+                and socket._output == WRITING and socket._life < DOOMED and socket._errored is None)
 
     def response_sent(self, response: ServerResponse) -> None:
         """All of a response, for which `saves_tick`, was given to the socket."""
@@ -150,12 +152,10 @@ class Answering(Intake):
             self._late = None
         if self.socket._write_length or (self._is_secure and self._is_end_awaited(response)):
             self.socket._write_internal(b'', response._on_flushed)  # when what is before it has been sent
-        elif pool.ticks and not self._comes_next():  # behind the callbacks of what was written before
+        elif pool.ticks and not self.comes_next():  # behind the callbacks of what was written before
             next_tick(response._on_flushed, strand=self._strand)
-        elif self._is_secure:
-            self._due = partial(self._sent_over_tls, response)
         else:
-            self._due = response._on_flushed
+            self._due = response
 
     def _is_end_awaited(self, response: ServerResponse) -> bool:
         """Over TLS what was sent counts as written from the check phase on, as in Node, and the response ends
@@ -166,24 +166,21 @@ class Answering(Intake):
         return (bool(self._waiting) or response._last or parser is None or parser.has_input()
                 or bool(pool.ticks) or not response._is_unheard() or not response.req._is_unheard())
 
-    def _sent_over_tls(self, response: ServerResponse) -> None:
-        if self._is_end_awaited(response):  # by now
+    def _was_sent(self, response: ServerResponse) -> None:
+        if self._is_secure and self._is_end_awaited(response):  # by now
             self.socket._write_internal(b'', response._on_flushed)
         else:
             response._on_flushed()
 
-    def is_over_unheard(self, response: ServerResponse) -> bool:
-        """All of a response was handed to the system: does nobody hear of that, nor of what follows?"""
-        return self._comes_next() and response._is_over_unheard()
-
     def response_finished(self, response: ServerResponse, is_unheard: bool = False) -> None:
-        """All of a response was handed to the system: on to the next one. `is_unheard`: see above."""
-        server, socket, request = self.server, self.socket, response.req
-        if self._unanswered and self._unanswered[0] is request:
-            if len(self._unanswered) == 1:
+        """All of a response was handed to the system: on to the next one. `is_unheard`: nobody hears of that,
+        nor of what follows."""
+        server, socket, request, unanswered = self.server, self.socket, response.req, self._unanswered
+        if unanswered and unanswered[0] is request:
+            if len(unanswered) == 1:
                 self._unanswered = NOTHING
             else:
-                del self._unanswered[0]
+                del unanswered[0]
         response._detach()
         if request.complete and self._request is request:
             self._request = None  # an idle connection holds nothing that was for one request
@@ -230,7 +227,7 @@ class Answering(Intake):
 
     def closes_unheard(self, request: IncomingMessage) -> bool:
         """See incoming.RequestSource."""
-        return self._comes_next() and not self._strand.busy and (
+        return self.comes_next() and not self._strand.busy and (
             self._due is None or (self._unanswered[0] is request and self.socket._httpMessage._is_unheard()))
 
     # Ticks
@@ -239,14 +236,16 @@ class Answering(Intake):
         """And what that leaves to the next tick in turn."""
         if self._late is not None:
             self._pass_late()
-        while (due := self._due) is not None:
+        while (response := self._due) is not None:
             self._due = None
-            if pool.may_do_now(self._strand):
-                due()
+            if not may_do_now(self._strand):
+                next_tick(self._was_sent, response, strand=self._strand)
+            elif self._is_secure:
+                self._was_sent(response)
             else:
-                next_tick(due, strand=self._strand)
+                response._on_flushed()
 
-    def _comes_next(self) -> bool:
+    def comes_next(self) -> bool:
         """Would what is left to the next tick be next, or behind `_late` only?"""
         return len(pool.ticks) == (self._late is not None)
 

@@ -28,7 +28,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nodehttp import errors
-from nodehttp._answering import ASKING, Answering
+from nodehttp._answering import ASKING, Answering, new_object
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
 from nodehttp._stream import NOTHING
@@ -125,7 +125,7 @@ class ServerConnection(Answering):
         if self.state is REFUSED:  # the listener for 'clientError' has left the socket open
             self._refuse(parser.refusal_of(data))
         elif self._postponed is None:
-            self._advance(head=parser.begin(data))
+            self._advance(True, parser.begin(data))
         else:
             parser.feed(data)
 
@@ -233,8 +233,7 @@ class ServerConnection(Answering):
     def _takes_whole(self, parser: Parser) -> bool:
         """A request was announced. If all else that has arrived is the rest of it, in one piece, deliver that
         in a straight line. Returns whether nothing is left."""
-        request = self._request
-        assert request is not None
+        request: Any = self._request
         if not request._flowing and parser.take_end():
             self._request_ended(parser)
             return not parser.has_more()
@@ -350,8 +349,7 @@ class ServerConnection(Answering):
 
     def _request_ended(self, parser: Parser, is_next: bool = False) -> None:
         """`is_next`: nothing comes before what follows from that."""
-        request = self._request
-        assert request is not None
+        request: Any = self._request
         self._end_of_request_came()
         is_next = request._complete(parser.trailers, is_next and bool(request._flowing))
         self.want_data()
@@ -370,7 +368,7 @@ class ServerConnection(Answering):
             self._set_timeout(server.timeout or 0)
         message_class = server._incoming_class
         if server._builds_plainly:
-            request: IncomingMessage = message_class.__new__(message_class)
+            request: IncomingMessage = new_object(message_class)
             request._take_socket(socket)
         else:
             request = self._build(message_class, socket)

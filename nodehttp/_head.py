@@ -336,16 +336,15 @@ class OutgoingHead(Stream):
 
     def _heed(self, kind: int, value: Any) -> None:
         """Draw the consequences of a header that says something about the framing or the connection."""
-        if kind == CONNECTION:
+        if kind == CONTENT_LENGTH:
+            self._content_length = value if type(value) is int else to_number(to_string(value))
+        elif kind == CONNECTION:
             if has_close(to_string(value)):
                 self._last = True
             else:
                 self.shouldKeepAlive = True
-        elif kind == TRANSFER_ENCODING:
-            if has_chunked(to_string(value)):
-                self.chunkedEncoding = True
-        elif kind == CONTENT_LENGTH:
-            self._content_length = value if type(value) is int else to_number(to_string(value))
+        elif kind == TRANSFER_ENCODING and has_chunked(to_string(value)):
+            self.chunkedEncoding = True
 
     def _is_never_chunked(self) -> bool:
         """Is this a 204 or a 304?"""

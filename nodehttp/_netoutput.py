@@ -11,7 +11,6 @@ import socket as sockets
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from threading import get_ident
 from typing import Any
 
 from nodehttp import errors
@@ -20,7 +19,7 @@ from nodehttp._netends import Ends
 from nodehttp._stream import OPEN, Function
 from nodehttp._writable import WRITING, chunk_of
 from nodehttp.monitor import internal_hook
-from nodehttp.threadpool import pool
+from nodehttp.threadpool import beside_others, pool
 from nodehttp.watch import Watch
 
 NOT_TRIED = -1
@@ -62,8 +61,8 @@ class Output(Ends):
         link = self._link
         if link is None or self._writing or self._queue or self._errored is not None:
             return super()._accept(chunk, encoding, callback)
-        if (pool.detached or pool.visits) and pool.is_beside_others():
-            return self._accept_apart(link.send, chunk, callback)
+        if (pool.detached or pool.visits) and (caller := beside_others()):
+            return self._accept_apart(caller, link.send, chunk, callback)
         try:
             sent = link.send(chunk, SEND_FLAGS)
         except BlockingIOError:
@@ -81,33 +80,33 @@ class Output(Ends):
             self._tick(self._after_write, callback)
         return True
 
-    def _accept_apart(self, send: Callable[..., int], chunk: Any, callback: Function | None) -> bool:
+    def _accept_apart(
+            self, caller: int, send: Callable[..., int], chunk: Any, callback: Function | None) -> bool:
         """The same in a callback that goes on without the baton, or in a visit, as others do beside it. They
         would pile up at the monitor, so they have that during the system call. What they write comes behind
         this."""
-        assert self._watch is not None
-        caller = get_ident()
-        self._calling, self._writing = caller, True
+        size, self._calling, self._writing = len(chunk), caller, True
         self._pending += 1
         try:
-            sent = self._watch.apart(send, chunk, SEND_FLAGS)
+            sent = self._watch.apart(send, chunk, SEND_FLAGS)  # type: ignore[union-attr]
         except BlockingIOError:
             sent = 0
         except OSError:
             sent = NOT_TRIED  # the next attempt runs into the same error
         if self._calling != caller:  # destroyed meanwhile, and connected anew: it was for the old connection
             if callback is not None:
-                failure = None if sent == len(chunk) else errors.system_error('ECANCELED', 'write')
+                failure = None if sent == size else errors.system_error('ECANCELED', 'write')
                 self._tick(callback, failure)
             return False
-        self._calling, self._writing = 0, False
-        if sent != len(chunk):
-            self._write_length += len(chunk)
+        self._calling = 0
+        self._writing = False
+        if sent != size:
+            self._write_length += size
             if self._link is not None:
                 self._sent_ahead = sent
-            self._call_write(chunk, 'buffer', len(chunk), callback)
+            self._call_write(chunk, 'buffer', size, callback)
             return self._has_room()
-        self._dispatched += sent
+        self._dispatched += size
         if self.timeout:
             self._touch()
         if callback is None and not self._queue and self._output == WRITING and self._life == OPEN:

@@ -54,7 +54,7 @@ _STREAM_OPTIONS = (
 # be kept up with the attributes of Lifecycle, Readable and Writable that change during a life.
 _USED_UP = frozenset((
     '_error_emitted', '_destroy_callback', '_input', '_buffer', '_offset', '_length', '_reading', '_asking',
-    '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_write_length', '_writing',
+    '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_writing',
     '_calling', '_flushing', '_size', '_callback', '_pending', '_need_drain', '_calling_final',
     '_finish_scheduled', '_finish_callbacks', '_is_reset', '_destroys_soon', '_own_name',
 ))
@@ -86,7 +86,7 @@ class Socket(Output):
         '_connecting', '_consumer', '_corked', '_errored', '_events', '_flowing', '_host', '_httpConnection',
         '_httpMessage', '_idle_delay', '_idle_due', '_idle_timer', '_is_direct', '_keep_alive',
         '_keep_alive_delay', '_last_active', '_life', '_no_delay', '_output', '_queue', '_receiving',
-        '_server', '_strand', 'allowHalfOpen', 'bytesRead', 'server')
+        '_server', '_strand', '_write_length', 'allowHalfOpen', 'bytesRead', 'server')
 
     bytesRead: int
     server: Any  # of an accepted connection
@@ -148,7 +148,7 @@ class Socket(Output):
         self._errored = self._peer = self._peer_name = None
         self._queue = NOTHING
         self._receiving = False
-        self.bytesRead = self._dispatched = 0
+        self.bytesRead = self._dispatched = self._write_length = 0
 
     def _take_socket_options(self, options: dict[str, Any]) -> None:
         for name in ('objectMode', 'readableObjectMode', 'writableObjectMode'):
@@ -313,10 +313,10 @@ class Socket(Output):
         try:
             if received is None:
                 data = self._link.recv(READ_SIZE, DONT_WAIT)  # type: ignore[union-attr]
-            elif isinstance(received, OSError):
-                raise received
-            else:
+            elif type(received) is bytes:
                 data = received
+            else:
+                raise received  # type: ignore[misc]
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:

@@ -329,7 +329,8 @@ class IncomingMessage(Readable):
         end here; and so do those whose body is known to be empty."""
         if not self._consumed and self._life < DOOMED:
             self._dumped = True
-            self._buffer, self._length, self._offset = NOTHING, 0, 0
+            if self._length:
+                self._buffer, self._length, self._offset = NOTHING, 0, 0
             self._input, self._life = ENDED, GONE
 
     # Headers

@@ -281,18 +281,20 @@ class OutgoingMessage(OutgoingHead):
         """
         if encoding is not None and callable(encoding):
             encoding, callback = None, encoding
-        # '', 0 and false are no chunk, as in JavaScript.
-        if not chunk and (chunk is None or isinstance(chunk, (str, int, float))):
-            chunk = None
-        elif callable(chunk):
-            chunk, encoding, callback = None, None, chunk
+        if type(chunk) is not bytes:
+            # '', 0 and false are no chunk, as in JavaScript.
+            if not chunk and (chunk is None or isinstance(chunk, (str, int, float))):
+                chunk = None
+            elif callable(chunk):
+                chunk, encoding, callback = None, None, chunk
         with monitor:
             if self._phase is not OPEN:
                 self._refuse_end(chunk is not None, callback)
             else:
                 if self._is_answered and self._strand is not None:
                     hold(self._strand)  # a thread outside of the pool may listen on its next line only
-                self._end(None if chunk is None else _body_bytes(chunk, encoding), callback)
+                is_ready = type(chunk) is bytes or chunk is None
+                self._end(chunk if is_ready else _body_bytes(chunk, encoding), callback)
         return self
 
     def _refuse_end(self, has_chunk: bool, callback: Callback | None) -> None:

@@ -64,13 +64,14 @@ class Outsiders(Jobs):
         visit = self.visits.get(get_ident())
         return visit is not None and visit.is_at_work
 
-    def is_beside_others(self) -> bool:
-        """Does the calling thread run its callback without the baton, or one of several visits?"""
+    def beside_others(self) -> int:
+        """Does the calling thread run its callback without the baton, or one of several visits? Returns its
+        identity, or 0."""
         identity = get_ident()
         if identity in self.visits:
-            return len(self.visits) > 1
+            return identity if len(self.visits) > 1 else 0
         worker = self._workers.get(identity)
-        return worker is not None and worker.detached
+        return identity if worker is not None and worker.detached else 0
 
     def leave_to_pool(self, function: Function, *args: Any) -> bool:
         """In a Visit: have the holder call what is the user's, in place of the visitor. False if the calling

@@ -111,7 +111,7 @@ class ServerResponse(OutgoingMessage):
             if self._header is not None:
                 self._refuse_when_sent('write')
             status = _to_status(statusCode)
-            if isinstance(statusMessage, str):
+            if type(statusMessage) is not dict and isinstance(statusMessage, str):
                 self.statusMessage = statusMessage
             else:
                 if headers is None:
@@ -354,7 +354,7 @@ class ServerResponse(OutgoingMessage):
             self._phase = FINISHED
             connection = self._connection
             if connection is not None:
-                if connection.is_over_unheard(self):
+                if connection.comes_next() and self._is_over_unheard():
                     connection.response_finished(self, True)
                     return
                 if not self._has_plain_emit():  # Node's own listener is the first, but behind an `emit`
@@ -402,6 +402,11 @@ def _pairs(headers: Any) -> Iterable[tuple[str, Any]]:
 
 def _check_option(name: str, value: Any) -> None:
     check_boolean(f'options.{name}', value)
+
+
+def _is_built_as(kind: type, parent: type) -> bool:
+    """Has a subclass no constructor of its own?"""
+    return kind.__init__ is parent.__init__ and kind.__new__ is parent.__new__  # type: ignore[misc]
 
 
 # name: (check, default). Each becomes an attribute of the server, as in Node. Durations are ms.
@@ -498,8 +503,8 @@ class Server(net.Server):
         self._incoming_class = given.get('IncomingMessage', IncomingMessage)
         self._response_class = given.get('ServerResponse', ServerResponse)
         # Constructors of the user's run without the monitor.
-        self._builds_plainly = (self._incoming_class.__init__ is IncomingMessage.__init__
-                                and self._response_class.__init__ is ServerResponse.__init__)
+        self._builds_plainly = (_is_built_as(self._incoming_class, IncomingMessage)
+                                and _is_built_as(self._response_class, ServerResponse))
 
     def _has_upgrade_listener(self, request: Any = None) -> bool:
         return 'upgrade' in self._events

@@ -101,33 +101,38 @@ class Staying(Outsiders):
             return
         watch = strand.watch
         is_told = False  # by the poller, that there is input
-        while source.blocky and worker.detached and strand.busy == 1:
-            if worker.is_guest:
-                worker.is_guest = False
-                self.holds.end()
-            if strand.backlog:
-                item = self.take_deferred(strand)
-                if item is None:
-                    break
-                _, function, args = item
-                if watch is not None and watch.tells(function):
-                    function, args, is_told = watch.write, (), True
-            else:
+        try:
+            while source.blocky and worker.detached and strand.busy == 1:
+                if worker.is_guest:
+                    worker.is_guest = False
+                    self.holds.end()
+                if strand.backlog:
+                    item = self.take_deferred(strand)
+                    if item is None:
+                        break
+                    _, function, args = item
+                    if watch is not None and watch.tells(function):
+                        is_told = True
+                        watch.write()
+                    else:
+                        function(*args)
+                    continue
                 if watch is None:
                     break
                 received = self._receive(watch, is_told)
                 if strand.backlog:  # from other threads meanwhile, and earlier than the input
                     if received is not None:
                         self.defer_input(strand, watch, received)
-                    continue
-                if received is None and not is_told:
+                elif received is not None:
+                    is_told = False
+                    watch.take(received)
+                elif is_told:
+                    is_told = False
+                    watch.read()
+                else:
                     break
-                function, args = (watch.read, ()) if received is None else (watch.take, (received,))
-                is_told = False
-            try:
-                function(*args)
-            except BaseException as error:
-                self.report(error)
+        except BaseException as error:  # a fault of ours
+            self.report(error)
         if watch is not None:
             watch.want_back()
 

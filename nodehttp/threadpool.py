@@ -37,6 +37,7 @@ __all__ = [
     'add_tick',
     'await_listener',
     'begin_callback',
+    'beside_others',
     'blocking',
     'call_checking',
     'call_closing',
@@ -55,6 +56,7 @@ __all__ = [
     'is_in_callback',
     'leave_to_pool',
     'may_deliver',
+    'may_do_now',
     'may_go_on',
     'monitor',
     'next_tick',
@@ -93,7 +95,9 @@ release_strand = pool.release_strand
 begin_callback = pool.begin_callback
 end_callback = pool.end_callback
 may_deliver = pool.may_deliver
+may_do_now = pool.may_do_now
 may_go_on = pool.may_go_on
+beside_others = pool.beside_others
 is_busy_elsewhere = pool.is_busy_elsewhere
 is_in_callback = pool.is_in_callback
 leave_to_pool = pool.leave_to_pool

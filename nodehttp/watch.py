@@ -183,7 +183,8 @@ class Watch(Handle):
         try:
             return call(argument, flags)
         finally:
-            if self.strand is None or self.strand.visit is None:
+            strand = self.strand
+            if strand is None or strand.visit is None:
                 retake_monitor(state)  # no pause: half as many handlers would be served
             elif state[0] > 1 or not monitor.acquire(blocking=False):
                 retake_in_turn(state)
@@ -227,13 +228,15 @@ class Watch(Handle):
     def receive(self, milliseconds: int) -> Received | None:
         """Wait for input in place of the poller, and take it, without the monitor; `take` delivers it. None:
         nothing came in time, which is always the same, or 0."""
-        handle, aside = self.handle, self._aside or self._begin_aside()
-        assert handle is not None
-        if milliseconds and not aside.is_patient:
-            aside.is_patient = True
-            make_patient(handle, milliseconds)
+        handle: socket.socket = self.handle  # type: ignore[assignment]
+        flags = 0 if milliseconds else DONT_WAIT
+        if milliseconds:
+            aside = self._aside or self._begin_aside()
+            if not aside.is_patient:
+                aside.is_patient = True
+                make_patient(handle, milliseconds)
         try:
-            return self.apart(handle.recv, READ_SIZE, 0 if milliseconds else DONT_WAIT)
+            return self.apart(handle.recv, READ_SIZE, flags)
         except BlockingIOError:
             return None
         except OSError as error:
