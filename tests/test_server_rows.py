@@ -108,12 +108,11 @@ server = http.createServer(lambda req, res: res.end('x'))
     assert beside(run_script, [
         head + "server.listen(0).unref(); timers.setTimeout(print, 1, 'ended')",
         head + "server.listen(0); timers.setTimeout(server.close, 30, lambda: print('closed'))",
-        # A request keeps it, a free socket of an agent does not.
+        # A request keeps it.
         head + """
 def answered(res):
     res.resume().on('close', lambda: print('answered'))
-server.keepAliveTimeout = 2000  # ms; that of the agent ends a second sooner
-server.listen(0, lambda: http.get({'port': server.address().port}, answered))
+server.listen(0, lambda: http.get({'port': server.address().port, 'agent': False}, answered))
 server.unref()
 """,
     ]) == [(0, 'ended\n', ''), (0, 'closed\n', ''), (0, 'answered\n', '')]

@@ -497,14 +497,14 @@ def time_limits(case: Any) -> None:
     interval = {'connectionsCheckingInterval': 10}
     short = {'options': {'headersTimeout': 30, 'requestTimeout': 60, **interval}, 'quiet': 150}
     # What is sent at once arrives in time, on a busy machine too.
-    long = {'options': {'headersTimeout': 150, 'requestTimeout': 180, **interval}, 'quiet': 300}
+    long = {'options': {'headersTimeout': 80, 'requestTimeout': 100, **interval}, 'quiet': 200}
     body = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab'
     request = ['note', 'request']
     case('half a head', {'request': [request], 'connection': []}, 'GET / HTT', watch={'sock': SOCK}, **short)
     case('not a byte', [request], [], **short)
     case('half a body', [request], body, watch=ALL, **long)
     case('half a body, answered', [['res.end', 'early']], body, watch=ALL, **long)
-    case('a slow handler', [['after', 250, [['res.end', 'late']]]], watch=ALL, **long)
+    case('a slow handler', [['after', 140, [['res.end', 'late']]]], watch=ALL, **long)
     case('half a head behind an answer', [['res.end', 'x']], [['send', GET], ['until', '\r\n\r\nx'],
          ['send', 'GET']], **long)
     case("half a head, 'clientError'", {'clientError': [['?error.code'], ['?error.message'],
@@ -514,7 +514,7 @@ def time_limits(case: Any) -> None:
     reading = [request, ['on', 'req', 'end', [['res.end', 'x']]], ['req.resume']]
     for name, none in (('headersTimeout', {'headersTimeout': 0}), ('requestTimeout', {'requestTimeout': 0}),
                        ('limits', {'headersTimeout': 0, 'requestTimeout': 0})):
-        for part, text, limits, time in (('head', POST[:9], short, 80), ('body', POST_HEAD, long, 250)):
+        for part, text, limits, time in (('head', POST[:9], short, 80), ('body', POST_HEAD, long, 140)):
             case(f'half a {part}, no {name}',
                  {'connection': [['after', time, [['note', 'waited']]]], 'request': reading},
                  [['send', text], ['heard', 'waited'], ['send', POST[len(text):]]],
@@ -544,8 +544,8 @@ def time_limits(case: Any) -> None:
     case('idle for ever', idle, options={'keepAliveTimeout': 0})
     case('idle, then another', idle, [['send', GET], ['heard', 'sock.timeout 6000'], ['send', GET]],
          set={'timeout': 7777}, options=usual)
-    case("a slow answer, 'timeout' of the server", {'request': [['after', 150, [['res.end', 'late']]]],
-         'timeout': [['note', 'timeout']]}, set={'timeout': 40}, quiet=200,
+    case("a slow answer, 'timeout' of the server", {'request': [['after', 80, [['res.end', 'late']]]],
+         'timeout': [['note', 'timeout']]}, set={'timeout': 40}, quiet=150,
          watch={'sock': ['timeout', 'close']})
     case("idle, 'timeout' of the server", {'request': [['res.end', 'x']],
          'timeout': [['note', 'timeout'], ['sock.end']]},
