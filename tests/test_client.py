@@ -232,6 +232,16 @@ def test_a_response_has_what_was_received(scripted: Any) -> None:
     res.resume()
 
 
+def test_a_character_that_is_cut_off_comes_by_itself(scripted: Any, record: Recorder) -> None:
+    def on_response(res: Any) -> None:
+        res.setEncoding('utf8')
+        record.on(res, 'end', 'close')
+        res.on('data', record)
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na\xc3'
+    get({'port': scripted(answering(answer)), 'agent': False}, on_response)
+    assert record.wait_for('close') == ['a', '\ufffd', 'end', 'close']
+
+
 def test_what_is_done_to_the_headers_of_a_response_is_not_seen_in_the_next(
         scripted: Any, keeping: Agent) -> None:
     port = scripted(answering())
