@@ -4,6 +4,7 @@ behind."""
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import functools
 import gc
 import os
@@ -22,6 +23,7 @@ from nodehttp import threadpool
 
 MUST_NOT_EXPIRE = 10.0  # s; a wait that ends by this has failed
 MUST_EXPIRE = 0.2  # s; long enough to see that something does not happen
+HANGING = 60.0  # s; no test takes as long
 
 POOL_THREADS = {'nodehttp', 'nodehttp-keeper'}
 
@@ -38,6 +40,34 @@ def _find_node() -> str | None:
     if not node or not subprocess.check_output([node, '--version'], text=True).startswith('v25.'):
         return None
     return node
+
+
+class Hangs:
+    """A test that hangs shows where each of its threads stands.
+
+    The option `faulthandler_timeout` does that too, but starts a thread for each test: 0.4 ms.
+    """
+
+    def __init__(self) -> None:
+        self._began = -HANGING
+        self._stderr = os.dup(2)  # before it is captured
+
+    def pytest_runtest_logstart(self) -> None:
+        """Put it off, once in a while."""
+        now = time.monotonic()
+        if now - self._began > HANGING / 6:
+            self._began = now
+            faulthandler.dump_traceback_later(HANGING, file=self._stderr)
+
+    def pytest_unconfigure(self) -> None:
+        """Watch no longer."""
+        faulthandler.cancel_dump_traceback_later()
+        os.close(self._stderr)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch."""
+    config.pluginmanager.register(Hangs())
 
 
 def pytest_sessionstart() -> None:
@@ -130,12 +160,15 @@ class RawPeer:
 
     def read_exactly(self, count: int) -> bytes:
         """Return the next `count` bytes."""
-        while len(self.received) < count:
-            chunk = self.socket.recv(65536)
-            assert chunk, f'closed after {self.received!r}'
-            self.received += chunk
-        data, self.received = self.received[:count], self.received[count:]
-        return data
+        chunks = [self.received]
+        missing = count - len(self.received)
+        while missing > 0:
+            chunks.append(self.socket.recv(65536))
+            assert chunks[-1], f'closed after {b"".join(chunks)!r}'
+            missing -= len(chunks[-1])
+        data = b''.join(chunks)
+        self.received = data[count:]
+        return data[:count]
 
     def read_to_end(self) -> bytes:
         """Return everything until the peer closes (a reset counts as an end)."""

@@ -7,8 +7,8 @@ that fail without it.
 
 from __future__ import annotations
 
-import ast
 import pathlib
+import re
 
 TESTS = pathlib.Path(__file__).parent
 ROWS = [line.split('\t') for line in (TESTS / 'rows.tsv').read_text().splitlines()]
@@ -16,11 +16,7 @@ ROWS = [line.split('\t') for line in (TESTS / 'rows.tsv').read_text().splitlines
 
 def names_in(path: pathlib.Path) -> set[str]:
     """Return the names of the tests of a file, as pytest gives them without parameters."""
-    return {
-        f'tests/{path.name}::{node.name}'
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith('test_')
-    }
+    return {f'tests/{path.name}::{name}' for name in re.findall(r'^def (test_\w+)', path.read_text(), re.M)}
 
 
 def test_the_tests_of_each_row_exist() -> None:
