@@ -234,8 +234,6 @@ class Answering(Intake):
 
     def _do_what_is_due(self) -> None:
         """And what that leaves to the next tick in turn."""
-        if self._late is not None:
-            self._pass_late()
         while (response := self._due) is not None:
             self._due = None
             if not may_do_now(self._strand):
@@ -268,12 +266,6 @@ class Answering(Intake):
         if self._may_be_late:
             self.socket._overdue = 0
         self.socket.uncork()
-
-    def _pass_late(self) -> None:
-        """Go on with what comes behind `_late`: should the socket be destroyed by that, what is corked has
-        left before."""
-        if self.socket._corked == 1:  # by the user, if it is more
-            self.socket._overdue = len(self.socket._queue)
 
     def needs_tick(self) -> None:
         """Somebody waits for what was written in this callback."""

@@ -154,8 +154,9 @@ class ServerConnection(Answering):
                 or self._is_secure or not self._has_ticks
                 or socket._write_length > JOIN_LIMIT or not may_go_on(self._strand)):
             return False
-        if late is not None and socket._corked == 1:
-            socket._overdue = len(socket._queue)  # see `_pass_late`
+        if late is not None and socket._corked == 1:  # if it is more, by the user
+            # What is corked leaves behind that: but before, should the socket be destroyed by it.
+            socket._overdue = len(socket._queue)
         return True
 
     def _deliver(self, is_last: bool, head: Head | None) -> bool:
@@ -283,11 +284,11 @@ class ServerConnection(Answering):
             return
         if event is END:
             self._request_ended(self._parser)
+        elif isinstance(event, Head):
+            self._request_arrived(event)
         elif isinstance(event, ParseError):
             self._failed(event)
             return
-        else:
-            self._request_arrived(event)  # type: ignore[arg-type]
         self._advance()
 
     def bring(self, request: IncomingMessage) -> bool:

@@ -45,10 +45,10 @@ class Header:
 
     __slots__ = ('kind', 'line', 'lower', 'name', 'value')
 
-    def __init__(self, name: str, value: Any, line: str | None, kind: int, lower: str) -> None:
+    def __init__(self, name: str, value: Any, line: str, kind: int, lower: str) -> None:
         self.name = name
         self.value = value
-        self.line = line  # as it is sent; None: the value, a list or an object, may change until then
+        self.line = line  # as it is sent; '': the value, a list or an object, may change until then
         self.kind = kind  # which special header it is; 0: none
         self.lower = lower  # the name in lower case
 
@@ -153,7 +153,7 @@ class OutgoingHead(Stream):
         if (type(value) is str or type(value) is int) and type(name) is str:
             header = _headers.get((name, value)) or checked_header(name, value)
         else:
-            header = Header(name, value, None, 0, checked_name(name))
+            header = Header(name, value, '', 0, checked_name(name))
             validateHeaderValue(name, value)
         if self._headers is None:
             self._headers = {}
@@ -178,7 +178,7 @@ class OutgoingHead(Stream):
             first, present = self._headers[lower], self._headers[lower].value
             values = [*present] if isinstance(present, (list, tuple)) else [present]
             values.extend(value if isinstance(value, (list, tuple)) else (value,))
-            self._headers[lower] = Header(first.name, values, None, 0, lower)
+            self._headers[lower] = Header(first.name, values, '', 0, lower)
             return self
 
     def setHeaders(self, headers: Any) -> Self:
@@ -273,7 +273,7 @@ class OutgoingHead(Stream):
         elif self._headers is not None:
             for header in list(self._headers.values()):  # (another thread may set one)
                 line, kind = header.line, header.kind
-                if line is None:
+                if not line:
                     seen |= self._render_pairs(parts, ((header.name, header.value),))
                     continue
                 parts.append(line)
@@ -312,7 +312,7 @@ class OutgoingHead(Stream):
                 continue
             else:
                 header = checked_header(name, value)
-            parts.append(header.line)  # type: ignore[arg-type]
+            parts.append(header.line)
             kind = header.kind
             if kind:
                 seen |= kind
@@ -328,7 +328,7 @@ class OutgoingHead(Stream):
         seen = 0
         for value in values:
             header = checked_header(name, 'null' if value is None else value)
-            parts.append(header.line)  # type: ignore[arg-type]
+            parts.append(header.line)
             if header.kind:
                 seen |= header.kind
                 self._heed(header.kind, value)

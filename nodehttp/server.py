@@ -3,7 +3,7 @@
 Documentation: "Class: http.Server", "Class: http.ServerResponse", "http.createServer([options][,
 requestListener])". What happens on a connection is in `_connection.py`; here is what the user has in hand.
 
-Listeners of 'request' and its like may block (see `threadpool.py`). An exception of theirs, or of a listener
+Listeners of 'request' and its like may block (see `baton.py`). An exception of theirs, or of a listener
 of the request or of the response, ends the exchange: 500 where nothing was sent yet, else the connection is
 destroyed.
 

@@ -173,7 +173,7 @@ class Worker:
         self.started: list[Strand] = []  # by the callback that runs, since it has the baton
         self.is_guest = False  # may something be held back that it has started without the baton?
         self.source: Source | None = None
-        self.stays_for: Source | None = None  # a blocky one: see Pool._stay
+        self.stays_for: Source | None = None  # a blocky one: see Staying._stay
         self.exit: BaseException | None = None  # what `run` has to raise
 
     def begin(self) -> None:
