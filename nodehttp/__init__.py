@@ -62,6 +62,9 @@ class _Face(ModuleType):
         setattr(self, name, value)
         return value
 
+    def __dir__(self) -> list[str]:
+        return [*__all__, 'errors', 'events', 'fs', 'net', 'stream', 'timers', 'url']  # what completion shows
+
     @property
     def globalAgent(self) -> Agent:
         """The Agent of requests that name none; may be replaced. ("http.globalAgent")"""

@@ -222,7 +222,7 @@ def listen_on_path(path: str, backlog: int, options: Mapping[str, Any]) -> Liste
         # Python has no errno for a path that is too long. And libuv says EACCES where there is no such
         # folder.
         code = 'EACCES' if error.errno == errno.ENOENT else errno.errorcode.get(error.errno or 0, 'EINVAL')
-        raise _listen_error(code, path, None, error) from error
+        raise _listen_error(code, path) from None
     listener = Listener(handle, None if path.startswith('\0') else path)
     try:
         handle.listen(backlog)
@@ -266,7 +266,7 @@ def listen_on_port(
     except OSError as error:
         if handle is not None:
             handle.close()
-        raise _listen_error(errno.errorcode.get(error.errno or 0, 'EINVAL'), address, port, error) from error
+        raise _listen_error(errno.errorcode.get(error.errno or 0, 'EINVAL'), address, port) from None
     return Listener(handle)
 
 
@@ -276,15 +276,14 @@ def listen_on_handle(given: Any, backlog: int) -> Listener:
         handle = adopted_handle(given)
         handle.listen(backlog)
     except OSError as error:
-        raise _listen_error('EINVAL', None, None, error) from error
+        raise _listen_error('EINVAL') from error
     listener = Listener(handle)
     listener.is_shared = True
     return listener
 
 
-def _listen_error(code: str, address: str | None, port: int | None, cause: OSError) -> errors.SystemError:
+def _listen_error(code: str, address: str | None = None, port: int | None = None) -> errors.SystemError:
     error = errors.system_error(code, 'listen', address, port or None)
     if port is None and address is not None:
         error.port = -1  # as Node marks a Unix socket
-    error.__cause__ = cause
     return error

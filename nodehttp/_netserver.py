@@ -112,8 +112,12 @@ class Server(EventEmitter):
             self.on('connection', connectionListener)
 
     def __repr__(self) -> str:
-        address = self.address() or ''
-        return f'<{type(self).__name__} {self._state} {address} connections={len(self._sockets)}>'
+        address = self.address()
+        if isinstance(address, Record):
+            host = f'[{address.address}]' if address.family == 'IPv6' else address.address
+            address = f'{host}:{address.port}'
+        state = f'{self._state} {address}' if address else self._state
+        return f'<{type(self).__name__} {state} connections={len(self._sockets)}>'
 
     def _enter(self, state: str) -> None:
         assert state in _MOVES[self._state], (self._state, state)
@@ -183,7 +187,9 @@ class Server(EventEmitter):
         except OSError as error:
             if self._state == CLOSED:
                 self._enter(LOOKING)  # until 'error' says that it is over
-            announce: Any = partial(self._listen_failed, call, error)
+            # Where in the library it came up helps nobody.
+            announce: Any = partial(
+                self._listen_failed, call, errors.with_caller(error.with_traceback(None)))
         else:
             self._enter(BOUND)
             self._watch = watch(self._listener.handle, self)
@@ -221,7 +227,7 @@ class Server(EventEmitter):
         """Does it listen? ("server.listening")"""
         return self._listener is not None
 
-    def address(self) -> Record[Any] | str | None:
+    def address(self) -> Record[Any] | Any:
         """Return the address, family and port that it listens on, or the path of a Unix socket; None before
         and afterwards.
 

@@ -108,7 +108,7 @@ class Readable(ReadableState):
                     self._read_more()
                     return chunk is not None and self._wants_more()
             if self._input != MORE:
-                self._fail(errors.node_error('ERR_STREAM_PUSH_AFTER_EOF'))
+                self._fail(errors.with_caller(errors.node_error('ERR_STREAM_PUSH_AFTER_EOF')))
                 return False
             if self._life >= DOOMED or self._errored is not None:
                 return False
@@ -170,7 +170,7 @@ class Readable(ReadableState):
                     self._read_more()
                     return chunk is not None and self._wants_more()
             if self._input == ENDED:
-                self._fail(errors.node_error('ERR_STREAM_UNSHIFT_AFTER_END_EVENT'))
+                self._fail(errors.with_caller(errors.node_error('ERR_STREAM_UNSHIFT_AFTER_END_EVENT')))
                 return False
             if self._life >= DOOMED or self._errored is not None:
                 return False
@@ -512,9 +512,11 @@ class Readable(ReadableState):
 
         `destination` is a Writable, or a Python binary file: that is flushed at the end and left open.
         Returns `destination`, for a file the Writable that writes to it. Errors are not passed on: see
-        `pipeline`. ("readable.pipe(destination[, options])")
+        `pipeline`. Raises TypeError ERR_INVALID_ARG_TYPE. ("readable.pipe(destination[, options])")
         """
         sink = sink_of(destination)
+        if not hasattr(sink, 'on'):
+            raise errors.invalid_arg_type('destination', 'an instance of Writable or a binary file', sink)
         with monitor:
             pipe = Pipe(self, sink, destination, merged(options, kwargs).get('end', True))
             self._pipes = (*self._pipes, pipe)

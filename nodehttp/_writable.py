@@ -204,7 +204,7 @@ class Writable(Lifecycle):
     def _refuse(self, error: errors.NodeError, callback: Function | None) -> None:
         if callback is not None:
             self._tick(callback, error)
-        self._fail(error, sync=True)
+        self._fail(errors.with_caller(error), sync=True)
 
     def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
         """Hand a chunk to the hook, or queue it; return whether more is wanted."""

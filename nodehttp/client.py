@@ -143,7 +143,8 @@ class ClientRequest(RequestHead):
         return place if is_plain and is_unseen and has_plain_once else None
 
     def __repr__(self) -> str:
-        return f'<{type(self).__name__} {self.method} {self.protocol}//{self.host}{self.path} {self._state}>'
+        host = self.getHeader('host') or self.host  # the former has the port
+        return f'<{type(self).__name__} {self.method} {self.protocol}//{host}{self.path} {self._state}>'
 
     def _enter(self, state: str) -> None:
         """The one place where the state changes, but for what has just asked for it."""

@@ -19,8 +19,11 @@ import functools
 import math
 import os
 import socket
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+Told = TypeVar('Told', bound=BaseException)
 
 
 class NodeError(Exception):
@@ -39,6 +42,8 @@ class NodeError(Exception):
         self.message = message
         if code is not None:
             self.code = code
+            if code not in message:
+                self.add_note(f'code: {code!r}')  # tracebacks show the text alone
 
     def __str__(self) -> str:
         return self.message
@@ -295,6 +300,28 @@ def abort_error(reason: Any = None) -> AbortError:
     if isinstance(reason, BaseException):
         error.__cause__ = reason
     return error
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Have tracebacks of `error` say this too, once."""
+    if note not in getattr(error, '__notes__', ()):
+        error.add_note(note)
+
+
+def with_caller(error: Told) -> Told:
+    """Note in an error that is told later, and so has no traceback to it, which line of the program it is
+    about."""
+    frame = sys._getframe(1)
+    while frame.f_globals.get('__name__', '').partition('.')[0] in _PACKAGES:
+        if frame.f_back is None:
+            return error  # nobody's: a pipe writes, say
+        frame = frame.f_back
+    code = frame.f_code
+    add_note(error, f'called from File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}')
+    return error
+
+
+_PACKAGES = ('nodehttp', 'nodehttps', 'threading')  # with the thread itself
 
 
 def connection_reset(message: str = 'socket hang up') -> NodeError:

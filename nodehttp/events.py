@@ -21,6 +21,9 @@ from nodehttp.threadpool import monitor, owns_monitor, release_monitor, report_e
 
 Self = TypeVar('Self', bound='EventEmitter')
 Function = Callable[..., Any]
+Decorated = TypeVar('Decorated', bound=Function)
+
+__all__ = ['EventEmitter', 'MaxListenersExceededWarning', 'once']
 
 _MISSING: Any = object()
 _SPENT = 2
@@ -160,8 +163,13 @@ class EventEmitter:
     _strand: threadpool.Strand | None = None
     _is_awaited = False  # has anybody waited in `once`?
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._strand is not None:
+            raise TypeError(f'cannot copy or pickle {type(self).__name__!r}: it is bound to what is open')
+        return super().__reduce_ex__(protocol)
+
     @overload
-    def on(self, eventName: str) -> Callable[[Function], Function]: ...
+    def on(self, eventName: str) -> Callable[[Decorated], Decorated]: ...
 
     @overload
     def on(self: Self, eventName: str, listener: Function) -> Self: ...
@@ -177,9 +185,21 @@ class EventEmitter:
             return self._decorator(self.on, eventName)
         return self._add(eventName, listener, False, False)
 
+    @overload
+    def addListener(self, eventName: str) -> Callable[[Decorated], Decorated]: ...
+
+    @overload
+    def addListener(self: Self, eventName: str, listener: Function) -> Self: ...
+
     def addListener(self, eventName: str, listener: Any = _MISSING) -> Any:
         """The same as `on`."""
         return self.on(eventName, listener)
+
+    @overload
+    def once(self, eventName: str) -> Callable[[Decorated], Decorated]: ...
+
+    @overload
+    def once(self: Self, eventName: str, listener: Function) -> Self: ...
 
     def once(self, eventName: str, listener: Any = _MISSING) -> Any:
         """Call `listener` at the next `eventName` only. ("emitter.once(eventName, listener)")"""
@@ -187,11 +207,23 @@ class EventEmitter:
             return self._decorator(self.once, eventName)
         return self._add(eventName, listener, True, False)
 
+    @overload
+    def prependListener(self, eventName: str) -> Callable[[Decorated], Decorated]: ...
+
+    @overload
+    def prependListener(self: Self, eventName: str, listener: Function) -> Self: ...
+
     def prependListener(self, eventName: str, listener: Any = _MISSING) -> Any:
         """As `on`, but before the listeners already there."""
         if listener is _MISSING:
             return self._decorator(self.prependListener, eventName)
         return self._add(eventName, listener, False, True)
+
+    @overload
+    def prependOnceListener(self, eventName: str) -> Callable[[Decorated], Decorated]: ...
+
+    @overload
+    def prependOnceListener(self: Self, eventName: str, listener: Function) -> Self: ...
 
     def prependOnceListener(self, eventName: str, listener: Any = _MISSING) -> Any:
         """As `once`, but before the listeners already there."""
@@ -200,8 +232,8 @@ class EventEmitter:
         return self._add(eventName, listener, True, True)
 
     @staticmethod
-    def _decorator(add: Function, name: str) -> Callable[[Function], Function]:
-        def decorate(listener: Function) -> Function:
+    def _decorator(add: Function, name: str) -> Callable[[Decorated], Decorated]:
+        def decorate(listener: Decorated) -> Decorated:
             add(name, listener)
             return listener
         return decorate
@@ -362,7 +394,7 @@ class EventEmitter:
         listeners = self._events.get(eventName)
         if listeners is None:
             if eventName == 'error':
-                raise unhandled(args)
+                raise unhandled(args, self)
             return False
         count = len(args)
         for listener in listeners:
@@ -434,7 +466,7 @@ class EventEmitter:
         """An 'error' without a listener, so far."""
         if self._has_late_listener('error'):
             return self._fire('error', *args)
-        report_exception(unhandled(args))
+        report_exception(unhandled(args, self))
         return False
 
     def _is_past(self, name: str) -> bool:
@@ -550,12 +582,14 @@ PLAIN_EMIT, _PLAIN_ONCE, _PLAIN_ADD = EventEmitter.emit, EventEmitter.once, Even
 _INTERNAL = internal(parameters).__code__
 
 
-def unhandled(args: tuple[Any, ...]) -> BaseException:
-    """Return what an 'error' without a listener raises."""
+def unhandled(args: tuple[Any, ...], emitter: Any = None) -> BaseException:
+    """Return what an 'error' without a listener raises; it tells in a note who the emitter was."""
     error = args[0] if args else None
-    if isinstance(error, BaseException):
-        return error
-    return errors.node_error('ERR_UNHANDLED_ERROR', errors.show(error))
+    if not isinstance(error, BaseException):
+        error = errors.node_error('ERR_UNHANDLED_ERROR', errors.show(error))
+    if emitter is not None:
+        errors.add_note(error, f"unhandled 'error' of {emitter!r}")
+    return error
 
 
 def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:

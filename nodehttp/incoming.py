@@ -111,6 +111,10 @@ class IncomingMessage(Readable):
         self._raw_headers = []
         self._take_socket(socket)
 
+    def __repr__(self) -> str:
+        start = f'{self.method} {self.url}' if self.method else f'{self.statusCode} {self.statusMessage}'
+        return super().__repr__().replace(' ', f' {start} ', 1)
+
     def _take_socket(self, socket: Any) -> None:
         # Readable keeps its state in class-level defaults: nothing to set up there.
         self.socket = socket

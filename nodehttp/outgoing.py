@@ -235,7 +235,7 @@ class OutgoingMessage(OutgoingHead):
         if self._phase is OPEN:
             error = errors.node_error('ERR_STREAM_DESTROYED', 'write')
         else:
-            error = errors.node_error('ERR_STREAM_WRITE_AFTER_END')
+            error = errors.with_caller(errors.node_error('ERR_STREAM_WRITE_AFTER_END'))
         if not self.destroyed:
             self._fail_later(error, done)
         elif done is not None:
@@ -302,7 +302,7 @@ class OutgoingMessage(OutgoingHead):
             pass  # as in Node not even the callback hears of it
         elif has_chunk:
             done = None if callback is None else user_callback(callback, self._listener_failed)
-            self._fail_later(errors.node_error('ERR_STREAM_WRITE_AFTER_END'), done)
+            self._fail_later(errors.with_caller(errors.node_error('ERR_STREAM_WRITE_AFTER_END')), done)
         elif callback is not None:
             if self.writableFinished:
                 call_user(adapt(callback), errors.node_error('ERR_STREAM_ALREADY_FINISHED', 'end'))

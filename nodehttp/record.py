@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 Value = TypeVar('Value')
@@ -32,6 +33,9 @@ class Record(dict[str, Value]):
 
     def __delattr__(self, name: str) -> None:
         self.pop(name, None)
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *(key for key in self if isinstance(key, str) and key.isidentifier())]
 
     def copy(self) -> Record[Value]:
         """Return a shallow copy, again a Record."""

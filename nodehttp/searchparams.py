@@ -65,6 +65,10 @@ class URLSearchParams:
     def __repr__(self) -> str:
         return f'URLSearchParams({self._pairs!r})'
 
+    def __getitem__(self, name: str) -> Any:
+        # For who writes params['q'], or dict(params), which asks for keys() and then for this.
+        raise TypeError('URLSearchParams has no items: use get(name), or dict(params.entries())')
+
     @property
     def size(self) -> int:
         """How many pairs there are."""

@@ -81,6 +81,10 @@ class ServerResponse(OutgoingMessage):
             super().__init__(options, **kwargs)
         self._take_request(req)
 
+    def __repr__(self) -> str:
+        request = f'{self.req.method} {getattr(self.req, "url", "")}'
+        return super().__repr__().replace(' ', f' {self.statusCode} to {request} ', 1)
+
     def _take_request(self, req: Any) -> None:
         self.req = req
         self._connection = None
@@ -162,7 +166,7 @@ class ServerResponse(OutgoingMessage):
         return self.statusCode in (204, 304)
 
     def _implicit_header(self) -> None:
-        if getattr(self.writeHead, '__func__', None) is ServerResponse.writeHead:  # not middleware's
+        if getattr(self.writeHead, '__func__', None) is _PLAIN_WRITE_HEAD:  # not middleware's
             status = self.statusCode = _to_status(self.statusCode)
             if not self.statusMessage:
                 self.statusMessage = _REASONS.get(status, 'unknown')
@@ -171,7 +175,7 @@ class ServerResponse(OutgoingMessage):
             with released():
                 self.writeHead(self.statusCode)
             if self._header is None:
-                ServerResponse.writeHead(self, self.statusCode)
+                _PLAIN_WRITE_HEAD(self, self.statusCode)
 
     def _answer(self, status: int, *headers: tuple[str, Any]) -> None:
         """Answer without asking the user."""
@@ -423,6 +427,9 @@ _OPTIONS: dict[str, tuple[Callable[[str, Any], object], Any]] = {
     'rejectNonStandardBodyWrites': (_check_option, False),
 }
 _HEADERS_TIMEOUT = 60_000  # ms, if requestTimeout is not shorter
+
+
+_PLAIN_WRITE_HEAD = ServerResponse.writeHead
 
 
 class Server(net.Server):

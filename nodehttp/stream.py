@@ -20,12 +20,11 @@ from nodehttp._pipeline import pipeline, promises
 from nodehttp._readable import Readable
 from nodehttp._stream import Stream, addAbortSignal
 from nodehttp._writable import Writable
-from nodehttp.threadpool import internal_hook
 
 isDisturbed = Readable.isDisturbed
 
 __all__ = [
     'Duplex', 'PassThrough', 'Readable', 'Stream', 'Transform', 'Writable', 'addAbortSignal', 'duplexPair',
-    'finished', 'getDefaultHighWaterMark', 'internal_hook', 'isDisturbed', 'isErrored', 'isReadable',
+    'finished', 'getDefaultHighWaterMark', 'isDisturbed', 'isErrored', 'isReadable',
     'isWritable', 'pipeline', 'promises', 'setDefaultHighWaterMark',
 ]

@@ -15,6 +15,11 @@ from nodehttp.arity import adapt
 from nodehttp.checks import check_function, check_number
 from nodehttp.threadpool import TIMEOUT_MAX, call_user, monitor
 
+__all__ = [
+    'Immediate', 'Timeout', 'clearImmediate', 'clearInterval', 'clearTimeout', 'nextTick', 'queueMicrotask',
+    'setImmediate', 'setInterval', 'setTimeout', 'sleep',
+]
+
 Function = Callable[..., Any]
 
 
@@ -75,6 +80,9 @@ class Immediate:
         check_function('callback', callback)
         with monitor:
             self._immediate = threadpool.set_immediate(call_user, adapt(callback), *args)
+
+    def __repr__(self) -> str:
+        return f'<Immediate {"pending" if self._immediate.active else "over"}>'
 
     def ref(self) -> Immediate:
         """Keep the process alive until it has run (the default)."""

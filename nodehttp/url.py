@@ -305,6 +305,7 @@ def _parsed(text: str, base: _Parts | None = None) -> _Parts | None:
 
 def _invalid_url(text: str, base: str | None = None) -> NodeError:
     error = node_error('ERR_INVALID_URL')
+    error.add_note(f'input: {text!r}')
     error.__dict__.update(input=text, base=base)
     return error
 

@@ -838,10 +838,11 @@ def test_events_go_on_while_a_listener_waits_for_the_body(scripted: Any) -> None
 
 
 def test_the_repr_tells_how_far_a_request_is(scripted: Any) -> None:
-    req = request(host='127.0.0.1', port=scripted(answering()), path='/x', agent=False)
-    assert repr(req) == '<ClientRequest GET http://127.0.0.1/x assigned>'
+    port = scripted(answering())
+    req = request(host='127.0.0.1', port=port, path='/x', agent=False)
+    assert repr(req) == f'<ClientRequest GET http://127.0.0.1:{port}/x assigned>'
     req.end()
     response_to(req).resume()
     http.once(req, 'close', MUST_NOT_EXPIRE)
-    assert repr(req) == '<ClientRequest GET http://127.0.0.1/x closed>'
+    assert repr(req) == f'<ClientRequest GET http://127.0.0.1:{port}/x closed>'
     assert client.request is http.request

@@ -50,6 +50,10 @@ def test_import_star_brings_them_all() -> None:
     assert names['globalAgent'] is nodehttp.globalAgent
 
 
+def test_completion_shows_what_is_public() -> None:
+    assert sorted(dir(nodehttp)) == sorted([*nodehttp.__all__, *MODULES])
+
+
 def test_public_classes_say_where_users_find_them() -> None:
     classes = [value for name in nodehttp.__all__ if isinstance(value := getattr(nodehttp, name), type)]
     assert len(classes) == 12

@@ -86,5 +86,4 @@ if len(sys.argv) > 1:
 else:
     server = http.createServer(listener)
 server.keepAliveTimeout = KEEP_ALIVE * 1000
-# Of a pipe the address would be a str.
-server.listen(0, '127.0.0.1', BACKLOG, lambda: listening(server.address().port))  # type: ignore[union-attr]
+server.listen(0, '127.0.0.1', BACKLOG, lambda: listening(server.address().port))
