@@ -42,8 +42,8 @@ class NodeError(Exception):
         self.message = message
         if code is not None:
             self.code = code
-            if code not in message:
-                self.add_note(f'code: {code!r}')  # tracebacks show the text alone
+            if code not in message and not isinstance(self, OSError):
+                self.add_note(f'code: {code!r}')  # tracebacks show the class and the text alone
 
     def __str__(self) -> str:
         return self.message

@@ -468,7 +468,7 @@ class Server(net.Server):
         self._take_options(given)
         super().__init__(self._options_of_net(given))
         self._request_source = Source()
-        self._http_connections: set[ServerConnection] = set()
+        self._http_connections: dict[ServerConnection, None] = {}  # in the order in which they came
         # Those on which a request is arriving, and since when (ms); the oldest first.
         self._receiving: dict[ServerConnection, float] = {}
         if requestListener is not None:
@@ -523,11 +523,11 @@ class Server(net.Server):
         kind(self, socket)
 
     def _track(self, connection: ServerConnection) -> None:
-        self._http_connections.add(connection)
+        self._http_connections[connection] = None
         self._receiving[connection] = now()
 
     def _untrack(self, connection: ServerConnection) -> None:
-        self._http_connections.discard(connection)
+        self._http_connections.pop(connection, None)
         self._receiving.pop(connection, None)
 
     def _start_checking(self) -> None:

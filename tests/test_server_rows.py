@@ -308,3 +308,20 @@ def test_finish_waits_for_the_system(dial: Any, record: Recorder) -> None:
         assert record.wait_count(2) == [('ended', False), 'waited']
         assert len(peer.read_to_end()) > 20_000_000
         assert record.wait_count(3)[2] == 'finish'
+
+
+def test_connections_that_are_closed_together_end_in_the_order_of_node(dial: Any, record: Recorder) -> None:
+    server = http.createServer()
+
+    @server.on('connection')
+    def connected(socket: Any) -> None:
+        number = len(record.events) + 1
+        record(number)
+        socket.on('close', lambda: record('close', number))
+
+    with server.listen(0, '127.0.0.1'):
+        for count in range(1, 5):
+            dial(server)
+            record.wait_count(count)
+        server.closeAllConnections()
+        assert record.wait_count(8)[4:] == [('close', 4), ('close', 3), ('close', 2), ('close', 1)]
