@@ -436,6 +436,8 @@ class IncomingMessage(Readable):
     def connection(self, socket: Any) -> None:
         self.socket = socket
 
+    client = connection  # the name that old programs use: req.client.authorized
+
     def setTimeout(self, msecs: float, callback: Callback | None = None) -> Self:
         """Call `socket.setTimeout(msecs)`; `callback` becomes a 'timeout' listener. Returns the message.
 

@@ -61,16 +61,15 @@ def message(*raw: str, join: bool | None = None, limit: int | None = None) -> ht
 def test_a_fresh_message() -> None:
     """Its properties, as documented."""
     made = http.IncomingMessage()
-    names = ('socket', 'connection', 'headers', 'headersDistinct', 'rawHeaders', 'trailers',
+    names = ('socket', 'connection', 'client', 'headers', 'headersDistinct', 'rawHeaders', 'trailers',
         'trailersDistinct', 'rawTrailers',
              'complete', 'aborted', 'httpVersion', 'httpVersionMajor', 'httpVersionMinor', 'url', 'method',
              'statusCode',
              'statusMessage', 'upgrade', 'readable', 'destroyed', 'readableEnded', 'readableHighWaterMark',
              'readableFlowing')
     assert [getattr(made, name) for name in names] == [
-        None, None, {}, {}, [], {}, {}, [], False, False, None, None, None, '', None, None, None, None, True,
-            False, False, 65536,
-        None]
+        None, None, None, {}, {}, [], {}, {}, [], False, False, None, None, None, '', None, None, None, None,
+        True, False, False, 65536, None]
     assert isinstance(made, stream.Readable)
 
 
@@ -270,7 +269,7 @@ def test_connection_is_the_socket() -> None:
     """And can be set."""
     first, second = Connection(), Connection()
     made = http.IncomingMessage(first)
-    assert made.connection is made.socket is first
+    assert made.connection is made.client is made.socket is first
     made.connection = second
     assert made.socket is second
 
