@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+from conftest import let_go
 
 import nodehttp
 from nodehttp import fs, static
@@ -44,6 +45,7 @@ class Site:
 
     def __init__(self, server: Any) -> None:
         self.port = server.address().port
+        let_go()
         self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=10)
 
     def ask(self, path: str, method: str = 'GET', **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
