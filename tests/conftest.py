@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import nodehttp
-from nodehttp import threadpool
+from nodehttp import threadpool, timers
 
 MUST_NOT_EXPIRE = 10.0  # s; a wait that ends by this has failed
 MUST_EXPIRE = 0.2  # s; long enough to see that something does not happen
@@ -128,6 +128,28 @@ class Recorder:
         return self.wait(lambda events: len(events) >= count, timeout)
 
 
+def settle() -> None:
+    """Let the loop go around a few times."""
+    for _ in range(3):
+        waiter = threadpool.Waiter()
+        timers.setImmediate(waiter.set)
+        waiter.wait(MUST_NOT_EXPIRE)
+
+
+def in_a_callback(function: Callable[[], Any]) -> Any:
+    """Run `function` in the pool, as a listener runs; return what it returns."""
+    waiter = threadpool.Waiter()
+
+    def run() -> None:
+        try:
+            waiter.set(function())
+        except BaseException as error:
+            waiter.fail(error)
+
+    timers.setImmediate(run)
+    return waiter.wait(MUST_NOT_EXPIRE)
+
+
 @pytest.fixture
 def record() -> Recorder:
     """A Recorder."""
@@ -199,8 +221,11 @@ class RawPeer:
         self.socket.close()
 
 
+Dial = Callable[..., RawPeer]  # what `dial` is
+
+
 @pytest.fixture
-def dial() -> Iterator[Callable[..., RawPeer]]:
+def dial() -> Iterator[Dial]:
     """dial(port or server or path, host='127.0.0.1') -> RawPeer, closed at the end."""
     peers: list[RawPeer] = []
 
@@ -218,6 +243,18 @@ def dial() -> Iterator[Callable[..., RawPeer]]:
     yield connect
     for peer in peers:
         peer.close()
+
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+
+def answering(answer: bytes = OK) -> Callable[[RawPeer], None]:
+    """Return a script that answers every request until the client closes."""
+    def script(peer: RawPeer) -> None:
+        while data := peer.socket.recv(65536):
+            peer.send(answer * data.count(b'\r\n\r\n'))
+
+    return script
 
 
 @pytest.fixture
@@ -270,6 +307,17 @@ def scripted() -> Iterator[Callable[..., int]]:
         assert not thread.is_alive()
     if failures:
         raise failures[0]
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason='this machine has no IPv6')
 
 
 @pytest.fixture

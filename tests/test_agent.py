@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_NOT_EXPIRE, OK, RawPeer, Recorder, answering, in_a_callback, settle
 from program_tools import run_script
 
 import nodehttp as http
@@ -18,26 +18,6 @@ from nodehttp import errors, net, stream, threadpool, timers
 from nodehttp.agent import Agent
 from nodehttp.client import ClientRequest, get
 from nodehttp.record import Record
-
-OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
-
-
-def answering(answer: bytes = OK) -> Callable[[RawPeer], None]:
-    """Return a script that answers every request until the client closes."""
-
-    def script(peer: RawPeer) -> None:
-        while data := peer.socket.recv(65536):
-            peer.send(answer * data.count(b'\r\n\r\n'))
-
-    return script
-
-
-def settle() -> None:
-    """Let the loop go around a few times."""
-    for _ in range(3):
-        waiter = threadpool.Waiter()
-        timers.setImmediate(waiter.set)
-        waiter.wait(MUST_NOT_EXPIRE)
 
 
 def finish(*requests: ClientRequest) -> list[int]:
@@ -85,20 +65,11 @@ def agents() -> Iterator[Callable[..., Any]]:
         agent.destroy()
 
 
-def in_a_callback(action: Callable[[], Any]) -> Any:
+def undisturbed(action: Callable[[], Any]) -> Any:
     """Return what `action` returns. It runs in the loop's way: nothing else is delivered meanwhile."""
-    waiter = threadpool.Waiter()
-
-    def run() -> None:
-        try:
-            waiter.set(action())
-        except BaseException as error:
-            waiter.fail(error)
-
     http.configure(handoffAfter=None)
-    timers.setImmediate(run)
     try:
-        return waiter.wait(MUST_NOT_EXPIRE)
+        return in_a_callback(action)
     finally:
         http.configure()
 
@@ -394,7 +365,7 @@ def test_connections_that_are_being_made_count_against_max_sockets(scripted: Any
         assert agent.requests == {f'127.0.0.1:{port}:': requests[1:]}
         return [closing(req) for req in requests]
 
-    for waiter in in_a_callback(ask):
+    for waiter in undisturbed(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
     assert counts(agent) == (0, 1, 0, 1)
@@ -439,7 +410,7 @@ def test_who_reads_one_response_after_the_other_finds_the_connection_free(
     if where == 'thread':
         ask()
     else:
-        in_a_callback(ask)
+        undisturbed(ask)
 
 
 def test_tls_lines_for_the_keylog_come_from_all_sockets(scripted: Any, agents: Any) -> None:
@@ -633,7 +604,7 @@ def test_a_socket_that_is_out_of_step_is_not_used_again(scripted: Any, agents: A
         req = get(host='127.0.0.1', port=port, agent=agent)
         return req, closing(req)
 
-    after, waiter = in_a_callback(part_and_ask)
+    after, waiter = undisturbed(part_and_ask)
     waiter.wait(MUST_NOT_EXPIRE)
     assert not after.reusedSocket and after.socket is not before.socket
     assert after.res.headers['content-length'] == '2'
@@ -662,7 +633,7 @@ def test_a_connection_that_ends_behind_an_answer_is_given_to_no_waiting_request(
     first, second = (get(host='127.0.0.1', port=port, agent=agent) for _ in range(2))
     waiters = [closing(first), closing(second)]
     record.wait_for('asked')
-    in_a_callback(let_it_end)
+    undisturbed(let_it_end)
     for waiter in waiters:
         waiter.wait(MUST_NOT_EXPIRE)
     assert second.res.complete and second.socket is not first.socket
@@ -737,7 +708,7 @@ def test_a_free_slot_goes_to_whoever_waits_whatever_its_origin(scripted: Any, ag
         assert counts(agent) == (1, 0, 3, 1)
         return [closing(req) for req in requests]
 
-    for waiter in in_a_callback(ask):
+    for waiter in undisturbed(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
     assert counts(agent) == (0, 1, 0, 1)
@@ -754,7 +725,7 @@ def test_max_sockets_counts_for_each_origin(scripted: Any, agents: Any) -> None:
         assert counts(agent) == (4, 0, 2, 4)
         return [closing(req) for req in requests]
 
-    for waiter in in_a_callback(ask):
+    for waiter in undisturbed(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
     assert counts(agent) == (0, 0, 0, 0)
@@ -769,7 +740,7 @@ def test_the_repr_tells_what_the_sockets_do(scripted: Any, agents: Any) -> None:
         assert repr(agent) == '<Agent busy=1 free=0 waiting=1>'
         return [closing(req) for req in requests]
 
-    for waiter in in_a_callback(ask):
+    for waiter in undisturbed(ask):
         waiter.wait(MUST_NOT_EXPIRE)
     settle()
     assert repr(agent) == '<Agent busy=0 free=1 waiting=0>'

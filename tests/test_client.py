@@ -11,11 +11,11 @@ import socket
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, OK, RawPeer, Recorder, answering
 
 import nodehttp as http
 from nodehttp import client, errors, stream, threadpool, timers
@@ -23,18 +23,6 @@ from nodehttp.abort import AbortController
 from nodehttp.agent import Agent
 from nodehttp.client import ClientRequest, get, request
 from nodehttp.url import URL
-
-OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
-
-
-def answering(answer: bytes = OK) -> Callable[[RawPeer], None]:
-    """Return a script that answers every request until the client closes."""
-
-    def script(peer: RawPeer) -> None:
-        while data := peer.socket.recv(65536):
-            peer.send(answer * data.count(b'\r\n\r\n'))
-
-    return script
 
 
 def echoing(peer: RawPeer) -> None:

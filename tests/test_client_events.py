@@ -16,10 +16,10 @@ import threading
 from typing import Any, ClassVar
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, let_go
+from conftest import MUST_NOT_EXPIRE, RawPeer, let_go, settle
 
 import nodehttp
-from nodehttp import errors, net, threadpool, timers
+from nodehttp import errors, net, timers
 from nodehttp.abort import AbortController
 
 ORACLE = pathlib.Path(__file__).parent / 'oracle'
@@ -230,16 +230,9 @@ class Run:
         """Run the case; return the first `count` events, and what comes soon after."""
         timers.setImmediate(self.begin)
         self.wait(lambda: len(self.log) >= count)
-        self.settle()
+        settle()
         with self.changed:
             return list(self.log)
-
-    def settle(self) -> None:
-        """Let the loop go around a few times."""
-        for _ in range(3):
-            waiter = threadpool.Waiter()
-            timers.setImmediate(waiter.set)
-            waiter.wait(MUST_NOT_EXPIRE)
 
     def clean_up(self) -> None:
         for state in self.requests.values():

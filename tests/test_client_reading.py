@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import RawPeer, Recorder, settle
 
 import nodehttp as http
 from nodehttp import errors, threadpool, timers
@@ -73,10 +73,7 @@ class Run:
         """Run the case; return so many events, and what comes soon after."""
         timers.setImmediate(self.start)
         self.say.wait(lambda events: len(self.heard()) >= expected)
-        for _ in range(3):
-            waiter = threadpool.Waiter()
-            timers.setImmediate(waiter.set)
-            waiter.wait(MUST_NOT_EXPIRE)
+        settle()
         return self.heard()
 
     def heard(self) -> list[str]:

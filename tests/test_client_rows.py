@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder, needs_ipv6
 
 import nodehttp as http
 from nodehttp import errors, net, stream, timers
@@ -277,14 +277,11 @@ def test_a_tunnel_that_nobody_listens_for_is_closed(
     assert sorted(map(str, record.wait_count(2))) == ["b''", 'close']
 
 
+@needs_ipv6
 def test_a_url_with_credentials_and_an_ipv6_address() -> None:
     def listener(req: Any, res: Any) -> None:
         res.end(f'{req.headers.host} {req.headers.authorization}')
 
-    try:
-        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
-    except OSError:
-        pytest.skip('no IPv6 here')
     agent = http.Agent(keepAlive=True)
     with http.createServer(listener).listen(0, '::1') as server:
         port = server.address().port

@@ -15,10 +15,10 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, Recorder
+from conftest import MUST_NOT_EXPIRE, Recorder, settle
 
 import nodehttps
-from nodehttp import errors, events, net, threadpool, timers
+from nodehttp import errors, events, net, threadpool
 
 ORACLE = pathlib.Path(__file__).parent / 'oracle'
 sys.path.insert(0, str(ORACLE))
@@ -218,10 +218,7 @@ class Run:
         req.on('close', lambda: (say('close'), closed.set()))
         req.end()
         closed.wait(MUST_NOT_EXPIRE)
-        for _ in range(3):  # as in https.js: time for the agent to get the socket back
-            turn = threadpool.Waiter()
-            timers.setImmediate(turn.set)
-            turn.wait(MUST_NOT_EXPIRE)
+        settle()  # as in https.js: time for the agent to get the socket back
 
     def error_text(self, error: Any) -> str:
         if not isinstance(error, BaseException):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_NOT_EXPIRE, Dial, Recorder
 from program_tools import run_script
 from tls_tools import Authority, Caught, SecureClient
 
@@ -25,7 +25,6 @@ from nodehttps import tls
 GET = b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
 CLOSE = b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 
-Dial = Callable[..., RawPeer]
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ As a request of a server it is compared with Node's in `test_server_oracle.py`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Recorder
+from conftest import Recorder, in_a_callback
 
 import nodehttp as http
 from nodehttp import errors, events, stream, threadpool, timers
@@ -35,19 +34,6 @@ class Connection(stream.Duplex):
 
     def _read(self, size: int) -> None:
         pass
-
-
-def in_a_callback(function: Callable[[], Any]) -> Any:
-    """Run `function` in the pool, as a listener runs; return what it returns."""
-    waiter = threadpool.Waiter()
-
-    def run() -> None:
-        try:
-            waiter.set(function())
-        except BaseException as error:
-            waiter.fail(error)
-    timers.setImmediate(run)
-    return waiter.wait(10)
 
 
 def message(*raw: str, join: bool | None = None, limit: int | None = None) -> http.IncomingMessage:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import needs_ipv6
 from program_tools import Program
 
 MUST_NOT_EXPIRE = 20.0  # s; a command that says or ends nothing by then is killed
@@ -102,11 +103,8 @@ def test_folder_and_address_can_be_chosen(run: Callable[..., Command], tmp_path:
     assert get(host, port, '/hello.txt') == (200, b'hello')
 
 
+@needs_ipv6
 def test_ipv6_stands_in_brackets(run: Callable[..., Command]) -> None:
-    try:
-        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
-    except OSError:
-        pytest.skip('no IPv6')
     command = run('-b', '::1', '0')
     host, port = command.listening()
     assert (host, f'http://[::1]:{port}/' in command.first_line) == ('::1', True)

@@ -4,6 +4,7 @@ import socket as sockets
 import threading
 
 import pytest
+from conftest import needs_ipv6
 from net_order import HOST, logs, watch
 
 from nodehttp import errors, net, threadpool
@@ -15,18 +16,6 @@ NAMES = ('lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAt
          'close')
 REFUSED = f'ECONNREFUSED:connect ECONNREFUSED {HOST}:1'
 REFUSED_6 = 'ECONNREFUSED:connect ECONNREFUSED ::1:1'
-
-
-def has_ipv6():
-    try:
-        with sockets.socket(sockets.AF_INET6) as probe:
-            probe.bind(('::1', 0))
-    except OSError:
-        return False
-    return True
-
-
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason='this machine has no IPv6')
 
 
 def connect(log, *args, **options):

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from conftest import has_ipv6, needs_ipv6
 from net_order import HOST, logs, pair, watch
 from stream_order import show
 
@@ -22,18 +23,6 @@ NAMES = ('listening', 'connection', 'drop', 'error', 'close')
 
 def ignore(*args):
     """For what the test is not about."""
-
-
-def has_ipv6():
-    try:
-        with sockets.socket(sockets.AF_INET6) as probe:
-            probe.bind(('::1', 0))
-    except OSError:
-        return False
-    return True
-
-
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason='this machine has no IPv6')
 
 
 def answer(dial, server):

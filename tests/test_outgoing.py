@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Recorder
+from conftest import Recorder, in_a_callback
 
 import nodehttp as http
 from nodehttp import _head, errors, outgoing, stream, threadpool, timers
@@ -33,19 +33,6 @@ def writable(record: Recorder) -> stream.Writable:
         record(re.sub('Date: .*GMT', 'Date: now', chunk.decode()))
         callback()
     return stream.Writable(write=write)
-
-
-def in_a_callback(function: Callable[[], Any]) -> Any:
-    """Run `function` in the pool, as a listener runs; return what it returns."""
-    waiter = threadpool.Waiter()
-
-    def run() -> None:
-        try:
-            waiter.set(function())
-        except BaseException as error:
-            waiter.fail(error)
-    timers.setImmediate(run)
-    return waiter.wait(10)
 
 
 def request(method: str = 'GET', minor: int | None = 1) -> Any:

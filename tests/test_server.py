@@ -7,13 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_EXPIRE, MUST_NOT_EXPIRE, Dial, RawPeer, Recorder
 
 import nodehttp as http
 from nodehttp import errors, events, server, stream, threadpool, timers
 from nodehttp.record import Record
-
-Dial = Callable[..., RawPeer]
 
 GET = b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
 CHUNKED_POST = (b'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, let_go, local_node
+from conftest import MUST_NOT_EXPIRE, let_go, local_node, settle
 
-from nodehttp import errors, server, threadpool, timers
+from nodehttp import errors, server, timers
 
 ORACLE = pathlib.Path(__file__).parent / 'oracle'
 sys.path.insert(0, str(ORACLE))
@@ -103,7 +103,7 @@ class Run:
                     self.step(step, *arguments)
                 self.wait(lambda: len(self.log) >= len(expected['log']) and self.closed >= expected['closed']
                           and len(shorten(self.wire())) >= len(expected['wire']))
-                self.settle()
+                settle()
                 with self.changed:
                     result = {'log': list(self.log), 'wire': shorten(self.wire()), 'closed': self.closed}
                 for connection in self.sockets:
@@ -143,10 +143,10 @@ class Run:
         """Wait until the server has read what was sent, if it still reads, and has closed the connection, if
         it does."""
         for _ in range(300):
-            self.settle()
+            settle()
             if self.sockets and (self.is_destroyed() or self.sockets[0].bytesRead >= self.sent):
                 break
-        self.settle()
+        settle()
 
     def read(self) -> None:
         try:
@@ -167,13 +167,6 @@ class Run:
         let_go()
         with self.changed:
             self.changed.wait_for(condition, MUST_NOT_EXPIRE)
-
-    def settle(self) -> None:
-        """Let the loop go around a few times."""
-        for _ in range(3):
-            waiter = threadpool.Waiter()
-            timers.setImmediate(waiter.set)
-            waiter.wait(MUST_NOT_EXPIRE)
 
     # The server
 

@@ -22,9 +22,6 @@ from tls_tools import (
 from nodehttp import errors, threadpool, timers
 from nodehttps import tls
 
-Dial = Callable[..., RawPeer]
-
-
 SOCKET_EVENTS = (
     'connect',
     'ready',

@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,9 +14,6 @@ from tls_tools import Authority, Caught, SecureClient, echo, python_client, wait
 
 from nodehttp import net, timers
 from nodehttps import tls
-
-Dial = Callable[..., RawPeer]
-
 
 # Data
 

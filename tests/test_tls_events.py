@@ -8,14 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_NOT_EXPIRE, Dial, Recorder
 from test_tls_hello import hello_of
 from tls_tools import Authority, Caught, wait, wait_closed, wait_secure
 
 from nodehttp import errors, events, net, threadpool, timers
 from nodehttps import tls
-
-Dial = Callable[..., RawPeer]
 
 TOLD = ('data', 'end', 'finish', 'error', 'close')
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 import contextlib
 import random
 import ssl
-from collections.abc import Callable
 from typing import Any
 
-from conftest import RawPeer
-
 from nodehttps import _hello
-
-Dial = Callable[..., RawPeer]
-
 
 # The first message of a client
 

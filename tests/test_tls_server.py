@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import MUST_NOT_EXPIRE, RawPeer, Recorder
+from conftest import MUST_NOT_EXPIRE, Dial, Recorder
 from tls_tools import (
     Authority,
     Caught,
@@ -22,8 +22,6 @@ from tls_tools import (
 from nodehttp import errors, timers
 from nodehttps import _context, tls
 from nodehttps._verify import certificates_of_message
-
-Dial = Callable[..., RawPeer]
 
 
 def test_forms_of_create_server() -> None:

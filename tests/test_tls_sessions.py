@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import RawPeer, Recorder
+from conftest import Recorder
 from test_costs import Meter
 from tls_tools import (
     Authority,
@@ -23,9 +22,6 @@ import nodehttp as http
 from nodehttp import stream, timers
 from nodehttps import tls
 from nodehttps._session import Session
-
-Dial = Callable[..., RawPeer]
-
 
 # Sessions
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from conftest import RawPeer, Recorder
+from conftest import Recorder
 from tls_tools import (
     Authority,
     Caught,
@@ -15,9 +14,6 @@ from tls_tools import (
 
 from nodehttp import net, stream, timers
 from nodehttps import tls
-
-Dial = Callable[..., RawPeer]
-
 
 # Other wires
 
