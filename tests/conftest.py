@@ -136,6 +136,16 @@ def settle() -> None:
         waiter.wait(MUST_NOT_EXPIRE)
 
 
+def first_right(run: Callable[[], Any], expected: Any, is_timed: bool) -> Any:
+    """Return the result of `run`; where short times have their say, the first one that is right: a busy
+    machine may need longer for what has to come before they are over."""
+    result = run()
+    for _ in range(3 if is_timed else 0):
+        if result != expected:
+            result = run()
+    return result
+
+
 def in_a_callback(function: Callable[[], Any]) -> Any:
     """Run `function` in the pool, as a listener runs; return what it returns."""
     waiter = threadpool.Waiter()

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import RawPeer, Recorder
-from test_client_events import ORACLE, Run, client_cases, differences
+from conftest import RawPeer, Recorder, first_right
+from test_client_events import ORACLE, Run, client_cases, differences, events_of, is_timed
 from tls_tools import Authority, SecureClient
 
 import nodehttps
@@ -68,11 +68,11 @@ def test_events_over_tls_are_those_of_node(
     case: dict[str, Any], context: ssl.SSLContext, authority: Authority
 ) -> None:
     expected = differences(case['name'], NODE[case['name']])
-    run = SecureRun(case, context, authority)
-    try:
-        assert run.events(len(expected)) == expected
-    finally:
-        run.clean_up()
+
+    def run() -> list[str]:
+        return events_of(SecureRun(case, context, authority), expected)
+
+    assert first_right(run, expected, is_timed(case)) == expected
 
 
 def test_a_listener_that_waits_hears_the_end_that_came_with_the_answer(
