@@ -41,7 +41,7 @@ class Answering(Intake):
 
     _parser: Parser | None  # of what arrives
     _request: IncomingMessage | None  # received last; none when that is answered
-    _postponed: Head | End | ParseError | str | None  # what waits for ticks, or ASKING
+    _postponed: Head | End | ParseError | str | None  # what waits for a thread, or for ticks, or ASKING
 
     def __init__(self, server: Server, socket: Any) -> None:
         super().__init__(socket)

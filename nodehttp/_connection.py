@@ -14,8 +14,8 @@ and CLOSED may come at any time, TUNNEL in place of BODY, and nothing but CLOSED
 
 Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All input
 is kept in the parser and in the request, so that another thread can go on when a listener waits in the middle
-of its delivery (`_go_on`). An event of the parser that has to wait, for ticks or for what a function of
-the user's says to it, is `_postponed`; nothing is parsed behind it.
+of its delivery (`_go_on`). An event of the parser that has to wait, for ticks, for a thread or for what a
+function of the user's says to it, is `_postponed`; nothing is parsed behind it.
 
 `_intake.py` brings the bytes.
 """
@@ -36,7 +36,7 @@ from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import NO_EVENTS, internal, shared
 from nodehttp.incoming import IncomingMessage, aborted_error
 from nodehttp.parser import END, End, Head, ParseError, Parser
-from nodehttp.threadpool import call_next, call_user, may_go_on, now, pool, report_exception
+from nodehttp.threadpool import call_next, call_user, may_go_on, now, pool, postpone, report_exception
 
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
@@ -177,6 +177,9 @@ class ServerConnection(Answering):
             if kind is Head:
                 if len(event.rawHeaders) >= self._ticks_from and self._has_ticks:
                     self._after_ticks(event)
+                elif postpone(self._admit_late, self._strand):
+                    self._postponed = event
+                    self.socket.pause()
                 else:
                     self._request_arrived(event)
                     if is_last and self.state is BODY and self._has_ticks:
@@ -284,12 +287,21 @@ class ServerConnection(Answering):
             return
         if event is END:
             self._request_ended(self._parser)
-        elif isinstance(event, Head):
-            self._request_arrived(event)
         elif isinstance(event, ParseError):
             self._failed(event)
             return
+        elif postpone(self._admit_late, self._strand):
+            self._postponed = event
+            self.socket.pause()
+            return
+        else:
+            self._request_arrived(event)  # type: ignore[arg-type]
         self._advance()
+
+    def _admit_late(self) -> None:
+        """There may be a thread for what was postponed."""
+        self.want_data()
+        self._admit()
 
     def bring(self, request: IncomingMessage) -> bool:
         """The listener that is being told of `request` is about to wait for its body: deliver a piece of it,

@@ -12,6 +12,7 @@ from typing import Any
 from nodehttp import errors
 from nodehttp._stream import ANY_STREAM, Lifecycle, Stream, merged, user_callback
 from nodehttp.arity import adapt
+from nodehttp.checks import check_signal
 from nodehttp.events import internal
 from nodehttp.threadpool import monitor, next_tick, report_exception
 
@@ -234,7 +235,9 @@ def finished(
         raise errors.invalid_arg_type('callback', 'of type function', callback)
     if not is_stream(stream):
         raise errors.invalid_arg_type('stream', ANY_STREAM, stream)
-    return _UserFinish(stream, callback, merged(options, kwargs)).leave
+    given = merged(options, kwargs)
+    check_signal('options.signal', given.get('signal'))
+    return _UserFinish(stream, callback, given).leave
 
 
 def isReadable(stream: Any) -> bool | None:

@@ -157,12 +157,6 @@ def seconds_of(milliseconds: Any) -> int:
     return max(0, int(milliseconds / 1000)) if math.isfinite(milliseconds) else 0  # as Node
 
 
-def check_signal(name: str, signal: Any) -> None:
-    """Raise TypeError ERR_INVALID_ARG_TYPE unless it is None or an AbortSignal."""
-    if signal is not None and not (hasattr(signal, 'aborted') and hasattr(signal, 'addEventListener')):
-        raise errors.invalid_arg_type(name, 'an instance of AbortSignal', signal)
-
-
 def server_mark(options: Mapping[str, Any], default: int) -> int:
     """The option highWaterMark; as in Node a negative one counts as none."""
     mark = options.get('highWaterMark')

@@ -33,7 +33,6 @@ from nodehttp._handles import (
 )
 from nodehttp._netoptions import (
     backlog_of,
-    check_signal,
     listen_arguments,
     seconds_of,
     server_arguments,
@@ -42,7 +41,7 @@ from nodehttp._netoptions import (
 from nodehttp._netsocket import Socket
 from nodehttp._stream import Function
 from nodehttp.arity import adapt
-from nodehttp.checks import check_function
+from nodehttp.checks import check_function, check_signal
 from nodehttp.events import EventEmitter, internal
 from nodehttp.monitor import monitor
 from nodehttp.record import Record
@@ -92,6 +91,8 @@ class Server(EventEmitter):
     _referenced = True
     _paused: threadpool.Timer | None = None  # until there may be descriptors again
     _closings = 0  # 'close' events to come
+    _has_closed = False  # one has come, and nobody has called listen() since
+    _closed_code = 'ERR_SERVER_NOT_RUNNING'
     _accepted_in = 0  # the turn of the loop in which something was accepted last
     _joining: tuple[Waiter, ...] = ()
 
@@ -142,6 +143,7 @@ class Server(EventEmitter):
                 self.once('listening', listener)
             check_signal('options.signal', options.get('signal'))
             self._listen_call = call = object()
+            self._has_closed = False
             self._begin_to_listen(options, call)
             if 'signal' in options:
                 self._close_on_abort(options['signal'])
@@ -368,9 +370,15 @@ class Server(EventEmitter):
             self._closings += 1
             self._tick(self._emit_close)
 
+    def _is_past(self, name: str) -> bool:
+        return self._has_closed
+
     def _emit_close(self) -> None:
         self._closings -= 1
+        self._has_closed = self._state == CLOSED
         self._fire('close')
+        if self._is_awaited:
+            self._end_waits()
         joining, self._joining = self._joining, ()
         for waiter in joining:
             waiter.set()
@@ -386,21 +394,28 @@ class Server(EventEmitter):
                 return
             waiter = Waiter()
             self._joining = (*self._joining, waiter)
-        waiter.wait(timeout)
+        try:
+            waiter.wait(timeout)
+        finally:
+            with monitor:
+                self._joining = tuple(other for other in self._joining if other is not waiter)
 
     def __enter__(self) -> Self:
-        """Wait until it listens, if `listen` was called; raises what keeps it from that."""
+        """Wait until it listens, if `listen` was called; raises what keeps it from that, such as
+        ERR_SERVER_NOT_RUNNING if another thread closes it."""
         with monitor:
             if self._state not in (LOOKING, BOUND):
                 return self
             waiter = Waiter()
-            self.once('listening', waiter.set)
-            self.once('error', waiter.fail)
+            closed = partial(waiter.fail, errors.node_error('ERR_SERVER_NOT_RUNNING'))
+            outcomes: dict[str, Function] = {'listening': waiter.set, 'error': waiter.fail, 'close': closed}
+            for name, listener in outcomes.items():
+                self.once(name, listener)
         try:
             waiter.wait()
         finally:
-            self.off('listening', waiter.set)
-            self.off('error', waiter.fail)
+            for name, listener in outcomes.items():
+                self.off(name, listener)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:

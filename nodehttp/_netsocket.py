@@ -30,7 +30,6 @@ from nodehttp._handles import (
 )
 from nodehttp._netoptions import (
     Target,
-    check_signal,
     connect_arguments,
     given_handle,
     seconds_of,
@@ -39,7 +38,7 @@ from nodehttp._netoutput import Output
 from nodehttp._readable_state import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, GONE, NOTHING, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
-from nodehttp.checks import check_duration, check_function
+from nodehttp.checks import check_duration, check_function, check_signal
 from nodehttp.events import NO_EVENTS, OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.poller import DONT_WAIT, READ_SIZE, Received
@@ -56,7 +55,7 @@ _USED_UP = frozenset((
     '_error_emitted', '_destroy_callback', '_input', '_buffer', '_offset', '_length', '_reading', '_asking',
     '_need_readable', '_emitted_readable', '_did_read', '_awaited', '_writing',
     '_calling', '_flushing', '_size', '_callback', '_pending', '_need_drain', '_calling_final',
-    '_finish_scheduled', '_finish_callbacks', '_is_reset', '_destroys_soon', '_own_name',
+    '_finish_scheduled', '_finish_callbacks', '_is_reset', '_destroys_soon', '_own_name', '_has_closed',
 ))
 
 
@@ -103,6 +102,7 @@ class Socket(Output):
     _referenced = True
     _is_reset = False  # end with RST
     _destroys_soon = False
+    _has_closed = False  # 'close' comes in the closing phase, after all else
 
     _consumer: Consumer | None  # one of those who listen to 'data';
     _is_direct: bool  # it is the only one, and gets what is received without the stream
@@ -520,7 +520,7 @@ class Socket(Output):
         if had_connection:
             call_closing(self._emit_closed, error is not None, connecting, strand=self._strand)
         else:
-            self._tick(self._fire, 'close')
+            self._tick(self._fire_close)
         if self._server is not None:
             self._server._connection_closed(self)
 
@@ -533,7 +533,7 @@ class Socket(Output):
             callback(errors.system_error('ECANCELED', 'write'))
             call_closing(self._emit_closed, had_error, None, strand=self._strand)  # behind the ticks of that
             return
-        self._fire('close', had_error)
+        self._fire_close(had_error)
         if self._first_write is not None and not self.connecting:
             (_, callback), self._first_write = self._first_write, None
             callback(errors.node_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION'))
@@ -542,8 +542,12 @@ class Socket(Output):
         if self._life == CLOSED:  # not connected anew meanwhile
             super()._emit_end_of_life(error)
 
+    def _fire_close(self, *had_error: bool) -> None:
+        self._has_closed = True
+        self._fire('close', *had_error)
+
     def _is_past(self, name: str) -> bool:
-        return self._life == GONE and name != 'close'  # that comes later, in the closing phase
+        return self._has_closed if name == 'close' else self._life == GONE
 
     # Timeout
 

@@ -27,6 +27,7 @@ from nodehttp._finished import (
 from nodehttp._pipe import sink_of
 from nodehttp._readable import Readable
 from nodehttp._stream import merged, user_callback
+from nodehttp.checks import check_signal
 from nodehttp.events import EventEmitter
 from nodehttp.threadpool import Waiter, monitor, next_tick, released, report_exception
 
@@ -66,6 +67,7 @@ class _Pipeline:
             raise errors.node_error('ERR_MISSING_ARGS', 'streams')
         self._callback: Callback | None = user_callback(callback, self._callback_failed)
         self._signal = options.get('signal')
+        check_signal('options.signal', self._signal)
         self._ends_last = options.get('end', True)
         self._error: Any = None
         self._value: Any = None
@@ -102,13 +104,17 @@ class _Pipeline:
                 next_tick(self._collect, collector)
 
     def _collect(self, collector: Callback) -> None:
+        error: Any = None
         with released():
             try:
                 self._value = collector(self.last)
-            except Exception as error:
-                self.report(error)
+            except Exception as caught:
+                error = caught
+            if getattr(self.last, '_was_left', False):  # Node destroys what its loop leaves
+                Finish(self.last, lambda *_: self.report(error))
+                self.last._give_up(errors.abort_error())
             else:
-                self.report()
+                self.report(error)
 
     def _on_error(self, error: Any = None) -> None:
         if not isinstance(error, errors.AbortError) and not is_premature_close(error):

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from nodehttp import errors, threadpool
 from nodehttp.arity import adapt, fit, parameters
-from nodehttp.checks import is_integer
+from nodehttp.checks import check_signal, is_integer
 from nodehttp.events import EventEmitter
 from nodehttp.threadpool import (
     add_tick,
@@ -65,7 +65,9 @@ _MOVES = {
 
 
 def merged(options: Options, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge the two ways to give options; one given as None is not given."""
+    """Merge the two ways to give options; one given as None is not given. TypeError ERR_INVALID_ARG_TYPE."""
+    if options and not isinstance(options, Mapping):
+        raise errors.invalid_arg_type('options', 'of type object', options)
     return {name: value for name, value in {**(options or {}), **keywords}.items() if value is not None}
 
 
@@ -214,6 +216,7 @@ class Lifecycle(Stream):
             if callable(options.get(name)):
                 setattr(self, f'_{name}', adapt(options[name]))
         if 'signal' in options:
+            check_signal('signal', options['signal'])
             _destroy_on_abort(options['signal'], self)
 
     # Construction

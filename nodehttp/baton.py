@@ -18,9 +18,8 @@ The rules of this file:
 - A `Strand` is the order of events of one connection. While one of its callbacks runs detached it is `busy`:
   its items wait in its backlog, its socket is not polled.
 - A thread that waits on purpose (`blocking()`, `Waiter`) passes the baton on first, leaves its strand free,
-  and comes back as an item of that strand, which hands it the baton again. So waiting callbacks do not
-  overlap with others either. What a `Waiter` waits for is often up to another callback, which may wait in
-  turn: so these threads do not count against `maxThreads`, with which such a chain could come to no end.
+  and comes back as an item of that strand, which hands it the baton again (leaving.py). So waiting callbacks
+  do not overlap with others either.
 - A thread is parked on its own gate. Who stops being the watcher appoints the next one.
 - Whoever calls `run` is a thread of the pool until there is nothing left to do.
 
@@ -35,30 +34,23 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from threading import get_ident
-from typing import Any, Protocol
+from typing import Any
 
 from nodehttp import errors
+from nodehttp.leaving import Awaited, Leaving
 from nodehttp.loop import Function, Item, Strand
 from nodehttp.monitor import is_monitor_free, monitor, owns_monitor, release_monitor, released, retake_monitor
-from nodehttp.staying import Staying
 from nodehttp.worker import Onlooker, Source, Worker, look_period
 
 HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (about 50 us)
 MAX_THREADS = 128
-MAX_WAITING = 4096  # callbacks that wait for the library, beside those threads; each takes some 50 KiB
 IDLE_LINGER = 2  # s before a surplus idle thread ends
 QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until there is some
 
 RESERVED = Worker()  # holds the baton while somebody is about to leave `run`: no callback begins any more
 
 
-class Awaited(Protocol):
-    """What a callback waits for (waiting.Waiter)."""
-
-    worker: Worker | None  # whom to call back
-
-
-class Pool(Staying):
+class Pool(Leaving):
     """The threads and the baton. All methods need the monitor unless they say otherwise."""
 
     def __init__(self) -> None:
@@ -81,7 +73,7 @@ class Pool(Staying):
         self._returning = False  # the baton was handed to a thread that has yet to wake up
         self.detached = 0  # callbacks that run without the baton
         self.reset_jobs()
-        self.waiting = 0  # callbacks that have gone away to wait for something of the library
+        self.reset_leaving()
         self.reset_outsiders()
         self.on_exit: Callable[[BaseException], None] | None = None  # told of a SystemExit outside of `run`
         self.on_stuck_exit: Callable[[BaseException], Any] | None = None  # the same, if `run` cannot see it
@@ -102,14 +94,17 @@ class Pool(Staying):
 
     # The loop
 
-    def _serve(self, worker: Worker) -> None:
-        """Run items while `worker` holds the baton (or, if it is a runner, until nothing is left)."""
+    def _serve(self, worker: Worker, until: Awaited | None = None) -> None:
+        """Run items while `worker` holds the baton (or until `until` is done, or a runner has nothing
+        left)."""
         ticks, ready = self.ticks, self.ready
         while self.holder is worker:
+            if until is not None and until.done:
+                return
             queue = ticks or ready
             if not queue:
                 self._busy = False
-                if worker.is_runner and not self.is_alive():
+                if worker.is_runner and until is None and not self.is_alive():
                     return
                 if self._jobs and self._is_last_helper():
                     self._run_job()
@@ -417,80 +412,7 @@ class Pool(Staying):
         self._give(successor)
         return True
 
-    # Waiting
-
-    def leave(self, worker: Worker) -> bool:
-        """A callback goes away to wait: baton and strand are free. False if there is no other thread to take
-        over."""
-        strand = worker.strand
-        worker.started.clear()
-        if strand is not None and strand.deliverer is not None:
-            self.call_soon(strand.deliverer._go_on, strand=strand)
-        if self.holder is worker:
-            successor = self._successor()
-            if successor is None:
-                return False
-            worker.was_polling = not self._busy
-            self._give(successor)
-        else:
-            self.holds.end()
-            worker.detached = False
-            self.detached -= 1  # it does not run: what it waits for has to keep the process alive
-            if strand is not None and strand.watch is not None:
-                strand.watch.want_back()  # the thread may have looked at it in place of the poller (`_stay`)
-            self._free_strand(worker)
-        return True
-
-    def come_back(self, worker: Worker, strand: Strand | None) -> None:
-        """The wait is over: queue the callback as an item of its strand."""
-        self.call_soon(self._resume, worker, worker.waits, strand=strand)
-
-    def _resume(self, worker: Worker, waits: int) -> None:
-        """The holder hands the baton to a callback that has waited."""
-        if worker.waits == waits:  # else the wait was broken off meanwhile
-            self.holder = worker
-            self._busy = False
-            self._returning = True
-            worker.gate.open()
-
-    def park_until_holder(self, worker: Worker) -> None:
-        """Park until the baton comes back. May raise KeyboardInterrupt, or what ends `run`."""
-        try:
-            while self.holder is not worker:
-                if worker.exit is not None:
-                    raise worker.exit
-                self._park(worker)
-        except BaseException:  # nobody may hand the baton to this callback any more: it goes on without
-            if self.holder is not worker:
-                self._detach(worker)
-            raise
-        finally:
-            worker.waits += 1
-            if self.holder is worker:
-                # Not before: 1. the baton is handed to a parked thread, 2. the watcher sees a busy holder
-                # that stands still, 3. and takes the baton from a thread that has not even woken up.
-                self._returning = False
-                self._turn += 1
-                self._busy = not worker.was_polling
-                if worker.was_polling:  # a signal handler has waited, on top of a poll that will go on
-                    worker.was_polling = False
-                    self.wake()
-
-    def wait(self, worker: Worker, awaited: Awaited) -> bool:
-        """Wait, in a callback, until `awaited` is done; False if no other thread can be had to go on."""
-        source, worker.source = worker.source, None
-        self.waiting += 1
-        awaited.worker = worker
-        try:
-            if self.waiting > MAX_WAITING or not self.leave(worker):
-                awaited.worker = None
-                worker.waits += 1  # a signal handler may have ended the wait before it has begun
-                return False
-            self.park_until_holder(worker)
-            return True
-        finally:
-            self.waiting -= 1
-            worker.source = source
+    # Callbacks
 
     def begin_callback(self, source: Source) -> tuple[Worker | None, object]:
         """A callback of `source` is about to run: without the baton if it is likely to block. Returns what

@@ -1,4 +1,5 @@
-"""What Node says of an argument that is no number, no integer within bounds, no boolean or no function.
+"""What Node says of an argument that is no number, no integer within bounds, no boolean, no function
+or no AbortSignal.
 
 JavaScript has one kind of numbers, and a boolean is none of them; in Python True is an int, and a float may
 be an integer. What is refused raises TypeError ERR_INVALID_ARG_TYPE or ValueError ERR_OUT_OF_RANGE, with
@@ -61,3 +62,9 @@ def check_function(name: str, value: Any) -> None:
     """Refuse what cannot be called."""
     if not callable(value):
         raise errors.invalid_arg_type(name, 'of type function', value)
+
+
+def check_signal(name: str, value: Any) -> None:
+    """Refuse what is neither None nor an AbortSignal."""
+    if value is not None and not (hasattr(value, 'aborted') and hasattr(value, 'addEventListener')):
+        raise errors.invalid_arg_type(name, 'an instance of AbortSignal', value)

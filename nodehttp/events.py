@@ -162,6 +162,7 @@ class EventEmitter:
     _watched_events: frozenset[str] = frozenset()  # whose new listeners `_listener_added` is told of
     _strand: threadpool.Strand | None = None
     _is_awaited = False  # has anybody waited in `once`?
+    _closed_code = 'ERR_STREAM_PREMATURE_CLOSE'  # what it raises where 'close' has come instead
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self._strand is not None:
@@ -479,7 +480,7 @@ class EventEmitter:
             for listener in listeners:
                 function: Any = listener.listener
                 if getattr(function, '__func__', None) is _ARRIVED and self._is_past(name):
-                    function.__self__.end()
+                    function.__self__.end(self)
 
     def _is_unheard(self) -> bool:
         """Would nobody hear anything that is emitted?"""
@@ -597,10 +598,13 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
 
     In a callback other callbacks go on meanwhile. Raises what 'error' brings if that comes first (unless
     'error' is what is waited for; of EventTargets only a WebSocket does that), ERR_STREAM_PREMATURE_CLOSE
-    if the event cannot come any more because a stream or message has closed (Node waits for ever; a 'close'
-    that has come already counts), TimeoutError after `timeout` seconds, and TypeError ERR_INVALID_ARG_TYPE.
+    (of a server ERR_SERVER_NOT_RUNNING) if the event cannot come any more because a stream, message or server
+    has closed (Node waits for ever; a 'close' that has come already counts), TimeoutError after `timeout`
+    seconds, and TypeError ERR_INVALID_ARG_TYPE.
     ("events.once(emitter, name[, options])")
     """
+    if not isinstance(name, str):
+        raise errors.invalid_arg_type('name', 'of type string', name)
     if not isinstance(emitter, EventEmitter):
         if hasattr(emitter, '_wait_for'):
             return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]
@@ -613,7 +617,7 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     emitter._hear_once(listeners)
     try:
         if emitter._is_past(name):
-            wait.arrived() if name == 'close' else wait.end()
+            wait.arrived() if name == 'close' else wait.end(emitter)
         result: list[Any] = wait.waiter.wait(timeout, emitter)
         return result
     finally:
@@ -636,9 +640,9 @@ class _Wait:
     def failed(self, error: Any = None, *_: Any) -> None:
         self.waiter.fail(unhandled((error,)))
 
-    def end(self) -> None:
+    def end(self, emitter: EventEmitter) -> None:
         """The event cannot come any more."""
-        self.waiter.fail(errors.node_error('ERR_STREAM_PREMATURE_CLOSE'))
+        self.waiter.fail(errors.node_error(emitter._closed_code))
 
 
 _ARRIVED, WAIT_FAILED = _Wait.arrived, _Wait.failed

@@ -92,6 +92,7 @@ class IncomingMessage(Readable):
     _source: Any  # a BodySource, or of a request a RequestSource
     _consumed = False  # has anybody asked for the body?
     _dumped = False  # is the body thrown away?
+    _was_left = False  # has a loop over a server's request ended early?
     _headers: Record[Any] | None = None
     _headers_distinct: Record[list[str]] | None = None
     _raw_headers: list[str]  # not to be changed: messages that are alike share it
@@ -503,6 +504,8 @@ class IncomingMessage(Readable):
             with monitor:
                 # If this came early: the rest is thrown away once the response is finished, or now if it is.
                 self._consumed = False
+                if self._life == OPEN and not self.readableEnded:
+                    self._was_left = True
                 if self._dumped:
                     self.resume()
 

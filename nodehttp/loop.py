@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 TIMEOUT_MAX = 2**31 - 1  # ms; the longest delay of Node's timers
+LONGEST_POLL = 86_400  # s; what the system takes is bounded, what waits for an event is not
 monotonic = time.monotonic
 
 
@@ -418,6 +419,8 @@ class Loop:
                 timeout = self._polling_until / 1000 - monotonic()
                 if timeout < 0:
                     timeout = 0
+                elif timeout > LONGEST_POLL:
+                    timeout = LONGEST_POLL
         poller, holder = self.poller, self.holder
         state = release_monitor()
         try:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nodehttp import errors
+from nodehttp.arity import parameters
 from nodehttp.baton import HANDOFF_AFTER, MAX_THREADS, pool
-from nodehttp.checks import check_number
+from nodehttp.checks import check_function, check_number
 from nodehttp.loop import TIMEOUT_MAX, Function, Immediate, Strand, Timer
 from nodehttp.monitor import (
     Gate,
@@ -64,6 +65,7 @@ __all__ = [
     'occupy',
     'owns_monitor',
     'pool',
+    'postpone',
     'release_monitor',
     'release_strand',
     'released',
@@ -88,6 +90,7 @@ call_checking = pool.call_checking
 call_closing = pool.call_closing
 start_timer = pool.start_timer
 submit = pool.submit
+postpone = pool.postpone
 hold = pool.hold
 hold_instead = pool.hold_instead
 occupy = pool.occupy
@@ -134,8 +137,11 @@ def run(main: Function, *args: Any) -> None:
     """Run `main(*args)` as the first callback on the calling thread, and the loop with it, until nothing
     referenced is open.
 
-    Raises what `main` raises. SystemExit out of any callback ends it; Ctrl-C is SystemExit(130).
+    Raises what `main` raises, and TypeError ERR_INVALID_ARG_TYPE. SystemExit out of any callback ends it;
+    Ctrl-C is SystemExit(130).
     """
+    check_function('main', main)
+    parameters(main)  # which an async function has not
     pool.run(main, *args)
 
 

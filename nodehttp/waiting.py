@@ -11,6 +11,7 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp.baton import pool
+from nodehttp.checks import check_number
 from nodehttp.loop import Handle, Strand, monotonic
 from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor, take_in_turn
 from nodehttp.visit import Visit, begin_visit, longest_wait
@@ -55,13 +56,18 @@ class Waiter:
                 self._gate.open()
             elif self.worker is not None:
                 pool.come_back(self.worker, self._strand)
+            else:  # the holder may wait on top of its callback
+                pool.notify()
 
     def _expire(self) -> None:
         self.fail(TimeoutError('timed out'))
 
     def wait(self, timeout: float | None = None, emitter: Any = None) -> Any:
         """Wait for `set` or `fail`, at most `timeout` seconds; TimeoutError after that. `emitter`: by whose
-        event either is called, if that is so. Error if more wait than the system has threads for."""
+        event either is called, if that is so. Error if too many callbacks wait,
+        TypeError and ValueError for a bad timeout."""
+        if timeout is not None:
+            _check_timeout(timeout)
         with monitor:
             if self.done:
                 pool.holds.end()  # it would have waited
@@ -113,10 +119,15 @@ class Waiter:
         self._strand = worker.strand
         try:
             if not pool.wait(worker, self):
-                raise errors.Error('No thread can be had to go on while this callback waits')
+                raise errors.Error('Too many callbacks wait')
         finally:
             if timer is not None:
                 timer.cancel()
+
+
+def _check_timeout(timeout: Any) -> None:
+    if math.isnan(check_number('timeout', timeout)):
+        raise errors.node_error('ERR_OUT_OF_RANGE', 'timeout', 'a number of seconds', timeout)
 
 
 @contextmanager

@@ -17,10 +17,11 @@ from typing import Any, Self
 
 from nodehttp import errors
 from nodehttp._duplex import Duplex
-from nodehttp._netoptions import check_signal, connect_arguments
+from nodehttp._netoptions import connect_arguments
 from nodehttp._netoutput import NOT_TRIED
 from nodehttp._readable_state import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
+from nodehttp.checks import check_signal
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import call_checking, call_closing, call_soon, has_baton, hold, pool
@@ -549,3 +550,6 @@ class TLSSocket(Handshake):
                 self._wire.resetAndDestroy()
             self._destroy_once()
         return self
+
+    def _is_past(self, name: str) -> bool:
+        return self._is_end_told if name == 'close' else super()._is_past(name)

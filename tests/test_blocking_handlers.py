@@ -15,7 +15,7 @@ from test_costs import SYSTEM_CALLS
 from test_threadpool import shrink_pool
 
 import nodehttp as http
-from nodehttp import baton, net, staying, timers
+from nodehttp import leaving, net, staying, timers
 from nodehttp.threadpool import owns_monitor, pool
 from nodehttp.watch import Watch
 
@@ -393,7 +393,7 @@ def test_more_callbacks_wait_than_there_can_be(dial, escaped, record, monkeypatc
         record('request')
         res.end(b''.join(req))
 
-    monkeypatch.setattr(baton, 'MAX_WAITING', 2)
+    monkeypatch.setattr(leaving, 'MAX_WAITING', 2)
     with http.createServer(listener).listen(0, '127.0.0.1') as server:
         peers = [dial(server) for _ in range(3)]
         for count, peer in enumerate(peers):
@@ -403,7 +403,7 @@ def test_more_callbacks_wait_than_there_can_be(dial, escaped, record, monkeypatc
         for peer in peers[:2]:
             peer.send(b'cd')
             assert peer.read_to_end().endswith(b'abcd')
-    assert [str(error) for error in escaped] == ['No thread can be had to go on while this callback waits']
+    assert [str(error) for error in escaped] == ['Too many callbacks wait']
 
 
 def test_what_a_thread_has_received_comes_before_what_the_poller_tells_of(dial, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import queue
 import threading
 import time
@@ -298,7 +299,8 @@ async def asynchronous_generator() -> Any:
 def test_a_callback_that_nobody_would_await_is_refused(emitter: EventEmitter, function: Any) -> None:
     expected = ('TypeError [ERR_INVALID_ARG_TYPE] The "callback" argument must be a function without "async" '
                 f'(it may wait). Received function {function.__name__}')
-    for add in (partial(emitter.on, 'x'), partial(emitter.once, 'x'), http.createServer, timers.setImmediate):
+    for add in (partial(emitter.on, 'x'), partial(emitter.once, 'x'), http.createServer, timers.setImmediate,
+                http.run):
         assert failure(partial(add, function)) == expected
     assert emitter.eventNames() == []
 
@@ -549,6 +551,37 @@ def test_once_wants_an_emitter() -> None:
     assert failure(lambda: once(5, 'x')) == (
         'TypeError [ERR_INVALID_ARG_TYPE] The "emitter" argument must be an instance of EventEmitter or '
         'EventTarget. Received type number (5)')
+
+
+def test_once_wants_a_name() -> None:
+    assert failure(lambda: once(EventEmitter(), None)) == (  # type: ignore[arg-type]
+        'TypeError [ERR_INVALID_ARG_TYPE] The "name" argument must be of type string. Received undefined')
+
+
+@pytest.mark.parametrize('is_callback', [False, True])
+@pytest.mark.parametrize(('timeout', 'message'), [
+    ('5', 'TypeError [ERR_INVALID_ARG_TYPE] The "timeout" argument must be of type number. '
+          "Received type string ('5')"),
+    (True, 'TypeError [ERR_INVALID_ARG_TYPE] The "timeout" argument must be of type number. '
+           'Received type boolean (true)'),
+    (math.nan, 'RangeError [ERR_OUT_OF_RANGE] The value of "timeout" is out of range. '
+               'It must be a number of seconds. Received NaN')])
+def test_deadlines_that_are_none(
+        emitter: EventEmitter, record: Recorder, timeout: Any, message: str, is_callback: bool) -> None:
+    """In a callback NaN broke the order of all timers."""
+    for target in emitter, http.AbortController().signal:
+        def wait(target: Any = target) -> None:
+            record(failure(lambda: once(target, 'x', timeout)))
+        soon(wait) if is_callback else wait()
+    assert record.wait_count(2) == [message] * 2
+    assert emitter.eventNames() == []
+
+
+def test_a_deadline_that_never_comes(emitter: EventEmitter, record: Recorder) -> None:
+    """It stopped all that came after it."""
+    soon(lambda: record(once(emitter, 'x', math.inf)))
+    soon(lambda: timers.setTimeout(emitter.emit, 20, 'x', 1))
+    assert record.wait_count(1) == [[1]]
 
 
 def test_once_has_a_deadline(emitter: EventEmitter) -> None:

@@ -464,6 +464,7 @@ os._exit(0)
 from nodehttp import net
 first = net.createServer().listen(0)
 second = net.createServer(lambda socket: socket.end('a')).listen(first)
+nodehttp.once(second, 'listening')
 port = first.address().port
 child = os.fork()
 if child == 0:
@@ -472,7 +473,6 @@ if child == 0:
     signal.alarm(20)
     signal.pause()
 os.read(ours, 1)
-nodehttp.once(second, 'listening')
 first.close()
 assert nodehttp.once(net.connect(port), 'data', 5) == [b'a']
 second.close()

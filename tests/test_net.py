@@ -951,3 +951,12 @@ def test_a_reset_by_a_raw_peer(scripted, record):
     client.write('x')
     error = record.wait_count(1)[0]
     assert (error.message, error.errno) == ('read ECONNRESET', errno.ECONNRESET)
+
+
+def test_waiting_for_close_that_has_come():
+    with net.createServer(lambda peer: peer.end()).listen(0, HOST) as server:
+        connection = net.Socket()
+        for _ in range(2):  # also when it was connected anew
+            connection.connect(server.address().port, HOST).resume()
+            assert events.once(connection, 'close', 5) == [False]
+            assert events.once(connection, 'close', 5) == []

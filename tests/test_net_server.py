@@ -14,7 +14,7 @@ from conftest import has_ipv6, needs_ipv6
 from net_order import HOST, logs, pair, watch
 from stream_order import show
 
-from nodehttp import errors, events, net, threadpool
+from nodehttp import _netserver, errors, events, net, threadpool
 from nodehttp.abort import AbortController
 from nodehttp.timers import nextTick, setImmediate
 
@@ -571,6 +571,44 @@ def test_with_raises_what_keeps_it_from_listening():
     with (net.createServer().listen(0, HOST) as server, pytest.raises(OSError, match='EADDRINUSE'),
           net.createServer().listen(server.address().port, HOST)):
         pass
+
+
+def test_with_ends_when_another_thread_closes_the_server(monkeypatch):
+    server = net.createServer()
+
+    def resolve(host):
+        server.close()
+        return [(HOST, 4)]
+
+    monkeypatch.setattr(_netserver, 'resolve', resolve)
+    with pytest.raises(errors.Error, match='Server is not running'), server.listen(0, 'localhost'):
+        pass
+    assert server.eventNames() == []
+
+
+@pytest.mark.parametrize('is_late', [False, True])
+def test_waiting_for_an_event_of_a_server_ends_when_it_is_closed(is_late):
+    """Unless it listens again."""
+    server = net.createServer().listen(0, HOST)
+    events.once(server, 'listening')
+    setImmediate(server.close) if not is_late else server.close()
+    if is_late:
+        events.once(server, 'close', timeout=5)
+    with pytest.raises(errors.Error, match='Server is not running'):
+        events.once(server, 'connection', timeout=5)
+    events.once(server, 'close', timeout=5)
+    events.once(server.listen(0, HOST), 'listening', timeout=5)
+    with pytest.raises(TimeoutError):
+        events.once(server, 'close', timeout=0.01)
+    server.close()
+
+
+@pytest.mark.parametrize('timeout', ['5', True, []])
+def test_joining_with_a_bad_deadline(timeout):
+    with net.createServer().listen(0, HOST) as server:
+        with pytest.raises(TypeError, match='The "timeout" argument must be of type number'):
+            server.join(timeout)
+        assert server._joining == ()
 
 
 def test_with_does_not_wait_for_connections_after_an_exception(dial, record):

@@ -544,3 +544,19 @@ def test_questions_about_streams():
     assert (isErrored(r), isReadable(r)) == (True, False)
     assert (isReadable({}), isErrored({}), isReadable(None)) == (None, False, None)
 
+
+
+@pytest.mark.parametrize(('call', 'name', 'expected'), [
+    (lambda bad: finished(PassThrough(), {'signal': bad}, print), '"options.signal" property', 'signal'),
+    (lambda bad: promises.finished(PassThrough(), signal=bad), '"options.signal" property', 'signal'),
+    (lambda bad: promises.pipeline([b'a'], PassThrough().resume(), signal=bad), '"options.signal" property',
+     'signal'),
+    (lambda bad: PassThrough({'signal': bad}), '"signal" argument', 'signal'),
+    (lambda bad: finished(PassThrough(), bad, print), '"options" argument', 'object'),
+    (lambda bad: PassThrough().pipe(bad), '"destination" argument', 'destination')])
+def test_arguments_of_another_type(call, name, expected):
+    expected = {'signal': 'an instance of AbortSignal', 'object': 'of type object',
+                'destination': 'an instance of Writable or a binary file'}[expected]
+    with pytest.raises(TypeError) as caught:
+        call(5)
+    assert str(caught.value) == f'The {name} must be {expected}. Received type number (5)'

@@ -1432,6 +1432,11 @@ def test_run_waits_for_detached_callbacks(record: Recorder) -> None:
     assert record.events == ['earlier end', 'end']
 
 
+def test_run_wants_a_function() -> None:
+    with pytest.raises(TypeError, match='The "main" argument must be of type function'):
+        run(None)  # type: ignore[arg-type]
+
+
 def test_run_does_not_wait_for_what_is_not_referenced(record: Recorder) -> None:
     def main() -> None:
         timer.append(timers.setTimeout(record, 100_000, 'never').unref())
