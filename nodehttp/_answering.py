@@ -106,8 +106,7 @@ class Answering(Intake):
         response._connection = self
         response._strand = self._strand
         response._keep_alive_timeout = server.keepAliveTimeout
-        if server.maxRequestsPerSocket:
-            response._max_requests_per_socket = server.maxRequestsPerSocket
+        response._max_requests_per_socket = server.maxRequestsPerSocket or 0
         if server._unique_headers:
             response._unique_headers = server._unique_headers
         return response
@@ -207,7 +206,7 @@ class Answering(Intake):
                 limit = server._idle_limit  # the same object for all: it stays in the caches of the processor
             else:
                 server._idle_limit = limit
-            self._set_timeout(limit)
+            socket._set_timeout(limit)
 
     def _send_together(self) -> None:
         """Send those of the waiting responses whose turn it is in one packet, as far as they are complete and

@@ -83,7 +83,7 @@ class ServerConnection(Answering):
         server, socket, strand = self.server, self.socket, self._strand
         socket._httpMessage = None
         if server.timeout:
-            self._set_timeout(server.timeout)
+            socket._set_timeout(server.timeout)
         if socket._events is NO_EVENTS and self._has_ticks:
             socket._events = _SHARED
         else:
@@ -378,7 +378,7 @@ class ServerConnection(Answering):
         server, socket = self.server, self.socket
         if self._is_idle_timed:
             self._is_idle_timed = False
-            self._set_timeout(server.timeout or 0)
+            socket._set_timeout(server.timeout or 0)
         message_class = server._incoming_class
         if server._builds_plainly:
             request: IncomingMessage = new_object(message_class)

@@ -50,6 +50,12 @@ class Duplex(Readable, Writable):
         if self._output == WRITING and self._life < DOOMED:
             self._begin_to_end()
 
+    def _set_timeout(self, timeout: float) -> None:
+        """For http: emit 'timeout' after so many ms without traffic, if the user's class knows how to."""
+        set_timeout = getattr(self, 'setTimeout', None)
+        if set_timeout is not None:
+            set_timeout(timeout)
+
     def _destroy_unread(self) -> None:
         # Without half-open streams the other side ends by itself when this one has: that is no abort.
         ends_itself = self._input == ENDED and not self.allowHalfOpen

@@ -53,10 +53,6 @@ class Intake:
         if self.socket._flowing is False and not self._is_swamped and self.socket.readable:
             self.socket.resume()
 
-    def _set_timeout(self, timeout: float) -> None:
-        """Have the socket emit 'timeout' after so many ms without traffic."""
-        self.socket._set_timeout(timeout)
-
     @internal
     def _paused(self) -> None:
         self.socket._stop_reading()

@@ -25,12 +25,6 @@ class DuplexConnection(ServerConnection):
     def _end_intake(self) -> None:
         del self.socket.setEncoding
 
-    def _set_timeout(self, timeout: float) -> None:
-        """A Duplex of the user's may have no such method: then the connection cannot time out."""
-        set_timeout = getattr(self.socket, 'setTimeout', None)
-        if set_timeout is not None:
-            set_timeout(timeout)
-
 
 def _refuse_encoding(encoding: str | None = None) -> None:
     """Stands for the stream's `setEncoding`: the parser needs bytes."""

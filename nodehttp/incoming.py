@@ -120,7 +120,7 @@ class IncomingMessage(Readable):
         # Readable keeps its state in class-level defaults: nothing to set up there.
         self.socket = socket
         self.req = self.upgrade = None
-        self.complete = False
+        self.complete = self._consumed = False
         if socket is not None:
             self._strand = socket._strand or socket._own_strand()
             # These are asked for so often that it pays to have them at hand, and not in the class.

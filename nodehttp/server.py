@@ -91,8 +91,8 @@ class ServerResponse(OutgoingMessage):
         self._hears_close = self._expects_continue = self._sent_continue = False
         # (See `IncomingMessage`: they are asked for often.)
         self._events, self._phase, self._has_body = NO_EVENTS, OPEN, req.method != 'HEAD'
-        self.destroyed = self._head_sent = self._last = False
-        self.chunkedEncoding = False
+        self.destroyed = self._head_sent = self._last = self._is_answered = False
+        self.chunkedEncoding = self.maxRequestsOnConnectionReached = False
         self._queue = self._header = self._headers = None
         self._corked = self._removed = 0
         if req.httpVersionMinor == 0 or req.httpVersionMajor == 0:
