@@ -659,9 +659,13 @@ def test_the_socket_of_a_request_needs_bytes(scripted: Any, record: Recorder) ->
 ])
 def test_a_paused_socket(record: Recorder, keeping: Agent, when: str, events: list[str]) -> None:
     """The response waits; the next one on the same connection does not."""
+    held: list[Any] = []  # a response of the server, until the client has paused: its parts come apart
+
     def pause(socket: Any) -> None:
         socket.pause()
         record('paused')
+        for res in held:
+            timers.setTimeout(res.end, 5, 'b')
         if 'resumed' in events:
             timers.setTimeout(lambda: (record('resumed'), socket.resume()), 20)
 
@@ -676,7 +680,10 @@ def test_a_paused_socket(record: Recorder, keeping: Agent, when: str, events: li
 
     def answer(req: Any, res: Any) -> None:
         res.write('a')
-        timers.setTimeout(res.end, 5, 'b')
+        if when == 'data' and not held:
+            held.append(res)
+        else:
+            timers.setTimeout(res.end, 5, 'b')
 
     with http.createServer(answer).listen(0, '127.0.0.1') as server:
         options = {'port': server.address().port, 'agent': keeping}

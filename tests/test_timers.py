@@ -124,11 +124,11 @@ def test_changes_within_one_phase(record: Recorder) -> None:
         count = [0]
         setImmediate(first)
         b = setImmediate(record, 'b')
-        c = setTimeout(record, 1, 'c')
-        setTimeout(fourth, 3)
-        e = setTimeout(record, 3, 'e')
-        f = setTimeout(record, 3, 'f')
-        setTimeout(record, 4, 'g')
+        c = setTimeout(record, 50, 'c')
+        setTimeout(fourth, 20)
+        e = setTimeout(record, 20, 'e')
+        f = setTimeout(record, 20, 'f')
+        setTimeout(record, 25, 'g')
         interval = setInterval(beat, 100)
 
     run(program)
