@@ -15,7 +15,7 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp._handles import CHUNKS_AT_ONCE, SEND_FLAGS
-from nodehttp._netends import Ends
+from nodehttp._netidle import Idleness
 from nodehttp._stream import OPEN, Function
 from nodehttp._writable import WRITING, chunk_of
 from nodehttp.monitor import internal_hook
@@ -27,14 +27,11 @@ NOT_TRIED = -1
 JOIN_LIMIT = 16384
 
 
-class Output(Ends):
+class Output(Idleness):
     """The part of net.Socket that writes."""
 
     __slots__ = (
-        '_dispatched', '_first_write', '_link', '_unsent', '_wants_write', '_watch', '_write_callback',
-        'timeout')
-
-    timeout: float | None  # ms, as set by setTimeout()
+        '_dispatched', '_first_write', '_link', '_unsent', '_wants_write', '_watch', '_write_callback')
 
     _watch: Watch | None
     _link: sockets.socket | None  # the handle; None while there is no connection
@@ -48,10 +45,6 @@ class Output(Ends):
 
     def _update_interest(self) -> None:
         """Tell the poller what is waited for."""
-        raise NotImplementedError
-
-    def _touch(self) -> None:
-        """There was traffic."""
         raise NotImplementedError
 
     def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:

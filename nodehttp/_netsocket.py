@@ -1,7 +1,7 @@
 """net.Socket: a Duplex over a non-blocking handle.
 
-It is read when the poller says so, one `recv` each time. `_netoutput` writes it, `_connecting` brings it from
-a name to a connection, `_handles` is what is asked of the operating system.
+It is read when the poller says so, one `recv` each time. `_netoutput` writes it, `_netidle` notes when it is
+used, `_connecting` brings it from a name to a connection, `_handles` is what is asked of the system.
 
 What can go on at once is named by attributes: `_connecting` (an attempt to connect), `_receiving` (the poller
 is asked for input), `_unsent` (a write that the kernel has not taken whole), `_idle_timer`.
@@ -13,10 +13,9 @@ import errno
 import socket as sockets
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
 from typing import Any, Protocol, Self
 
-from nodehttp import errors, threadpool
+from nodehttp import errors
 from nodehttp._connecting import Connecting
 from nodehttp._handles import (
     close_with_reset,
@@ -28,21 +27,16 @@ from nodehttp._handles import (
     set_keep_alive,
     set_no_delay,
 )
-from nodehttp._netoptions import (
-    Target,
-    connect_arguments,
-    given_handle,
-    seconds_of,
-)
+from nodehttp._netoptions import Target, connect_arguments, given_handle, seconds_of
 from nodehttp._netoutput import Output
 from nodehttp._readable_state import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, GONE, NOTHING, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
-from nodehttp.checks import check_duration, check_function, check_signal
+from nodehttp.checks import check_signal
 from nodehttp.events import NO_EVENTS, OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.poller import DONT_WAIT, READ_SIZE, Received
-from nodehttp.threadpool import TIMEOUT_MAX, Strand, call_closing, call_pending, hold, start_timer, watch
+from nodehttp.threadpool import Strand, call_closing, call_pending, hold, watch
 
 # The options of Duplex that a Socket passes on; it never emits 'close' by itself and always destroys itself,
 # as in Node.
@@ -83,15 +77,13 @@ class Socket(Output):
     # longer to look into: each look is at memory that many connections have long pushed out of the caches.
     __slots__ = (
         '_connecting', '_consumer', '_corked', '_errored', '_events', '_flowing', '_host', '_httpConnection',
-        '_httpMessage', '_idle_delay', '_idle_due', '_idle_timer', '_is_direct', '_keep_alive',
-        '_keep_alive_delay', '_last_active', '_life', '_no_delay', '_output', '_queue', '_receiving',
-        '_server', '_strand', '_write_length', 'allowHalfOpen', 'bytesRead', 'server')
+        '_httpMessage', '_is_direct', '_keep_alive', '_keep_alive_delay', '_life', '_no_delay', '_output',
+        '_queue', '_receiving', '_server', '_write_length', 'allowHalfOpen', 'bytesRead', 'server')
 
     bytesRead: int
     server: Any  # of an accepted connection
     autoSelectFamilyAttemptedAddresses: list[str] | None = None
 
-    _strand: Strand
     _emit_close = False
     # The source is not asked in advance: once begun, reading goes on until `push` says that it is enough.
     _reading_more = True
@@ -116,11 +108,6 @@ class Socket(Output):
     _no_delay: bool
     _keep_alive: bool
     _keep_alive_delay: int  # s
-
-    _idle_timer: threadpool.Timer | None
-    _idle_due: float  # ms; when that fires,
-    _idle_delay: float  # at most so long after it was started
-    _last_active: float  # ms
 
     def __init__(self, options: Options | int = None, **kwargs: Any) -> None:
         self._strand = Strand()
@@ -548,66 +535,6 @@ class Socket(Output):
 
     def _is_past(self, name: str) -> bool:
         return self._has_closed if name == 'close' else self._life == GONE
-
-    # Timeout
-
-    def setTimeout(self, timeout: float, callback: Function | None = None) -> Self:
-        """Emit 'timeout' after `timeout` ms without traffic; the connection stays. 0: never. `callback`
-        listens once.
-
-        TypeError ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE. ("socket.setTimeout(timeout[,
-        callback])")
-        """
-        with monitor:
-            if self._life >= DOOMED:
-                return self
-            check_duration('msecs', timeout)
-            if callback is not None:
-                check_function('callback', callback)
-            self._set_timeout(timeout)
-            if callback is not None:
-                if timeout:
-                    self.once('timeout', callback)
-                else:
-                    self.off('timeout', callback)
-        return self
-
-    def _set_timeout(self, timeout: float) -> None:
-        """What setTimeout does, for callers that know what they pass.
-
-        The timer is left alone if it fires early enough: it looks at the clock and, if there was traffic,
-        starts anew.
-        """
-        if self._life >= DOOMED:  # a server sets it after the last response, which may end with its socket
-            return
-        self.timeout = timeout
-        if timeout:
-            self._last_active = now = monotonic() * 1000
-            if self._idle_timer is None or (timeout < self._idle_delay and self._idle_due > now + timeout):
-                self._start_idle_timer(timeout)
-
-    def _start_idle_timer(self, delay: float) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        delay = min(delay, TIMEOUT_MAX)
-        self._idle_delay = self.timeout or delay  # never a number of its own, which might be far away
-        self._idle_due = monotonic() * 1000 + delay
-        self._idle_timer = start_timer(delay, self._check_idle, strand=self._strand, ref=False)
-
-    def _touch(self) -> None:
-        """There was traffic."""
-        self._last_active = monotonic() * 1000
-        if self._idle_timer is None and self.timeout:
-            self._start_idle_timer(self.timeout)
-
-    def _check_idle(self) -> None:
-        self._idle_timer = None
-        if self.timeout and self._life < DOOMED:
-            remaining = self._last_active + self.timeout - monotonic() * 1000
-            if remaining > 0:
-                self._start_idle_timer(remaining)
-            else:
-                self._fire('timeout')
 
     # Settings
 

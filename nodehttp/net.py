@@ -1,8 +1,8 @@
 """Node's `net`: TCP and Unix sockets. ("Net")
 
-Who is where: `_netsocket` and `_netends` (Socket), `_netserver` (Server), `_netoptions` (arguments),
-`_connecting` (from a name to a connection), `_addresses` (literals, names), `_handles` (what is asked of the
-operating system).
+Who is where: `_netsocket`, with `_netoutput`, `_netidle` and `_netends` (Socket), `_netserver` (Server),
+`_netoptions` (arguments), `_connecting` (from a name to a connection), `_addresses` (literals, names),
+`_handles` (what is asked of the operating system).
 
 Left out: `BlockList`, `SocketAddress`, the option `onread`, descriptors that are no sockets, and what belongs
 to Node's clusters (`exclusive` is accepted; every server is).
