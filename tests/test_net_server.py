@@ -575,15 +575,18 @@ def test_with_raises_what_keeps_it_from_listening():
 
 def test_with_ends_when_another_thread_closes_the_server(monkeypatch):
     server = net.createServer()
+    waits = threading.Event()
+    server.on('newListener', lambda name: name == 'close' and waits.set())
 
     def resolve(host):
+        assert waits.wait(5)
         server.close()
         return [(HOST, 4)]
 
     monkeypatch.setattr(_netserver, 'resolve', resolve)
     with pytest.raises(errors.Error, match='Server is not running'), server.listen(0, 'localhost'):
         pass
-    assert server.eventNames() == []
+    assert server.eventNames() == ['newListener']
 
 
 @pytest.mark.parametrize('is_late', [False, True])
