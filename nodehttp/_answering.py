@@ -20,14 +20,13 @@ from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import BYTES_MARK, DOOMED, NOTHING
 from nodehttp._writable import WRITING
 from nodehttp.events import internal
-from nodehttp.incoming import IncomingMessage
+from nodehttp.incoming import IncomingMessage, new_object
 from nodehttp.threadpool import add_tick, has_baton, may_do_now, next_tick, pool, released
 
 if TYPE_CHECKING:
     from nodehttp.parser import End, Head, ParseError, Parser
     from nodehttp.server import Server, ServerResponse
 
-new_object = object.__new__  # (looked up in a class it takes longer)
 ASKING = 'asking'  # a function of the user's has a say in what becomes of the head that has arrived
 
 

@@ -28,13 +28,13 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nodehttp import errors
-from nodehttp._answering import ASKING, Answering, new_object
+from nodehttp._answering import ASKING, Answering
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
 from nodehttp._stream import NOTHING
 from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import NO_EVENTS, internal, shared
-from nodehttp.incoming import IncomingMessage, aborted_error
+from nodehttp.incoming import IncomingMessage, aborted_error, new_object
 from nodehttp.parser import END, End, Head, ParseError, Parser
 from nodehttp.threadpool import call_next, call_user, may_go_on, now, pool, postpone, report_exception
 

@@ -17,16 +17,14 @@ class Intake:
     As in Node whatever has a reason not to read pauses the socket, so that 'pause' and 'resume' tell of it.
     """
 
-    needs_bytes = True
-
     __slots__ = ('_has_ticks', '_is_swamped', '_strand', 'socket')
 
-    _may_be_direct = True
+    needs_bytes = True  # who sets an encoding is refused
+    _may_be_direct = True  # do bytes come without an event in between?
 
     socket: Any
     _strand: Strand  # the socket's
     _is_swamped: bool  # too much of the answers waits to be sent
-
     # Do ticks come within a read? As in Node not any more, once others have listened to 'data' too: one emit
     # is one callback.
     _has_ticks: bool
@@ -55,10 +53,12 @@ class Intake:
 
     @internal
     def _paused(self) -> None:
+        """The socket was paused, by us or by the user."""
         self.socket._stop_reading()
 
     @internal
     def _resumed(self) -> None:
+        """It was resumed, if need be too soon."""
         if self._is_swamped:
             self.socket.pause()
         elif not self.socket.destroyed:

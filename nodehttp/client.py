@@ -38,7 +38,7 @@ from nodehttp._stream import OPEN as ALIVE
 from nodehttp.arity import adapt
 from nodehttp.common import collect_headers
 from nodehttp.events import registration
-from nodehttp.incoming import IncomingMessage, aborted_error
+from nodehttp.incoming import IncomingMessage, aborted_error, new_object
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record
 from nodehttp.threadpool import (
@@ -67,8 +67,6 @@ _MOVES = {
     RELEASED: (CLOSED,),
     CLOSED: (),
 }
-
-new_object = object.__new__  # at hand: to look it up in a class takes longer
 
 # The events by which one can tell when it is sent.
 _OF_SENDING = frozenset(('socket', 'prefinish', 'finish'))

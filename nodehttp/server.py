@@ -115,7 +115,7 @@ class ServerResponse(OutgoingMessage):
             if self._header is not None:
                 self._refuse_when_sent('write')
             status = _to_status(statusCode)
-            if type(statusMessage) is not dict and isinstance(statusMessage, str):
+            if type(statusMessage) is not dict and isinstance(statusMessage, str):  # (faster)
                 self.statusMessage = statusMessage
             else:
                 if headers is None:
