@@ -94,6 +94,7 @@ class Agent(EventEmitter):
 
     defaultPort: int = 80
     protocol: str = 'http:'
+    _own_sockets: type = net.Socket  # what it opens, if nobody else does
     _needs_server_name = False  # is `servername` part of the name?
     _forwards_keylog = False
     _watched_events = frozenset(('keylog',))
@@ -392,7 +393,7 @@ class Agent(EventEmitter):
         it: then it comes back like any."""
         lease, thread = self._leases[socket], get_ident()
         if (thread in self._in_hand or self.requests or lease.state is not BUSY
-                or type(socket) is not net.Socket or not self._has_room_for(lease)
+                or type(socket) is not self._own_sockets or not self._has_room_for(lease)
                 or getattr(self.keepSocketAlive, '__func__', None) is not _PLAIN_KEEP):
             return False
         if self._idle_limit(socket) is None:

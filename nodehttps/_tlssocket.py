@@ -277,6 +277,9 @@ class TLSSocket(Handshake):
     def _is_stale(self) -> bool:
         return self._peer_ended or super()._is_stale()
 
+    def _is_cut_off(self) -> bool:
+        return self._is_stale()  # a close_notify is no end of the wire
+
     def _has_new_ticket(self) -> bool:
         """TLS 1.3: has a session come after the handshake?"""
         inner = self._current_session()
@@ -363,9 +366,12 @@ class TLSSocket(Handshake):
 
     def _tell_later(self, size: int, callback: Function | None) -> None:
         """Tell of bytes that the wire has taken, in the check phase; as in Node without ticks between them
-        and others of this connection."""
+        and others of this connection. Who visits that does it by himself."""
         if not self._untold:
-            call_checking(self._tell_untold, strand=self._strand)
+            if pool.is_visited_by_caller(self._strand):
+                self._tick(self._tell_untold)
+            else:
+                call_checking(self._tell_untold, strand=self._strand)
         self._untold.append((size, callback))
 
     def _tell_untold(self) -> None:

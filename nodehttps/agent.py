@@ -43,6 +43,7 @@ class Agent(http_agent.Agent):
 
     defaultPort = 443
     protocol = 'https:'
+    _own_sockets = TLSSocket
     _needs_server_name = True
 
     def __init__(self, options: Options = None, **kwargs: Any) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
 from test_costs import SYSTEM_CALLS, TIMES, Meter
+from tls_tools import SecureClient
 
 import nodehttp as http
 import nodehttps as https
@@ -42,6 +43,14 @@ def agent() -> Iterator[http.Agent]:
 
 
 @pytest.fixture
+def secure_agent(authority: Any) -> Iterator[https.Agent]:
+    """The same for https."""
+    agent = https.Agent(keepAlive=True, ca=authority.pem)
+    yield agent
+    agent.destroy()
+
+
+@pytest.fixture
 def visits(monkeypatch: pytest.MonkeyPatch) -> list[Visit]:
     """All visits that begin."""
     begun: list[Visit] = []
@@ -56,7 +65,8 @@ def visits(monkeypatch: pytest.MonkeyPatch) -> list[Visit]:
 
 def ask(port: int, agent: http.Agent, **options: Any) -> http.ClientRequest:
     """Begin a request."""
-    return http.get({'host': '127.0.0.1', 'port': port, 'agent': agent, **options})
+    get = https.get if isinstance(agent, https.Agent) else http.get
+    return get({'host': '127.0.0.1', 'port': port, 'agent': agent, **options})
 
 
 def fetch(port: int, agent: http.Agent) -> bytes:
@@ -97,6 +107,14 @@ def answers_when(go: threading.Event, *more: bytes) -> Callable[[RawPeer], None]
             peer.send(answer)
         peer.read_to_end()
     return script
+
+
+def secured(script: Callable[[RawPeer], None], authority: Any) -> Callable[[RawPeer], None]:
+    """The same over TLS."""
+    def run(peer: RawPeer) -> None:
+        with authority.server_context().wrap_socket(peer.socket, server_side=True) as secure:
+            script(RawPeer(secure))
+    return run
 
 
 class Caller:
@@ -158,10 +176,14 @@ def while_polling(visits: list[Visit], function: Callable[[], Any]) -> threading
     return in_thread(look)
 
 
-def test_one_after_the_other_wakes_nobody_up(scripted: Any, agent: http.Agent, visits: list[Visit],
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize('is_secure', [False, True], ids=['', 'over TLS'])
+def test_one_after_the_other_wakes_nobody_up(
+        scripted: Any, agent: http.Agent, secure_agent: https.Agent, authority: Any, visits: list[Visit],
+        monkeypatch: pytest.MonkeyPatch, is_secure: bool) -> None:
     times = 200
-    port = scripted(answers(times + 1))
+    script = answers(times + 1)
+    port = scripted(secured(script, authority) if is_secure else script)
+    agent = secure_agent if is_secure else agent
     assert fetch(port, agent) == b'ok'
     wakes: list[int] = []
     wake = pool.wake
@@ -188,6 +210,23 @@ def test_a_request_costs_four_system_calls_and_few_others(
     assert meter.system_calls() == {'send': 1, 'poll': 1, 'recv': 1, 'getsockopt': 1}
     assert not round(meter.calls['get_native_id'] / TIMES)
     assert meter.each() <= 270
+
+
+def test_so_does_one_over_tls(
+        scripted: Any, secure_agent: https.Agent, authority: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, 'want_back', lambda _: None)
+    port = scripted(secured(answers(TIMES + 2), authority))
+    for _ in range(2):
+        assert fetch(port, secure_agent) == b'ok'
+    meter = Meter()
+    meter.start()
+    for _ in range(TIMES):
+        fetch(port, secure_agent)
+    meter.stop()
+    # `has_input` polls as well: the server may have said that it ends.
+    assert {name: round(meter.calls[name] / TIMES) for name in ('send', 'recv', 'has_input')} == {
+        'send': 1, 'recv': 1, 'has_input': 1}
+    assert meter.each() <= 380
 
 
 @anywhere
@@ -254,6 +293,26 @@ def test_a_connection_in_hand_that_has_ended_is_not_used(
         assert fetch(port, agent) == b'ok'
     assert ended.wait(MUST_NOT_EXPIRE)
     assert fetch(port, agent) == b'ok'
+
+
+def test_nor_is_one_over_tls_whose_peer_has_said_that_it_ends(
+        scripted: Any, secure_agent: https.Agent, authority: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds.Holds, 'call_soon', lambda *_: None)  # the pool never looks
+    ended = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        secure = SecureClient(peer.socket, authority.server_context())
+        for _ in range(2):
+            secure.recv(65536)
+            secure.sendall(ANSWER)
+        secure.end()
+        ended.set()
+        peer.read_to_end()
+    port = scripted(script, secured(answers(1), authority))
+    for _ in range(2):
+        assert fetch(port, secure_agent) == b'ok'
+    assert ended.wait(MUST_NOT_EXPIRE)
+    assert fetch(port, secure_agent) == b'ok'
 
 
 def test_the_end_of_a_unix_socket_is_seen_as_well() -> None:

@@ -317,10 +317,14 @@ class SecureClient:
             self._tls.write(data)
             self._socket.sendall(self._outgoing.read() + more)
 
-    def shutdown(self, how: int) -> None:
-        """Send close_notify, and what a socket sends."""
+    def end(self) -> None:
+        """Send close_notify, and no FIN."""
         with self._lock:
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
             self._socket.sendall(self._outgoing.read())
+
+    def shutdown(self, how: int) -> None:
+        """Send close_notify, and what a socket sends."""
+        self.end()
         self._socket.shutdown(how)
