@@ -150,7 +150,7 @@ class ServerConnection(Answering):
         Not over TLS, where more of the read may be yet to be deciphered.
         """
         socket, late = self.socket, self._late
-        if (len(pool.ticks) != (late is not None) or self._due is not None
+        if (len(pool.ticks) != (late is not None) or self._due is not None  # as `comes_next`
                 or self._is_secure or not self._has_ticks
                 or socket._write_length > JOIN_LIMIT or not may_go_on(self._strand)):
             return False
@@ -294,8 +294,8 @@ class ServerConnection(Answering):
             self._postponed = event
             self.socket.pause()
             return
-        else:
-            self._request_arrived(event)  # type: ignore[arg-type]
+        elif isinstance(event, Head):
+            self._request_arrived(event)
         self._advance()
 
     def _admit_late(self) -> None:

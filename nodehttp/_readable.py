@@ -118,7 +118,7 @@ class Readable(ReadableState):
 
     def _deliver(self, chunk: Any) -> None:
         """Hand a chunk to the 'data' listeners if they are to have it now, else buffer it."""
-        if (self._flowing and not self._length and not self._asking
+        if (self._flowing and not self._length and not self._asking  # as `_is_data_heard`:
                 and ('data' in self._events if self._hears_data is None else self._hears_data)):
             if may_deliver(self._strand or self._own_strand()):
                 if self._awaited:

@@ -82,6 +82,7 @@ WAITING: Any = 'waiting'  # what a request does that is to have a socket later
 # The options that `Agent.getName` looks at.
 _NAMING = frozenset(('host', 'port', 'localAddress', 'family', 'socketPath'))
 
+
 class Agent(EventEmitter):
     """A pool of connections. ("Class: http.Agent")
 
@@ -251,7 +252,7 @@ class Agent(EventEmitter):
         used = busy[name].size if name in busy else 0  # (`in`: the `get` of a Record takes twice as long)
         if used + self._opening.get(name, 0) >= self.maxSockets:
             return False
-        while self.totalSocketCount + self._all_opening >= self.maxTotalSockets:
+        while self.totalSocketCount + self._all_opening >= self.maxTotalSockets:  # as `_is_full`
             if not self._idle:
                 return False
             self._drop(next(iter(self._idle)))
