@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from nodehttp import errors
+from nodehttp.checks import check_number
 from nodehttp.monitor import monitor
 from nodehttps import _protocols, _roots
 from nodehttps._credentials import Credentials, load, read_credentials
@@ -56,11 +57,6 @@ def _is_text(name: str, value: Any) -> None:
         raise errors.invalid_arg_type(f'options.{name}', 'of type string', value)
 
 
-def _is_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise errors.invalid_arg_type(name, 'of type number', value)
-
-
 def _is_impossible(why: str, first: Check | None = None) -> Check:
     """A check for what can be right or wrong, but is not possible either way."""
     def check(name: str, value: Any) -> None:
@@ -77,7 +73,7 @@ def _is_list_of_algorithms(name: str, value: Any) -> None:
 
 
 def _is_time_in_seconds(name: str, value: Any) -> None:
-    _is_number(f'options.{name}', value)
+    check_number(f'options.{name}', value)
     if value % 1:
         raise errors.node_error('ERR_OUT_OF_RANGE', f'options.{name}', 'an integer', value)
     if not 0 <= value < 1 << 31:
@@ -124,7 +120,7 @@ _OPTIONS: dict[str, Check] = {
     'ecdhCurve': _is_text,
     'dhparam': _dhparam,
     'honorCipherOrder': _anything,
-    'secureOptions': _is_number,
+    'secureOptions': check_number,
     'allowPartialTrustChain': _anything,
     # Sessions never leave the context, and so the application, that made them; nothing to be told apart.
     'sessionIdContext': _is_text,

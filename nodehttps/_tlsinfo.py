@@ -12,7 +12,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, NamedTuple
 
-from nodehttp import errors
+from nodehttp.checks import check_number
 from nodehttp.monitor import monitor
 from nodehttp.record import Record
 from nodehttps._certificate import certificate_object, chain_object, is_self_issued, ordered_chain
@@ -209,9 +209,7 @@ class Information(Wired):
     def setMaxSendFragment(self, size: int) -> bool:
         """Send no records of more than `size` bytes (512 to 16384); False for any other size.
         ("tlsSocket.setMaxSendFragment([size])")"""
-        if isinstance(size, bool) or not isinstance(size, (int, float)):
-            raise errors.invalid_arg_type('size', 'of type number', size)
-        if not 512 <= size <= FRAGMENT_MAX:
+        if not 512 <= check_number('size', size) <= FRAGMENT_MAX:
             return False
         with monitor:
             self._fragment = int(size)

@@ -14,6 +14,7 @@ from typing import Any
 from nodehttp import errors, net
 from nodehttp._netoptions import server_arguments
 from nodehttp._stream import Function, merged
+from nodehttp.checks import check_number
 from nodehttp.events import internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import Source
@@ -67,9 +68,8 @@ class Server(net.Server):
             self.ALPNProtocols = protocol_list(given['ALPNProtocols'])
             if self.ALPNCallback is not None:
                 raise errors.node_error('ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS')
-        self._handshake_timeout = timeout = given.get('handshakeTimeout') or HANDSHAKE_TIMEOUT
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise errors.invalid_arg_type('options.handshakeTimeout', 'of type number', timeout)
+        self._handshake_timeout = check_number(
+            'options.handshakeTimeout', given.get('handshakeTimeout') or HANDSHAKE_TIMEOUT)
         self._sni_callback = callback_option(given, 'SNICallback')
         self._secure_context = createSecureContext(given)
 

@@ -193,10 +193,12 @@ def _imported(path: Path) -> Iterator[str]:
     """The modules of nodehttp that this one imports when it is imported itself."""
     body: list[ast.stmt] = ast.parse(path.read_text(encoding='utf-8')).body
     for statement in body:
-        if isinstance(statement, ast.ImportFrom) and statement.module == 'nodehttp':
-            yield from (alias.name for alias in statement.names)
-        elif isinstance(statement, ast.ImportFrom) and (statement.module or '').startswith('nodehttp.'):
-            yield (statement.module or '').partition('.')[2]
+        if isinstance(statement, ast.ImportFrom):
+            package, _, module = (statement.module or '').partition('.')
+            if package == 'nodehttp':
+                yield from [module] if module else (alias.name for alias in statement.names)
+            elif package == 'nodehttps':
+                yield package  # which stands on nodehttp
 
 
 def test_modules_import_only_from_those_before_them() -> None:
