@@ -536,10 +536,16 @@ class ClientRequest(RequestHead):
         if self._failure is None:
             self._failure = error
             self._forget_signal()
-            # Who waits for the response is told by what it is destroyed with.
-            if ('error' in self._events or self.res is None or not is_waited_for(self.res)
-                    or not self._has_plain_emit()):
+            if 'error' in self._events or not self._has_plain_emit() or not self._is_told_by_response():
                 self._fire('error', error)
+
+    def _is_told_by_response(self) -> bool:
+        """Who waits for the response, or has waited for its beginning and is yet to read it, is told by what
+        it is destroyed with."""
+        response = self.res
+        return response is not None and (is_waited_for(response) or (
+            self._is_awaited and not response.complete
+            and (response._flowing is None or response._dumped)))
 
     def _hang_up(self) -> None:
         """The connection ended before the response began."""

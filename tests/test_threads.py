@@ -456,7 +456,15 @@ def wait_for_the_end(res, begin):
     http.once(res, 'end', MUST_NOT_EXPIRE)
 
 
-@pytest.mark.parametrize('read', [read_in_a_loop, wait_for_the_end])
+def read_when_it_is_over(res, begin):
+    over = threading.Event()
+    res.req.on('close', over.set)
+    begin()
+    assert over.wait(MUST_NOT_EXPIRE)
+    read_in_a_loop(res, begin)
+
+
+@pytest.mark.parametrize('read', [read_in_a_loop, wait_for_the_end, read_when_it_is_over])
 @pytest.mark.parametrize('listens', [False, True])
 @pytest.mark.parametrize(('fail', 'cause'), [
     (lambda peer, req: peer.close(), None),
