@@ -36,7 +36,16 @@ from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
 from nodehttp.events import NO_EVENTS, internal, shared
 from nodehttp.incoming import IncomingMessage, aborted_error, new_object
 from nodehttp.parser import END, End, Head, ParseError, Parser
-from nodehttp.threadpool import call_next, call_user, may_go_on, now, pool, postpone, report_exception
+from nodehttp.threadpool import (
+    call_next,
+    call_user,
+    may_go_on,
+    next_tick,
+    now,
+    pool,
+    postpone,
+    report_exception,
+)
 
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
@@ -104,11 +113,17 @@ class ServerConnection(Answering):
         self._end_intake()
         socket.readableFlowing = None
 
-    def close_if_idle(self) -> None:
+    def close_if_idle(self, looks_again: bool = True) -> None:
         """Close the connection if it has served requests and is not in one."""
         message = self.socket._httpMessage
-        if self.state is IDLE and (message is None or message.finished):
+        if message is not None and not message.finished:
+            return
+        if self.state is IDLE:
             self.socket.destroy()
+        elif looks_again and self._at_work and self._at_work != get_ident():
+            # 1. A listener ends the response, 2. another thread reads it, and closes the server, 3. the
+            # listener returns: only then is the request over. Those of Node have always returned.
+            next_tick(self.close_if_idle, False, strand=self._strand)
 
     # What arrives
 

@@ -495,3 +495,21 @@ def test_another_thread_writes_over_tls_during_a_send(serve, connect, monkeypatc
     socket.on('close', all_received.set)
     assert all_received.wait(MUST_NOT_EXPIRE)
     assert b''.join(received) == b'one two three'
+
+
+@pytest.mark.parametrize('closes', ['close', 'closeIdleConnections'])
+def test_who_has_read_an_answer_may_close_before_the_listener_returns(dial: Any, closes: str) -> None:
+    """Else the connection would stay until its keepAliveTimeout."""
+    has_closed = threading.Event()
+
+    def listener(req: Any, res: Any) -> None:
+        res.end('x')
+        assert has_closed.wait(MUST_NOT_EXPIRE)
+
+    with http.createServer(listener, keepAliveTimeout=0).listen(0, '127.0.0.1') as server:
+        peer = dial(server)
+        peer.send(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+        assert peer.read_until(b'\r\n\r\nx').endswith(b'x')
+        getattr(server, closes)()
+        has_closed.set()
+        assert peer.read_to_end() == b''
