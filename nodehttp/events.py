@@ -25,7 +25,7 @@ Decorated = TypeVar('Decorated', bound=Function)
 
 __all__ = ['EventEmitter', 'MaxListenersExceededWarning', 'once']
 
-_MISSING: Any = object()
+_MISSING: Any = ...  # help() shows it
 _SPENT = 2
 
 
@@ -593,6 +593,9 @@ def unhandled(args: tuple[Any, ...], emitter: Any = None) -> BaseException:
     return error
 
 
+_SECONDS = (int, float, type(None))
+
+
 def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     """Wait for an event of an EventEmitter or an EventTarget; return the list of its arguments.
 
@@ -605,6 +608,8 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     """
     if not isinstance(name, str):
         raise errors.invalid_arg_type('name', 'of type string', name)
+    if type(timeout) not in _SECONDS:
+        check_number('timeout', timeout)
     if not isinstance(emitter, EventEmitter):
         if hasattr(emitter, '_wait_for'):
             return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from nodehttp.arity import adapt
 from nodehttp.errors import invalid_arg_type, node_error
 from nodehttp.strings import to_usv_string
 
-_MISSING: Any = object()  # None is a value, which becomes 'null'
+_MISSING: Any = ...  # help() shows it  # None is a value, which becomes 'null'
 
 
 class URLSearchParams:

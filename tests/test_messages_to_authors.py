@@ -1,6 +1,7 @@
 """What the author of a program is shown when something is wrong with it: tracebacks, notes, reprs."""
 
 import copy
+import inspect
 import linecache
 import pickle
 import re
@@ -160,3 +161,16 @@ def test_a_patched_class_has_its_head_hook_called(monkeypatch: pytest.MonkeyPatc
         [res] = http.once(http.get({'port': server.address().port, 'agent': False}), 'response', timeout=5)
         assert b''.join(res) == b'x'
     assert seen == [(200,)]
+
+
+def test_a_wait_refuses_a_timeout_that_is_no_number() -> None:
+    for target in (events.EventEmitter(), http.AbortController().signal):
+        with pytest.raises(TypeError, match='"timeout" argument must be of type number'):
+            http.once(target, 'x', timeout='5')  # type: ignore[arg-type]
+
+
+def test_help_shows_no_addresses_in_memory() -> None:
+    for cls in (http.Server, url.URLSearchParams):
+        for name in dir(cls):
+            if not name.startswith('_') and callable(method := getattr(cls, name)):
+                assert ' at 0x' not in str(inspect.signature(method)), name
