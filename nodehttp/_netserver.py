@@ -411,6 +411,10 @@ class Server(EventEmitter):
             outcomes: dict[str, Function] = {'listening': waiter.set, 'error': waiter.fail, 'close': closed}
             for name, listener in outcomes.items():
                 self.once(name, listener)
+            if self._state == CLOSED:  # by a listener of 'newListener', or while it ran
+                closed()
+            elif self._state == LISTENING:
+                waiter.set()
         try:
             waiter.wait()
         finally:

@@ -9,6 +9,7 @@ import traceback
 from typing import Any
 
 import pytest
+from conftest import Recorder
 
 import nodehttp as http
 from nodehttp import errors, events, net, stream, timers, url
@@ -57,16 +58,14 @@ def test_an_unhandled_error_of_misuse_names_the_line_and_the_emitter(escaped: An
         assert emitter.startswith("unhandled 'error' of <ServerResponse 200 to GET / ")
 
 
-def test_streams_that_are_misused_name_the_line() -> None:
-    told: list[Any] = []
-    writable = stream.PassThrough().on('error', told.append)
+def test_streams_that_are_misused_name_the_line(record: Recorder) -> None:
+    writable = stream.PassThrough().on('error', record)
     writable.end()
     writable.write('x')
-    readable = stream.Readable().on('error', told.append)
+    readable = stream.Readable().on('error', record)
     readable.push(None)
     readable.push('x')
-    timers.sleep(1)
-    assert sorted(map(called, told)) == ["readable.push('x')", "writable.write('x')"]
+    assert sorted(map(called, record.wait_count(2))) == ["readable.push('x')", "writable.write('x')"]
 
 
 def test_a_port_in_use_is_told_in_three_lines(escaped: Any) -> None:

@@ -575,8 +575,10 @@ def test_with_raises_what_keeps_it_from_listening():
 
 def test_with_ends_when_another_thread_closes_the_server(monkeypatch):
     server = net.createServer()
-    waits = threading.Event()
-    server.on('newListener', lambda name: name == 'close' and waits.set())
+    waits, is_closed = threading.Event(), threading.Event()
+    server.once('close', is_closed.set)
+    # Others go on while a listener runs: it is all over before `with` listens to 'close'.
+    server.on('newListener', lambda name: name == 'close' and (waits.set(), is_closed.wait(5)))
 
     def resolve(host):
         assert waits.wait(5)
