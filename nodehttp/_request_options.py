@@ -213,13 +213,12 @@ class Place:
 
 def place_of(host: str, port: Any, default_port: Any) -> Place:
     """Return what follows from host and port, and whether the port is the default."""
-    if type(port) is not int or type(default_port) is not int:
-        port, default_port = str(port), str(default_port)
-    return _place(host, port, default_port)
+    return place_at(host, str(port), str(default_port))
 
 
 @functools.lru_cache(64)  # a program asks the same few servers over and over
-def _place(host: str, port: int | str, default_port: int | str) -> Place:
+def place_at(host: str, port: int | str, default_port: int | str) -> Place:
+    """The same, of ports that are both int or both str."""
     text = f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host
     header = checked_header('Host', text if port == default_port else f'{text}:{port}')
     return Place(header, name_of_connections(host, port))

@@ -20,7 +20,9 @@ from nodehttp._request_options import (
     checked_host,
     checked_method,
     checked_path,
+    has_invalid_path_char,
     other_agent,
+    place_at,
     place_of,
     terms_of,
 )
@@ -80,7 +82,11 @@ class RequestHead(OutgoingMessage):
             expected, default_port, timeout, keeps = terms_of(agent)
         self.agent = agent
         path = get('path')
-        self.path = path = '/' if path is None else checked_path(path) or '/'
+        if path is None:
+            path = '/'
+        elif type(path) is not str or has_invalid_path_char(path):
+            path = checked_path(path)
+        self.path = path = path or '/'
         expected = expected or default.protocol
         self.protocol = protocol = (has_rare and get('protocol')) or default.protocol
         if protocol != expected:
@@ -102,6 +108,8 @@ class RequestHead(OutgoingMessage):
         self.shouldKeepAlive = keeps  # without reuse in sight the server may as well close
         if timeout:
             self._hears_timeouts = True
+        if type(port) is int and type(default_port) is int:
+            return place_at(host, port, default_port)
         return place_of(host, port, default_port)
 
     def _take_rare_options(self, options: dict[str, Any]) -> None:

@@ -184,28 +184,32 @@ class Agent(EventEmitter):
         """`_admit`, if there is no hook of the user's to be asked, and no connection to be opened: return the
         idle socket that `req` is to take, or WAITING if it waits for one now; else None. `name`: that of
         connections for http."""
+        may_be_idle = name in self._free or bool(self._in_hand)
         try:
             if (self.getName.__func__ is not self._plain_get_name  # type: ignore[attr-defined]
                     or self.addRequest.__func__ is not _PLAIN_ADD  # type: ignore[attr-defined]
-                    or self.reuseSocket.__func__ is not _PLAIN_REUSE  # type: ignore[attr-defined]
+                    or (may_be_idle
+                        and self.reuseSocket.__func__ is not _PLAIN_REUSE)  # type: ignore[attr-defined]
                     or not _NAMING.isdisjoint(self.options)):
                 return None
         except AttributeError:  # a function is no method
             return None
-        socket = self._take_in_hand(name) if self._in_hand else None
-        if socket is None:
-            if self._in_hand and name not in self._free:
-                self._put_back()
-            socket = self._take_free(name) if name in self._free else None
+        if may_be_idle:
+            socket = self._take_in_hand(name) if self._in_hand else None
             if socket is None:
-                if self._may_open(name):
-                    return None
-                self._let_wait(req, options, name)
-                return WAITING
-            socket.ref()
-        req.reusedSocket = True
-        self._set_timeout_for(req, socket)
-        return socket
+                if self._in_hand and name not in self._free:
+                    self._put_back()
+                socket = self._take_free(name) if name in self._free else None
+                if socket is not None:
+                    socket.ref()
+            if socket is not None:
+                req.reusedSocket = True
+                self._set_timeout_for(req, socket)
+                return socket
+        if self._may_open(name):
+            return None
+        self._let_wait(req, options, name)
+        return WAITING
 
     def _let_wait(self, req: Any, options: dict[str, Any], name: str) -> None:
         self._queued_options[req] = options

@@ -456,11 +456,11 @@ class ClientRequest(RequestHead):
     def _release_in_place(self) -> bool:
         """If the tick of `_release` is the only one before that of the response's 'close', and nobody hears
         of either, do now what it comes to. Returns whether the other one is not needed."""
-        ticks = pool.ticks
         # (Were another thread at it, the tick would wait for that.)
-        if len(ticks) != 1 or ticks[0][1] != self._release or not self._is_release_unheard():
+        if (len(pool.ticks) != 1 or self._state is not RELEASED or self._strand.busy
+                or not self._is_release_unheard()):
             return False
-        ticks.clear()
+        pool.ticks.clear()
         next_one = self._release_unheard(False)
         if next_one is not None:
             if type(next_one) is not ClientRequest:

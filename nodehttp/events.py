@@ -441,8 +441,9 @@ class EventEmitter:
                 if listener.once:
                     listener.once = _SPENT
                     self._set_listeners(name, ())
-                function = (listener.listener if listener.least <= len(args) <= listener.most
-                            else listener.fitting(self))
+                count = len(args)
+                takes_all = listener.most == count or listener.least <= count < listener.most
+                function = listener.listener if takes_all else listener.fitting(self)
         state = release_monitor()
         try:
             if function is None:

@@ -261,7 +261,7 @@ class IncomingMessage(Readable):
         events, ticks = self._events, pool.ticks
         if self._flowing is None:
             return not events and self._decoder is None and not ticks
-        return (is_last and self._flowing and len(ticks) == 1 and ticks[0][1] == self._resume
+        return (is_last and self._flowing and len(ticks) == 1 and self._resume_scheduled  # it is that tick
                 and 'readable' not in events and 'resume' not in events and may_go_on(self._strand))
 
     def _keep_whole(self, body: bytes) -> None:
