@@ -23,6 +23,8 @@ from __future__ import annotations
 from typing import Any
 
 from nodehttp import errors
+from nodehttp._stream import DOOMED
+from nodehttp._writable import WRITING
 from nodehttp.events import internal
 from nodehttp.outgoing import FINISHED
 from nodehttp.parser import END, Parser
@@ -150,7 +152,9 @@ class ClientConnection:
         Not over TLS, where nothing is written before the check phase.
         """
         socket = self.socket
-        return self.is_plain and not pool.ticks and not socket.connecting and bool(socket.writable)
+        # (The rest is what `socket.writable` comes to, which as a property takes longer than all of this.)
+        return (self.is_plain and not pool.ticks and not socket.connecting and socket._output == WRITING
+                and socket._life < DOOMED and socket._errored is None)
 
     def catch_up(self) -> None:
         """Tell the request what has befallen the connection while it was on its way here."""

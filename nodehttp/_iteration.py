@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp._finished import Finish
 from nodehttp._stream import DOOMED
-from nodehttp.events import WAIT_FAILED, OwnListener, internal
-from nodehttp.threadpool import Waiter, is_in_callback, monitor, pool, unhurried
+from nodehttp.events import WAIT_FAILED, internal, own
+from nodehttp.threadpool import Waiter, forget_last_tick, is_in_callback, monitor, unhurried
 
 if TYPE_CHECKING:
     from nodehttp._readable import Readable
@@ -50,7 +50,7 @@ def _handle(*_: Any) -> None:
     """A listener for 'error': the loop raises it."""
 
 
-_HANDLED = (OwnListener(_handle),)  # all listeners of 'error', where nobody else listens
+_HANDLED = (own(_handle),)  # all listeners of 'error', where nobody else listens
 
 
 def is_waited_for(stream: Readable) -> bool:
@@ -63,14 +63,14 @@ def is_waited_for(stream: Readable) -> bool:
 class _Turn:
     """One iteration: what it waits for, and how it ends. Its methods need the monitor."""
 
-    error: Any = None
-    has_ended = False
-    _is_over = False
-    _waiter: Waiter | None = None
-    _finish: Finish | None = None  # listens from the first wait on
+    __slots__ = ('_finish', '_is_over', '_readable_listener', '_stream', '_waiter', 'error', 'has_ended')
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
+        self.error: Any = None
+        self.has_ended = self._is_over = False
+        self._waiter: Waiter | None = None
+        self._finish: Finish | None = None  # listens from the first wait on
         # From the beginning: the loop raises it, so it is handled.
         events: Any = stream._events
         if (type(events) is not dict or 'newListener' in events or 'error' in events
@@ -95,7 +95,7 @@ class _Turn:
         if self._is_over:
             return None
         if stream._end_at_once(alone_with=self._finish):
-            pool.forget_last_tick(stream._emit_end)  # nothing would come of it
+            forget_last_tick(stream._emit_end)  # nothing would come of it
             return None
         if self._finish is None:
             self._listen()

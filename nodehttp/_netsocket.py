@@ -403,6 +403,8 @@ class Socket(Output):
         """For http: the same of one that a thread has read a moment ago, and that nobody has looked at since:
         only the end is looked for."""
         watch = self._watch
+        if self._output != WRITING or self._life >= DOOMED or self._errored is not None:
+            return True
         return self._link is None or watch is None or watch.is_inherited() or has_ended(self._link)
 
     def _resume(self) -> None:

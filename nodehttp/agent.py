@@ -67,7 +67,7 @@ from nodehttp._stream import merged
 from nodehttp.arity import adapt
 from nodehttp.events import EventEmitter, internal
 from nodehttp.record import Record
-from nodehttp.threadpool import internal_hook, monitor, pool, released, report_exception
+from nodehttp.threadpool import internal_hook, is_outside, monitor, pool, released, report_exception
 
 Function = Callable[..., Any]
 Options = Mapping[str, Any] | None
@@ -416,8 +416,7 @@ class Agent(EventEmitter):
             socket = lease.socket
             if (lease.name == name
                     and (self.scheduling == 'lifo' or (len(self._in_hand) == 1 and name not in self._free))
-                    and lease.state is BUSY and socket.writable and pool.is_outside()
-                    and not socket._is_cut_off()):
+                    and lease.state is BUSY and is_outside() and not socket._is_cut_off()):
                 self._let_go(lease)
                 return socket
             self._put_back()

@@ -47,6 +47,7 @@ from nodehttp.threadpool import (
     hold,
     hold_instead,
     is_busy_elsewhere,
+    is_outside,
     monitor,
     next_tick,
     occupy,
@@ -425,7 +426,7 @@ class ClientRequest(RequestHead):
         if self._timeout_is_own:
             self.socket.setTimeout(0)
         if unheard:
-            next_one = self._release_unheard(pool.is_outside())
+            next_one = self._release_unheard(is_outside())
             if next_one is not None:
                 next_one.onSocket(self.socket)
         else:

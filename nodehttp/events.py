@@ -98,9 +98,13 @@ class OwnListener(Listener):
 
     __slots__ = ()
 
-    def __init__(self, function: Function, once: bool = False) -> None:
-        self.listener, self.once = function, once
-        self.least, self.most = 0, ANY
+
+def own(function: Function, once: bool = False) -> OwnListener:
+    """Return the Listener for one of the library's functions."""
+    listener = OwnListener()
+    listener.listener, listener.once = function, once
+    listener.least, listener.most = 0, ANY
+    return listener
 
 
 def _nothing(*args: Any) -> None:
@@ -113,7 +117,7 @@ class SharedListener(OwnListener):
     __slots__ = ()
 
     def __init__(self, function: Function) -> None:
-        super().__init__(function)
+        self.listener, self.once = function, False
         self.least = self.most = math.inf  # type: ignore[assignment] # never called as it is
 
     def of(self, emitter: Any) -> Function:
@@ -280,7 +284,7 @@ class EventEmitter:
     def _listen(self, listeners: Mapping[str, Function]) -> None:
         """`on` for several functions of the library. Needs the monitor."""
         if self._events is NO_EVENTS:
-            self._events = {name: (OwnListener(function),) for name, function in listeners.items()}
+            self._events = {name: (own(function),) for name, function in listeners.items()}
         else:
             for name, function in listeners.items():
                 self.on(name, function)
@@ -616,39 +620,36 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
             return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]
         raise errors.invalid_arg_type('emitter', 'an instance of EventEmitter or EventTarget', emitter)
     wait = _Wait()
-    listeners: dict[str, tuple[Listener]] = {name: (OwnListener(wait.arrived, True),)}
+    listeners: dict[str, tuple[Listener]] = {name: (own(wait.arrived, True),)}
     if name != 'error':
-        listeners['error'] = (OwnListener(wait.failed, True),)
+        listeners['error'] = (own(wait.failed, True),)
     emitter._is_awaited = True
     emitter._hear_once(listeners)
     try:
         if emitter._is_past(name):
             wait.arrived() if name == 'close' else wait.end(emitter)
-        result: list[Any] = wait.waiter.wait(timeout, emitter)
+        result: list[Any] = wait.wait(timeout, emitter)
         return result
     finally:
         emitter._hear_no_more(listeners)
 
 
-class _Wait:
+class _Wait(threadpool.Waiter):
     """A thread that waits in `once`."""
 
-    __slots__ = ('waiter',)
-
-    def __init__(self) -> None:
-        self.waiter = threadpool.Waiter()
+    __slots__ = ()
 
     @internal
     def arrived(self, *args: Any) -> None:
-        self.waiter.set(list(args))
+        self.set(list(args))
 
     @internal
     def failed(self, error: Any = None, *_: Any) -> None:
-        self.waiter.fail(unhandled((error,)))
+        self.fail(unhandled((error,)))
 
     def end(self, emitter: EventEmitter) -> None:
         """The event cannot come any more."""
-        self.waiter.fail(errors.node_error(emitter._closed_code))
+        self.fail(errors.node_error(emitter._closed_code))
 
 
 _ARRIVED, WAIT_FAILED = _Wait.arrived, _Wait.failed

@@ -178,7 +178,13 @@ class Holds:
                 return
         if len(guest.holds) > guest.many:
             guest.forget_old()
-        self._hold_back(strand, Hold(guest), guest)
+        last = strand.patience
+        if last is not None and last.guest is guest and last.has_waited:
+            hold = last  # which is over, and begins anew
+            hold.prolong()
+        else:
+            hold = Hold(guest)
+        self._hold_back(strand, hold, guest)
 
     def _hold_back(self, strand: Strand, hold: Hold, guest: Guest) -> None:
         strand.patience = hold

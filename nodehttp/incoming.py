@@ -548,6 +548,8 @@ class IncomingMessage(Readable):
         refers to this one: a cycle, which would keep all of it, and the body, until the garbage collector
         comes. (A client's request and response refer to each other anyway; but these two are small.)"""
         events: Any = self._events
+        if self._hears_data is None:
+            self._hears_data = 'data' in events  # Node, which does not forget, may yet ask
         if _OVER.issuperset(events):
             self._events = NO_EVENTS
         else:

@@ -49,12 +49,14 @@ __all__ = [
     'configure',
     'drop_ref',
     'end_callback',
+    'forget_last_tick',
     'has_baton',
     'hold',
     'hold_instead',
     'internal_hook',
     'is_busy_elsewhere',
     'is_in_callback',
+    'is_outside',
     'leave_to_pool',
     'may_deliver',
     'may_do_now',
@@ -103,6 +105,8 @@ may_go_on = pool.may_go_on
 beside_others = pool.beside_others
 is_busy_elsewhere = pool.is_busy_elsewhere
 is_in_callback = pool.is_in_callback
+is_outside = pool.is_outside
+forget_last_tick = pool.forget_last_tick
 leave_to_pool = pool.leave_to_pool
 has_baton = pool.has_baton
 report_exception = pool.report

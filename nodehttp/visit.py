@@ -36,6 +36,7 @@ LONGEST = 1e6  # s that one poll may take: it is given them in ms, in 32 bits
 # s; a signal wakes the main thread up, but not if it comes in the last instant before the wait.
 SIGNALS_AFTER = 0.5
 _CAN_POLL = hasattr(select, 'poll')
+_occupy, _release_strand, _take_deferred = pool.occupy, pool.release_strand, pool.take_deferred  # at hand
 
 
 def longest_wait() -> float:
@@ -112,7 +113,7 @@ class Visit:
         self._is_over = False
         strand.visit = self
         pool.visits[self.identity] = self
-        pool.occupy(strand)
+        _occupy(strand)
         watch.borrow()  # before anything is sent: else the holder might wake up for the answer
 
     def end(self) -> None:
@@ -127,7 +128,7 @@ class Visit:
                 pool.holds.call_soon(self._watch.want_back)
             else:
                 self._watch.want_back()
-            pool.release_strand(strand)
+            _release_strand(strand)
 
     def disturb(self) -> None:
         """Something has come up for the connection from elsewhere, or what the thread waits for is there: it
@@ -153,7 +154,7 @@ class Visit:
         self.is_at_work = True
         while not (awaited.done or self._is_over or strand.busy != 1):
             if strand.backlog:
-                item = pool.take_deferred(strand, self._is_private)
+                item = _take_deferred(strand, self._is_private)
                 if item is None:  # the holder's
                     return
                 item[1](*item[2])

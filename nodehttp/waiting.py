@@ -4,9 +4,9 @@ not held back any longer."""
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from nodehttp import errors
@@ -16,6 +16,10 @@ from nodehttp.loop import Handle, Strand, monotonic
 from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor, take_in_turn
 from nodehttp.visit import Visit, begin_visit, longest_wait
 from nodehttp.worker import Worker
+
+# At hand, for what is done with each request of a thread that waits for it: Python binds a method of what was
+# imported anew at each call.
+_acquire, _release, _current = monitor.acquire, monitor.release, pool.current
 
 
 class Waiter:
@@ -72,7 +76,7 @@ class Waiter:
             if self.done:
                 pool.holds.end()  # it would have waited
             else:
-                worker = pool.current()
+                worker = _current()
                 if worker is None:
                     self._wait_foreign(timeout, emitter)
                 else:
@@ -161,13 +165,13 @@ class Unhurried:
     __slots__ = ()
 
     def __enter__(self) -> None:
-        if not monitor.acquire(blocking=False):
+        if not _acquire(False):
             take_in_turn()
-        pool.unhurried = threading.get_ident()
+        pool.unhurried = get_ident()
 
     def __exit__(self, *exception: object) -> None:
         pool.unhurried = 0
-        monitor.release()
+        _release()
 
 
 unhurried = Unhurried()
