@@ -21,6 +21,8 @@ _KINDS = {
 
 _PLAIN = RsvBits(False, False, False)
 _MAY_BE_COMPRESSED = RsvBits(True, False, False)
+_PIECE = 4096  # bytes that are inflated at once: 4 MiB at most come of them, in some 15 ms
+_PAUSE_AFTER = 1 << 20  # bytes that have come of them: others go first
 _TAIL = b'\x00\x00\xff\xff'  # that the sender left out at the end of a message (RFC 7692, 7.2.2)
 
 
@@ -33,6 +35,7 @@ class Inflater:
         self._stream = _new_stream()
         self._is_compressed = False  # the message that is coming
         self._is_control = False  # the frame that is coming: it may be in the middle of a message
+        self._inflated = 0  # bytes since somebody has asked
 
     def enabled(self) -> bool:
         """It was agreed on."""
@@ -67,10 +70,18 @@ class Inflater:
 
     def _inflate(self, data: bytes) -> Any:
         try:
-            with released():  # what comes of 64 KiB may be 64 MiB, and take its time
-                return self._stream.decompress(data)
+            with released():
+                inflated = self._stream.decompress(data)
         except zlib.error:
             return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        self._inflated += len(inflated)
+        return inflated
+
+    def takes_long(self) -> bool:
+        """Has so much been inflated that others should have their turn?"""
+        inflated = self._inflated
+        self._inflated = 0 if inflated > _PAUSE_AFTER else inflated
+        return inflated > _PAUSE_AFTER
 
 
 def _new_stream() -> Any:
@@ -80,21 +91,40 @@ def _new_stream() -> Any:
 class Frames:
     """Both directions of one connection, after the handshake, at the client's end."""
 
+    MORE = 'more', None  # see `next`
+
     def __init__(self, inflater: Inflater | None = None) -> None:
         extensions: list[Any] = [] if inflater is None else [inflater]
         self._protocol = FrameProtocol(client=True, extensions=extensions)
+        self._inflater = inflater
+        self._waiting = bytearray()  # what the protocol has not been given yet
         self._parts: list[Any] = []  # of a message that is not complete yet
 
     # Reading
 
     def feed(self, data: bytes) -> None:
         """Take what has arrived."""
-        self._protocol.receive_bytes(data)
+        if self._inflater is None:
+            self._protocol.receive_bytes(data)
+        else:
+            self._waiting += data
 
     def next(self) -> tuple[str, Any] | None:
         """Return what has come, None if that is nothing (more) as yet: 'text' and a str; 'binary', 'ping' or
         'pong' and bytes; 'close' and (code, reason), for ever the last one; or 'bad', the last one too, for
-        what is against the protocol, and (code, reason) for the Close frame that tells the sender."""
+        what is against the protocol, and (code, reason) for the Close frame that tells the sender. MORE: to
+        look on takes its time, and others should have theirs before."""
+        item = self._take()
+        while item is None and self._waiting:
+            if self._inflater.takes_long():  # type: ignore[union-attr]
+                return self.MORE
+            piece = self._waiting[:_PIECE]
+            del self._waiting[:_PIECE]
+            self._protocol.receive_bytes(bytes(piece))
+            item = self._take()
+        return item
+
+    def _take(self) -> tuple[str, Any] | None:
         try:
             for frame in self._protocol.received_frames():
                 kind = _KINDS[frame.opcode]

@@ -53,6 +53,7 @@ from nodehttp.threadpool import (
     next_tick,
     occupy,
     release_strand,
+    set_immediate,
     start_timer,
 )
 
@@ -327,11 +328,15 @@ class WebSocket(EventTarget):
     def _advance(self) -> None:
         """Dispatch what has come, one message after the other, and after that the end."""
         strand: Strand = self._socket._strand
+        more = self._frames.MORE
         while not self._woken:
             item = None if self._is_broken else self._frames.next()
             if item is None:
                 if self._is_gone:
                     self._finish()
+                return
+            if item is more:
+                set_immediate(self._advance, strand=strand)
                 return
             self._take(*item)
             if strand.busy:  # by a thread that was waiting for just this

@@ -450,6 +450,27 @@ def test_who_inflates_a_message_holds_up_nobody(connect: Any, monkeypatch: pytes
     assert held == [False, False]
 
 
+def test_others_go_on_while_a_message_is_inflated(
+        connect: Any, record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream:
+        eof = False
+
+        def decompress(self, data: bytes) -> bytes:
+            record(data)
+            timers.setImmediate(record, 'others')
+            return data
+
+    _frames = pytest.importorskip('nodehttp._frames')
+    monkeypatch.setattr(_frames, '_new_stream', Stream)
+    monkeypatch.setattr(_frames, '_PIECE', 4)
+    monkeypatch.setattr(_frames, '_PAUSE_AFTER', 3)
+    agrees = AGREES.replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n')
+    ws = connect(answer_close, answer=agrees, then=b'\xc2\x08abcdefgh')
+    ws.onmessage = lambda event: record(event.data)
+    assert record.wait_count(9) == [
+        b'ab', b'cdef', 'others', 'others', b'gh', b'\0\0\xff\xff', b'abcdefgh\0\0\xff\xff', *['others'] * 2]
+
+
 def test_what_a_listener_raises_ends_nothing(
         connect: Any, record: Recorder, escaped: list[BaseException]) -> None:
     ws = connect(answer_close, then=b'\x81\x011\x81\x012' + SAYS_CLOSE)
