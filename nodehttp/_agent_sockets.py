@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nodehttp.events import EventEmitter, internal
+from nodehttp.events import EventEmitter
+from nodehttp.listeners import internal
 from nodehttp.monitor import monitor
 from nodehttp.record import Record
 

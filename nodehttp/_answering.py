@@ -19,8 +19,8 @@ from nodehttp._intake import Intake
 from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._stream import BYTES_MARK, DOOMED, NOTHING
 from nodehttp._writable import WRITING
-from nodehttp.events import internal
 from nodehttp.incoming import IncomingMessage, new_object
+from nodehttp.listeners import internal
 from nodehttp.threadpool import add_tick, has_baton, may_do_now, next_tick, pool, released
 
 if TYPE_CHECKING:

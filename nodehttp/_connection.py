@@ -33,8 +33,9 @@ from nodehttp._netoutput import JOIN_LIMIT
 from nodehttp._refusal import refuse
 from nodehttp._stream import NOTHING
 from nodehttp.common import INSECURE_HTTP_PARSER, has_100_continue
-from nodehttp.events import NO_EVENTS, internal, shared
+from nodehttp.events import NO_EVENTS
 from nodehttp.incoming import IncomingMessage, aborted_error, new_object
+from nodehttp.listeners import internal, shared
 from nodehttp.parser import END, End, Head, ParseError, Parser
 from nodehttp.threadpool import (
     call_next,

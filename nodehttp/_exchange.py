@@ -25,7 +25,7 @@ from typing import Any
 from nodehttp import errors
 from nodehttp._stream import DOOMED
 from nodehttp._writable import WRITING
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 from nodehttp.outgoing import FINISHED
 from nodehttp.parser import END, Parser
 from nodehttp.threadpool import next_tick, pool

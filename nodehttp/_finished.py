@@ -13,7 +13,7 @@ from nodehttp import errors
 from nodehttp._stream import ANY_STREAM, Lifecycle, Stream, merged, user_callback
 from nodehttp.arity import adapt
 from nodehttp.checks import check_signal
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 from nodehttp.threadpool import monitor, next_tick, report_exception
 
 Callback = Callable[..., Any]

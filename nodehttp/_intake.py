@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 
 if TYPE_CHECKING:
     from nodehttp.threadpool import Strand

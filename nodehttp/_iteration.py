@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodehttp._finished import Finish
 from nodehttp._stream import DOOMED
-from nodehttp.events import WAIT_FAILED, internal, own
+from nodehttp.events import WAIT_FAILED
+from nodehttp.listeners import internal, own
 from nodehttp.threadpool import Waiter, forget_last_tick, is_in_callback, monitor, unhurried
 
 if TYPE_CHECKING:

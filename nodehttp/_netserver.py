@@ -42,7 +42,8 @@ from nodehttp._netsocket import Socket
 from nodehttp._stream import Function
 from nodehttp.arity import adapt
 from nodehttp.checks import check_function, check_signal
-from nodehttp.events import EventEmitter, internal
+from nodehttp.events import EventEmitter
+from nodehttp.listeners import internal
 from nodehttp.monitor import monitor
 from nodehttp.record import Record
 from nodehttp.threadpool import (

@@ -33,7 +33,8 @@ from nodehttp._readable_state import ENDED, MORE
 from nodehttp._stream import CLOSED, DOOMED, GONE, NOTHING, OPEN, Function, Options, merged
 from nodehttp._writable import FINISHED, WRITING
 from nodehttp.checks import check_signal
-from nodehttp.events import NO_EVENTS, OwnListener, internal
+from nodehttp.events import NO_EVENTS
+from nodehttp.listeners import OwnListener, internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.poller import DONT_WAIT, READ_SIZE, Received
 from nodehttp.threadpool import Strand, call_closing, call_pending, hold, watch

@@ -65,7 +65,8 @@ from nodehttp._members import Members
 from nodehttp._proxy import Proxy, proxies_of_process, proxy_from
 from nodehttp._stream import merged
 from nodehttp.arity import adapt
-from nodehttp.events import EventEmitter, internal
+from nodehttp.events import EventEmitter
+from nodehttp.listeners import internal
 from nodehttp.record import Record
 from nodehttp.threadpool import internal_hook, is_outside, monitor, pool, released, report_exception
 

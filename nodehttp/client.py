@@ -37,8 +37,8 @@ from nodehttp._requesthead import PLAIN_PARSER_OPTIONS, PLAIN_SET_HEADER, Reques
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp.arity import adapt
 from nodehttp.common import collect_headers
-from nodehttp.events import registration
 from nodehttp.incoming import IncomingMessage, aborted_error, new_object
+from nodehttp.listeners import registration
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.record import Record
 from nodehttp.threadpool import (

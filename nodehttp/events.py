@@ -3,20 +3,19 @@
 Documentation: "Class: EventEmitter". The listeners of an event are a tuple that is replaced, never changed,
 so that a running `emit` goes on with those it began with.
 
-How many arguments a listener takes (`arity`) is found out once, when it is added.
+How many arguments a listener takes is found out once, when it is added (`listeners.py`).
 """
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping
-from types import FunctionType, MappingProxyType, MethodType
+from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from nodehttp import errors, threadpool
-from nodehttp.arity import ANY, UNUSUAL, fit, parameters
 from nodehttp.checks import check_function, check_number
+from nodehttp.listeners import SPENT, Listener, OwnListener, SharedListener, internal, own, registration
 from nodehttp.threadpool import monitor, owns_monitor, release_monitor, report_exception, retake_monitor
 
 Self = TypeVar('Self', bound='EventEmitter')
@@ -26,112 +25,10 @@ Decorated = TypeVar('Decorated', bound=Function)
 __all__ = ['EventEmitter', 'MaxListenersExceededWarning', 'once']
 
 _MISSING: Any = ...  # help() shows it
-_SPENT = 2
 
 
 class MaxListenersExceededWarning(UserWarning):
     """More listeners for one event than `setMaxListeners` allows: probably a leak."""
-
-
-def internal(function: Function) -> Function:
-    """Make a function of the library a listener: it takes the monitor when it is called."""
-    def listener(*args: Any) -> Any:
-        with monitor:
-            return function(*args)
-    return listener
-
-
-class Listener:
-    """One registration of a function: see `registration`."""
-
-    __slots__ = ('least', 'listener', 'most', 'once')
-
-    listener: Function
-    once: int  # True: to be called once; _SPENT: it was
-    least: int  # arguments that it needs
-    most: float  # and takes
-
-    def is_internal(self) -> bool:
-        """Is it a function of the library, of `internal`?"""
-        return getattr(self.listener, '__code__', None) is _INTERNAL
-
-    def __call__(self, *args: Any) -> Any:
-        if not self.least <= len(args) <= self.most:
-            args = fit(args, self.least, self.most)
-        return self.listener(*args)
-
-    def of(self, emitter: EventEmitter) -> Function:
-        """Return the function that was registered."""
-        return self.listener
-
-    def fitting(self, emitter: EventEmitter) -> Function:
-        """Return what takes any number of arguments."""
-        return self
-
-    def taking(self, count: int, emitter: EventEmitter) -> Function:
-        """Return what takes so many arguments."""
-        return self.listener if self.least <= count <= self.most else self.fitting(emitter)
-
-
-def registration(function: Function, once: bool) -> Listener:
-    """Return the Listener for a function of the user's. (Were it made by `__init__`, that would take as long
-    again: Python would call itself by way of C.)
-
-    Raises TypeError ERR_INVALID_ARG_TYPE.
-    """
-    listener = Listener()
-    listener.listener = function
-    listener.once = once
-    if type(function) is FunctionType:
-        code = function.__code__
-        if function.__defaults__ is None and not code.co_flags & UNUSUAL:
-            listener.least = listener.most = code.co_argcount  # what `parameters` comes to for most listeners
-            return listener
-    elif not callable(function):
-        raise errors.invalid_arg_type('listener', 'of type function', function)
-    listener.least, listener.most = parameters(function)
-    return listener
-
-
-class OwnListener(Listener):
-    """The registration of one of the library's functions (`internal`), which are not asked what they take."""
-
-    __slots__ = ()
-
-
-def own(function: Function, once: bool = False) -> OwnListener:
-    """Return the Listener for one of the library's functions."""
-    listener = OwnListener()
-    listener.listener, listener.once = function, once
-    listener.least, listener.most = 0, ANY
-    return listener
-
-
-def _nothing(*args: Any) -> None:
-    """Do nothing."""
-
-
-class SharedListener(OwnListener):
-    """One for all emitters of a kind: a method, of `internal`, of whom the emitter has for `_consumer`."""
-
-    __slots__ = ()
-
-    def __init__(self, function: Function) -> None:
-        self.listener, self.once = function, False
-        self.least = self.most = math.inf  # type: ignore[assignment] # never called as it is
-
-    def of(self, emitter: Any) -> Function:
-        """Return the method."""
-        return MethodType(self.listener, emitter._consumer)
-
-    def fitting(self, emitter: Any) -> Function:
-        # A listener before this one may have waited, and the consumer has left.
-        return _nothing if emitter._consumer is None else self.of(emitter)
-
-
-def shared(functions: Mapping[str, Function]) -> Mapping[str, tuple[Listener, ...]]:
-    """Return what `_events` of an emitter is to be for methods as SharedListener has them."""
-    return MappingProxyType({name: (SharedListener(function),) for name, function in functions.items()})
 
 
 class OnceWrapper:
@@ -415,9 +312,9 @@ class EventEmitter:
         """Remove a one-time listener before its call; False if another emit was faster. One that a listener
         before it has removed is called, as any."""
         with monitor:
-            if listener.once == _SPENT:
+            if listener.once == SPENT:
                 return False
-            listener.once = _SPENT
+            listener.once = SPENT
             present = self._events.get(name, ())
             if listener not in present:
                 return True
@@ -443,7 +340,7 @@ class EventEmitter:
             if len(listeners) == 1 and not (listener.once and 'removeListener' in self._events):
                 # Nearly always: then this is what `emit` comes to.
                 if listener.once:
-                    listener.once = _SPENT
+                    listener.once = SPENT
                     self._set_listeners(name, ())
                 count = len(args)
                 takes_all = listener.most == count or listener.least <= count < listener.most
@@ -585,7 +482,6 @@ class EventEmitter:
 
 
 PLAIN_EMIT, _PLAIN_ONCE, _PLAIN_ADD = EventEmitter.emit, EventEmitter.once, EventEmitter._add
-_INTERNAL = internal(parameters).__code__
 
 
 def unhandled(args: tuple[Any, ...], emitter: Any = None) -> BaseException:

@@ -18,7 +18,8 @@ from nodehttp._readable import Readable
 from nodehttp._readable_state import ENDED, EOF, HEARD_BY_ITERATION, MORE
 from nodehttp._stream import CLOSED, DESTROYING, DOOMED, GONE, NOTHING, OPEN
 from nodehttp.common import collect_distinct, collect_headers, limit_headers
-from nodehttp.events import NO_EVENTS, PLAIN_EMIT, Listener
+from nodehttp.events import NO_EVENTS, PLAIN_EMIT
+from nodehttp.listeners import Listener
 from nodehttp.loop import Item
 from nodehttp.record import Record
 from nodehttp.threadpool import (

@@ -36,8 +36,9 @@ from nodehttp.common import (
     validateHeaderName,
     validateHeaderValue,
 )
-from nodehttp.events import NO_EVENTS, internal
+from nodehttp.events import NO_EVENTS
 from nodehttp.incoming import IncomingMessage
+from nodehttp.listeners import internal
 from nodehttp.outgoing import ENDED, FINISHED, OPEN, OutgoingMessage
 from nodehttp.strings import to_string
 from nodehttp.threadpool import (

@@ -39,8 +39,8 @@ from nodehttp._proxy import port_of, proxy_of_websocket
 from nodehttp._socketevents import CloseEvent, ErrorEvent, MessageEvent
 from nodehttp.abort import DOMException
 from nodehttp.errors import Error
-from nodehttp.events import internal
 from nodehttp.eventtarget import Event, EventTarget, handler
+from nodehttp.listeners import internal
 from nodehttp.strings import to_number, to_usv_string
 from nodehttp.threadpool import (
     Strand,

@@ -15,7 +15,7 @@ from nodehttp import errors, net
 from nodehttp._netoptions import server_arguments
 from nodehttp._stream import Function, merged
 from nodehttp.checks import check_number
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import Source
 from nodehttps._context import SecureContext, createSecureContext

@@ -22,7 +22,7 @@ from nodehttp._netoutput import NOT_TRIED
 from nodehttp._readable_state import MORE
 from nodehttp._stream import DOOMED, Function, Options, merged
 from nodehttp.checks import check_signal
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttp.threadpool import call_checking, call_closing, call_soon, has_baton, hold, pool
 from nodehttps._errors import disconnected, ssl_error, unavailable

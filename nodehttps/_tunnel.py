@@ -27,7 +27,7 @@ from nodehttp import errors
 from nodehttp._proxy import Proxy
 from nodehttp._request_options import checked_path, timer_duration
 from nodehttp.arity import adapt
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 from nodehttp.threadpool import call_user
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from nodehttp._agent_options import server_name
 from nodehttp._proxy import proxies_of_process
 from nodehttp._stream import merged
 from nodehttp.errors import show
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 from nodehttp.monitor import internal_hook, monitor
 from nodehttps._connect import connect_with
 from nodehttps._session import Session

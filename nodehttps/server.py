@@ -7,7 +7,7 @@ from typing import Any
 
 from nodehttp import server as http_server
 from nodehttp._netoptions import server_arguments
-from nodehttp.events import internal
+from nodehttp.listeners import internal
 from nodehttps import tls
 
 Callback = Callable[..., Any]

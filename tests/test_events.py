@@ -18,7 +18,8 @@ from pool_tools import soon
 import nodehttp as http
 from nodehttp import errors, timers
 from nodehttp.arity import adapt, parameters
-from nodehttp.events import EventEmitter, MaxListenersExceededWarning, internal, once
+from nodehttp.events import EventEmitter, MaxListenersExceededWarning, once
+from nodehttp.listeners import internal
 from nodehttp.threadpool import monitor, owns_monitor
 
 

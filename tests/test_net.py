@@ -15,6 +15,7 @@ from stream_order import later
 
 from nodehttp import errors, events, net, threadpool
 from nodehttp.abort import AbortController
+from nodehttp.listeners import internal
 from nodehttp.timers import nextTick, setImmediate, setTimeout
 
 ENDS = ('connect', 'ready', 'end', 'finish', 'error', 'close')
@@ -683,7 +684,7 @@ def consumer_of(client, received):
     """Have what `client` receives go to a consumer, which listens to 'data' for when it is not alone."""
     consumer = SimpleNamespace(
         _received=lambda data: received('consumed', data), needs_bytes=True)
-    heard = events.internal(lambda data: received('heard', data))
+    heard = internal(lambda data: received('heard', data))
     client.on('data', heard)
     with threadpool.monitor:
         client._consume(consumer)
