@@ -171,7 +171,7 @@ def test_a_request_on_the_thread_of_its_connection_costs_two_system_calls_and_fe
             peer.read_until(b'slept')
         server.closeAllConnections()
     assert system_calls == [('send', False), ('recv', False)] * 5
-    assert next(count) / 5 <= 149
+    assert next(count) / 5 <= 139
 
 
 def interrupt_send(monkeypatch, does, fails=False):

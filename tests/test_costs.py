@@ -318,8 +318,8 @@ def test_a_plain_request_takes_a_client_few_calls(
 
 
 @pytest.mark.parametrize(('has_body', 'is_read', 'most'), [
-    (False, '', 128), (False, 'listened to', 172), (False, 'iterated', 186),
-    (True, '', 136), (True, 'listened to', 185), (True, 'iterated', 215)])
+    (False, '', 122), (False, 'listened to', 166), (False, 'iterated', 179),
+    (True, '', 130), (True, 'listened to', 178), (True, 'iterated', 208)])
 def test_a_plain_request_takes_a_server_few_calls(
         strict: None, has_body: bool, is_read: str, most: int) -> None:
     def listener(req: http.IncomingMessage, res: http.ServerResponse) -> None:
