@@ -44,7 +44,7 @@ from nodehttp.worker import Onlooker, Source, Worker, look_period
 
 HANDOFF_AFTER = 5  # ms; a handler slower than this is worth a thread switch (about 50 us)
 MAX_THREADS = 128
-IDLE_LINGER = 2  # s before a surplus idle thread ends
+IDLE_LINGER = 30  # s before a surplus idle thread ends (trio: 10, Java: 60); 64 new ones take 10 to 20 ms
 QUIET_LOOKS = 20  # looks without traffic after which the watcher sleeps until there is some
 
 RESERVED = Worker()  # holds the baton while somebody is about to leave `run`: no callback begins any more
