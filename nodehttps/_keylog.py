@@ -17,20 +17,23 @@ _LONGEST = 65536  # bytes; more than a handshake can say
 
 
 class KeyLog:
-    """The pipe of one context, from which the lines come."""
+    """The pipe from which the lines of a context come."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self._reader, writer = os.pipe()
+        self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         try:
-            context.keylog_filename = f'/dev/fd/{writer}'
+            self.follow(context)
         except OSError as error:
             raise unavailable("'keylog'", 'there is no /dev/fd here') from error
-        finally:
-            os.close(writer)  # OpenSSL has opened its own end
 
     def __del__(self) -> None:
         os.close(self._reader)
+        os.close(self._writer)
+
+    def follow(self, context: ssl.SSLContext) -> None:
+        """Have the lines of a context come here: OpenSSL opens an end of its own."""
+        context.keylog_filename = f'/dev/fd/{self._writer}'
 
     def lines(self) -> list[bytes]:
         """Return the lines since the last call, each with its line end."""
@@ -50,6 +53,13 @@ def start_keylog(context: ssl.SSLContext) -> None:
         _keylogs = WeakKeyDictionary()
     if context not in _keylogs:
         _keylogs[context] = KeyLog(context)
+
+
+def share_keylog(context: ssl.SSLContext, successor: ssl.SSLContext) -> None:
+    """Have the lines of `successor`, with which a connection of `context` goes on, count as those of that."""
+    keylog = None if _keylogs is None else _keylogs.get(context)
+    if keylog is not None:
+        keylog.follow(successor)
 
 
 def new_lines(context: ssl.SSLContext) -> list[bytes]:

@@ -22,6 +22,7 @@ from typing import Any
 from nodehttps._certificate import has_rsa_key, ordered_chain, validity_error
 from nodehttps._context import JUDGE, LENIENT, SecureContext, Use
 from nodehttps._errors import name_of
+from nodehttps._keylog import share_keylog
 
 _CERTIFICATE = 11  # the handshake message
 # ECDHE-RSA-AES128-GCM-SHA256, and the same for keys of other kinds.
@@ -176,5 +177,7 @@ def watch_certificates(shared: ssl.SSLContext, context: SecureContext, use: Use)
         if chain and use.verification is LENIENT:
             tls.verdict = judge(context, chain, is_server=True)
             if tls.verdict is not None:
-                tls.context = context.admitting(use, chain[0])
+                successor = context.admitting(use, chain[0])
+                share_keylog(shared, successor)
+                tls.context = successor
     shared._msg_callback = look  # type: ignore[attr-defined]

@@ -177,6 +177,8 @@ def test_client_certificates_that_are_asked_for(
 ) -> None:
     server = serve(requestCert=True, rejectUnauthorized=False, ca=authority.pem, maxVersion=version)
     served = Caught(server, 'secureConnection')
+    keys: list[bytes] = []
+    server.on('keylog', keys.append)
     stranger = Authority()
     for credentials, verdict in (
         (authority.issue('me@example.test', common_name='me'), None),
@@ -190,6 +192,8 @@ def test_client_certificates_that_are_asked_for(
         peer = served.next()
         assert (peer.authorized, peer.authorizationError) == (verdict is None, verdict)
         assert bool(peer.getPeerCertificate()) == bool(credentials)
+        assert len(keys) == {'TLSv1.2': 1, 'TLSv1.3': 5}[version]
+        keys.clear()
         client.destroy()
     # None of them has become somebody whom the next connection trusts.
     connect(server, **stranger.issue('me@example.test', common_name='me'))
