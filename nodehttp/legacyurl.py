@@ -22,12 +22,15 @@ _FIELDS = (
 )
 _SLASHED = ('http:', 'https:', 'ftp:', 'gopher:', 'file:', 'ws:', 'wss:')
 
+_AROUND = ''.join(map(chr, range(33))) + '\xa0\ufeff'  # is cut off
+
 # A target such as a server's request has: taken as it is.
 _SIMPLE = re.compile(r'(//?(?!/)[^?\s]*)(\?\S*)?')
 _PROTOCOL = re.compile(r'[A-Za-z0-9.+-]+:')
 _CREDENTIALS_AND_HOST = re.compile(r'//[^@/]+@[^@/]+')
 _HOST_END = re.compile(r'[/?#]')
-_NO_HOST = re.compile(r'[\t\n\r "%\'`;<>\\^{|}]')
+_DROPPED = re.compile(r'[\t\n\r]')
+_NO_HOST = re.compile(r'[ "%\'`;<>\\^{|}]')
 _ESCAPED = re.compile(r'[\t\n\r "\'<>\\^`{|}]')
 _FORBIDDEN = re.compile(r'[\x00\t\n\r #%/:<>?@\[\\\]^|]')
 
@@ -44,7 +47,7 @@ def parse(urlString: str, parseQueryString: bool = False, slashesDenoteHost: boo
     if not isinstance(urlString, str):
         raise invalid_arg_type('url', 'of type string', urlString)
     url: Record[Any] = Record(dict.fromkeys(_FIELDS))
-    text = urlString.strip()
+    text = urlString.strip(_AROUND)
     before, mark, query = text.partition('?')
     if '#' not in before:
         text = before.replace('\\', '/') + mark + query
@@ -72,7 +75,8 @@ def _read(url: Record[Any], input: str, text: str, slashes_denote_host: bool) ->
     if has_slashes and text.startswith('//') and not script:
         url.slashes = True
         text = text[2:]
-    if not script and (url.slashes or (protocol and url.protocol not in _SLASHED)):
+    # (As in Node HTTP: is not http: here.)
+    if not script and (url.slashes or (protocol and protocol.group() not in _SLASHED)):
         text = _read_authority(url, input, text)
     if not script:
         text = _ESCAPED.sub(lambda match: f'%{ord(match.group()):02X}', text)
@@ -91,18 +95,20 @@ def _read(url: Record[Any], input: str, text: str, slashes_denote_host: bool) ->
 def _read_authority(url: Record[Any], input: str, text: str) -> str:
     """Read user, host and port; return what comes after."""
     end = _HOST_END.search(text)
-    authority = text[:end.start()] if end else text
+    authority, rest = (text[:end.start()], text[end.start():]) if end else (text, '')
+    authority = _DROPPED.sub('', authority)
     at = authority.rfind('@')
     if at >= 0:
         url.auth = decode_component(authority[:at])
     stop = _NO_HOST.search(authority, at + 1)
     host = authority[at + 1:stop.start() if stop else None]
-    rest = text[at + 1 + len(host):]
+    rest = authority[at + 1 + len(host):] + rest
     host, colon, port = host.rpartition(':') if re.search(r':[0-9]*$', host) else (host, '', '')
     if colon and port:
         url.port = port
     if host.startswith('[') and host.endswith(']'):
         url.hostname = host[1:-1].lower()
+        rest = rest if rest.startswith('/') else f'/{rest}'
     elif ':' in host:
         raise node_error('ERR_INVALID_ARG_VALUE', 'url', input, 'has an invalid port')
     else:
@@ -138,11 +144,13 @@ def _parse_query(query: str) -> Record[Any]:
 
 def _format(url: Record[Any]) -> str:
     auth = quote(url.auth, "!'()*~:") + '@' if url.auth else ''
-    host = f'{auth}{url.host}' if url.host is not None else ''
+    host = f'{auth}{url.host}' if url.host else ''
     pathname = url.pathname or ''
-    if url.slashes:
+    if url.slashes or (host and url.protocol in _SLASHED):
         host = '//' + host
         if pathname and not pathname.startswith('/'):
             pathname = '/' + pathname
+    elif url.protocol == 'file:':
+        host = '//'
     search = (url.search or '').replace('#', '%23')
     return f"{url.protocol or ''}{host}{pathname}{search}{url.hash or ''}"
