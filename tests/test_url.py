@@ -299,6 +299,15 @@ PARSE_FIELDS = (
      'http://xn--9ca.com/é'),
     ('localhost:80', 'localhost:', None, None, '80', None, '80', None, None, None, None, 'localhost:80'),
     ('http:/a', 'http:', None, None, None, None, None, None, None, None, '/a', 'http:/a'),
+    ('\x01 /a\u3000\xa0\ufeff', None, None, None, None, None, None, None, None, None, '/a\u3000',
+     '/a\u3000'),
+    ('file:x', 'file:', None, None, None, None, None, None, None, None, 'x', 'file://x'),
+    ('file://u@/p', 'file:', True, 'u', '', None, '', None, None, None, '/p', 'file:///p'),
+    ('http://[::1];x', 'http:', True, None, '[::1]', None, '::1', None, None, None, '/;x',
+     'http://[::1]/;x'),
+    ('http://a\tb\n/c\td', 'http:', True, None, 'ab', None, 'ab', None, None, None, '/c%09d',
+     'http://ab/c%09d'),
+    ('HTTP:h?q', 'http:', None, None, 'h', None, 'h', None, '?q', 'q', '/', 'http://h/?q'),
 ])
 def test_the_old_parser(row: tuple[Any, ...]) -> None:
     text, *expected = row
