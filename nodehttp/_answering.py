@@ -70,7 +70,7 @@ class Answering(Intake):
             self._unanswered = [request]
         else:
             self._unanswered.append(request)
-            if socket.writableNeedDrain or self._queued >= self._mark:
+            if socket._need_drain or self._queued >= self._mark:
                 self._is_swamped = True
                 socket.pause()
         response = self._new_response(request)
@@ -275,7 +275,9 @@ class Answering(Intake):
         """More (or fewer) bytes of responses wait for their turn. As in Node that counts as room in the
         socket."""
         self._queued += delta
-        self._go_on_sending()
+        message = self.socket._httpMessage
+        if self._is_swamped or (message is not None and message._need_drain):
+            self._go_on_sending()
 
     @internal
     def _drained(self) -> None:

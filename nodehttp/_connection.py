@@ -2,15 +2,17 @@
 
 Two things go on at once. *Answering* is in `_answering.py`. *Receiving*, here, has a named state:
 
-    HEAD      the head of a request is arriving; so it is from the beginning, before the first byte
+    NEW       nothing of a request has arrived yet
+    HEAD      the head of a request is arriving
     BODY      the head was delivered, the rest of the request is arriving
     IDLE      there were requests, and the last one is complete
     REFUSED   what came is no HTTP: nothing more is parsed
     TUNNEL    after 'upgrade' or 'connect': the socket is the user's
     CLOSED
 
-From HEAD it goes to BODY, from there to IDLE and, with the next bytes, to HEAD or at once to BODY. REFUSED
-and CLOSED may come at any time, TUNNEL in place of BODY, and nothing but CLOSED behind REFUSED.
+From NEW it goes to HEAD or at once to BODY, from HEAD to BODY, from there to IDLE and, with the next bytes,
+to HEAD or at once to BODY. REFUSED and CLOSED may come at any time, TUNNEL in place of BODY, and nothing but
+CLOSED behind REFUSED.
 
 Parsing is a pull: `_advance` takes what the parser has next and delivers it, until it has nothing. All input
 is kept in the parser and in the request, so that another thread can go on when a listener waits in the middle
@@ -51,7 +53,8 @@ from nodehttp.threadpool import (
 if TYPE_CHECKING:
     from nodehttp.server import Server, ServerResponse
 
-HEAD, BODY, IDLE, REFUSED, TUNNEL, CLOSED = 'head', 'body', 'idle', 'refused', 'tunnel', 'closed'
+NEW, HEAD, BODY, IDLE, REFUSED, TUNNEL, CLOSED = (
+    'new', 'head', 'body', 'idle', 'refused', 'tunnel', 'closed')
 
 # Names and values. From so many on, or once there were trailers, Node's parser takes the long way, on which
 # ticks come before this and each further request of the connection, as they come before the end of one with
@@ -68,7 +71,7 @@ class ServerConnection(Answering):
 
     def __init__(self, server: Server, socket: Any) -> None:
         super().__init__(server, socket)
-        self.state = HEAD
+        self.state = NEW
         self._request = None
         # Names and values of a request that ticks come before.
         self._ticks_from = MANY_HEADERS
@@ -212,7 +215,7 @@ class ServerConnection(Answering):
                         return False
                     is_next = False
             elif event is None:
-                if self.state is not IDLE or parser.in_message():
+                if self.state is HEAD or self.state is BODY or parser.in_message():
                     self._note_what_is_missing()
                 return False
             elif kind is bytes:
@@ -371,10 +374,15 @@ class ServerConnection(Answering):
 
     def _note_what_is_missing(self) -> None:
         """The rest of a request is to come in another read: its time runs from now on."""
-        if self.state is IDLE:
+        if self.state is NEW or self.state is IDLE:
+            self._forget_start()
             self.state = HEAD
         if (self.state is HEAD or self.state is BODY) and not self._is_late:
             self.server._receiving.setdefault(self, now())
+
+    def _forget_start(self) -> None:
+        """The time of the first request runs anew from its first byte on."""
+        self.server._receiving.pop(self, None)
 
     def _request_ended(self, parser: Parser, is_next: bool = False) -> None:
         """`is_next`: nothing comes before what follows from that."""
@@ -407,6 +415,8 @@ class ServerConnection(Answering):
         if head.upgrade and self._upgrade(request):
             return
         request.upgrade = False
+        if self.state is NEW:
+            self._forget_start()
         self.state = BODY
         self._request = request
         response = self._respond_to(request, head.shouldKeepAlive)
@@ -520,7 +530,7 @@ class ServerConnection(Answering):
 
     def expire(self) -> None:
         """The request took too long to arrive. A listener may let it go on; it is not told again then."""
-        if self.state is HEAD or self.state is BODY or self.state is REFUSED:
+        if self.state in (NEW, HEAD, BODY, REFUSED):
             self._is_late = True
             self._refuse(errors.node_error('ERR_HTTP_REQUEST_TIMEOUT'))
 

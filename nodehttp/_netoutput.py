@@ -47,6 +47,10 @@ class Output(Idleness):
         """Tell the poller what is waited for."""
         raise NotImplementedError
 
+    def _catch_up(self) -> None:
+        """Do what has waited for the connection; among the listeners of 'connect' as in Node."""
+        raise NotImplementedError
+
     def _accept(self, chunk: Any, encoding: str | None, callback: Function | None) -> bool:
         """The short path: nothing waits before this chunk, and the kernel takes all of it."""
         if self._corked:
@@ -166,6 +170,7 @@ class Output(Idleness):
         """Send all chunks, then call back; copies nothing."""
         if self.connecting:
             self._first_write = chunks, callback
+            self.once('connect', self._catch_up)
         elif self._link is None:
             callback(errors.node_error('ERR_SOCKET_CLOSED'))
         else:

@@ -281,8 +281,8 @@ class Socket(Output):
         if self._has_handle(handle) and self._consumer is None and not self.isPaused():
             self._take(0)
 
+    @internal
     def _catch_up(self) -> None:
-        """Do what has waited for the connection."""
         if self._first_write is not None:
             (chunks, callback), self._first_write = self._first_write, None
             self._transmit(chunks, callback)
@@ -442,6 +442,7 @@ class Socket(Output):
         """Everything is written: tell the peer."""
         if self.connecting:
             self._first_final = callback
+            self.once('connect', self._catch_up)
         elif self._link is None:
             callback(None)
         else:

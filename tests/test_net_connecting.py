@@ -33,6 +33,25 @@ def connect(log, *args, **options):
     return socket
 
 
+@logs('listeners 0', 'listeners 1', 'first', 'early', 'written', 'late', 'ready', 'ended', 'close false')
+def test_a_write_waits_among_the_listeners_of_connect(log):
+    server = net.createServer(lambda peer: peer.resume().on('end', lambda: (server.close(), peer.end())))
+
+    def listening():
+        socket = net.connect(server.address().port, HOST)
+        log('listeners', socket.listenerCount('connect'))
+        socket.once('connect', lambda: log('early'))
+        socket.write('x', lambda: log('written'))
+        socket.on('connect', lambda: log('late'))
+        socket.write('y')
+        socket.prependListener('connect', lambda: log('first'))
+        log('listeners', socket.listenerCount('connect') - 3)
+        socket.on('ready', lambda: (log('ready'), socket.end(lambda: log('ended'))))
+        socket.on('close', lambda failed: log('close', 'false' if failed is False else 'true'))
+        socket.resume()
+    server.listen(0, HOST, listening)
+
+
 def answer(*addresses, error=None):
     """A `lookup` function that gives these (address, family); all of them if it is asked for all."""
     def lookup(host, options, callback):

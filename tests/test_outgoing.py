@@ -266,6 +266,27 @@ def test_remembered_lines_stay_few() -> None:
     assert len(_head._names) <= 1024
 
 
+def test_an_uncork_too_many_changes_nothing(record: Recorder) -> None:
+    """In Node later writes come behind the end of the message then."""
+    def act() -> None:
+        message = Message()
+        message.chunkedEncoding = True
+        message.uncork()
+        record(message.writableCorked)
+        message.write('a')
+        message.cork()
+        record(message.writableCorked)
+        message.uncork()
+        message.uncork()
+        message.end('b')
+        message.socket = sink = writable(record)
+        sink._httpMessage = message
+        message._flush()
+    in_a_callback(act)
+    record.wait_for('1\r\nb\r\n0\r\n\r\n')
+    assert record.events == [0, 1, 'H\r\n\r\n1\r\na\r\n', '1\r\nb\r\n0\r\n\r\n']
+
+
 def test_write_from_a_callback_leaves_with_the_next_tick(record: Recorder) -> None:
     """What one callback writes is one packet; another thread's write goes out at once."""
     def act() -> http.ServerResponse:

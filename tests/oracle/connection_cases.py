@@ -519,6 +519,11 @@ def time_limits(case: Any) -> None:
                  {'connection': [['after', time, [['note', 'waited']]]], 'request': reading},
                  [['send', text], ['heard', 'waited'], ['send', POST[len(text):]]],
                  options={**limits['options'], **none}, quiet=limits['quiet'])
+    for part, text in (('head', 'GET'), ('body', body)):
+        case(f'half a {part}, late on its connection', {
+            'connection': [['after', 60, [['note', 'go']]], ['after', 130, [['note', 'enough']]]],
+            'request': [request]}, [['heard', 'go'], ['send', text], ['heard', 'enough'], ['fin']],
+             options={'headersTimeout': 100, 'requestTimeout': 100, **interval}, quiet=100)
     left = {'request': [request], 'clientError': [['?error.code']]}
     for name, text in (('at once', 'BAD'), ('behind a request', GET + 'BAD'), ('in a body', CHUNKED + 'zz')):
         case(f"rubbish {name}, left by 'clientError'", left, text, **long)
