@@ -399,12 +399,9 @@ class Pool(Leaving):
         if strand.holds:
             self.holds.check_later(strand)
 
-    def pass_on(self) -> bool:
+    def pass_on(self, worker: Worker) -> bool:
         """The calling thread, in a callback, gives the baton away and keeps its strand; False if nobody can
         take it."""
-        worker = self.holder
-        if worker is None or worker is not self.current():
-            return True  # it does not have it
         successor = self._successor() if self._may_detach() else None
         if successor is None:
             return False
@@ -422,7 +419,7 @@ class Pool(Leaving):
         if holder is None or holder.identity != get_ident():
             return None, mark
         holder.source = source
-        if mark is not None and self.handoff_after is not None and self.pass_on():
+        if mark is not None and self.handoff_after is not None and self.pass_on(holder):
             holder.stays_for = source
         return holder, mark
 

@@ -574,9 +574,7 @@ class OutgoingMessage(OutgoingHead):
 
 
 def _body_bytes(chunk: Any, encoding: Any) -> bytes:
-    """Return a piece of a body as bytes; TypeError for what is neither text nor bytes."""
-    if type(chunk) is bytes:
-        return chunk
+    """Return as bytes a piece of a body that is none; TypeError for what is neither text nor bytes."""
     if isinstance(chunk, str):
         return chunk.encode() if encoding is None and chunk.isascii() else encode(chunk, encoding)
     if isinstance(chunk, (bytes, bytearray, memoryview)):

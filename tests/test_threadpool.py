@@ -1017,7 +1017,8 @@ def test_what_a_callback_without_the_baton_starts_is_held_back(record: Recorder,
     def callback() -> None:
         started = Started('ready') if starts_before else None
         with monitor:
-            assert pool.pass_on()
+            worker = pool.current()
+            assert worker is not None and pool.pass_on(worker)
         started = started or Started('ready')
         time.sleep(0.001)  # time enough for the others
         started.on('ready', lambda: record('ready'))

@@ -599,6 +599,28 @@ def test_a_thread_that_waits_for_long_keeps_nobody_from_waiting(scripted: Any, a
     other.destroy()
 
 
+def test_a_thread_that_waits_for_input_alone_hears_of_a_reset(
+        scripted: Any, agent: http.Agent, visits: list[Visit]) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.read_until(END)
+        peer.send(ANSWER)
+        peer.read_until(END)
+        peer.reset()
+
+    def ask_twice() -> None:
+        fetch(port, agent)
+        try:
+            fetch(port, agent)
+        except OSError as error:
+            failures.append(error)
+    failures: list[Any] = []
+    port = scripted(script)
+    in_thread(ask_twice).join(MUST_NOT_EXPIRE)
+    [failure] = failures
+    assert (failure.code, failure.message) == ('ECONNRESET', 'read ECONNRESET')
+    assert len(visits) == 1  # the first request has opened the connection
+
+
 def test_many_threads_share_the_connections(scripted: Any, agent: http.Agent) -> None:
     threads, times = 8, 40
     port = scripted(*[answers_on_and_on] * threads)
