@@ -13,7 +13,7 @@ import pytest
 from conftest import MUST_NOT_EXPIRE, Recorder
 from pool_tools import soon
 
-from nodehttp import errors, timers
+from nodehttp import errors, loop, timers
 from nodehttp.loop import TIMEOUT_MAX
 from nodehttp.threadpool import Waiter, monitor, pool, run
 from nodehttp.timers import (
@@ -103,7 +103,7 @@ def test_the_phases_of_a_turn(record: Recorder) -> None:
     assert record.events == ['A', 'tick', 'B', 'immediate', 'late', 'inner', 'last']
 
 
-def test_changes_within_one_phase(record: Recorder) -> None:
+def test_changes_within_one_phase(record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     def program() -> None:
         def first() -> None:
             record('a')
@@ -115,21 +115,28 @@ def test_changes_within_one_phase(record: Recorder) -> None:
             clearTimeout(e)
             f.refresh()
 
-        def beat() -> None:
-            count[0] += 1
-            record(f'i{count[0]}')
-            if count[0] == 2:
-                clearInterval(interval)
+        def sixth() -> None:
+            record('f')
+            count = [0]
 
-        count = [0]
-        setImmediate(first)
-        b = setImmediate(record, 'b')
-        c = setTimeout(record, 50, 'c')
-        setTimeout(fourth, 20)
-        e = setTimeout(record, 20, 'e')
-        f = setTimeout(record, 20, 'f')
-        setTimeout(record, 25, 'g')
-        interval = setInterval(beat, 100)
+            def beat() -> None:
+                count[0] += 1
+                record(f'i{count[0]}')
+                if count[0] == 2:
+                    clearInterval(interval)
+
+            interval = setInterval(beat, 1)
+
+        now = time.monotonic()
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, 'monotonic', lambda: now)  # all are set at the same moment
+            setImmediate(first)
+            b = setImmediate(record, 'b')
+            c = setTimeout(record, 1000, 'c')
+            setTimeout(fourth, 3)
+            e = setTimeout(record, 3, 'e')
+            f = setTimeout(sixth, 3)
+            setTimeout(record, 4, 'g')
 
     run(program)
     assert record.events == ['a', 'd', 'g', 'f', 'i1', 'i2']
