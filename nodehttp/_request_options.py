@@ -190,9 +190,9 @@ def other_agent(agent: Any, options: dict[str, Any], default: Any) -> Any:
 
 def terms_of(agent: Any) -> tuple[Any, Any, Any, bool]:
     """Return what an agent that need not be one of ours says of its connections: protocol, port, timeout, and
-    whether they are kept."""
+    whether they are kept (no agent says nothing of it)."""
     options = getattr(agent, 'options', None)
-    keeps = agent is not None and bool(
+    keeps = agent is None or bool(
         getattr(agent, 'keepAlive', False) or getattr(agent, 'maxSockets', math.inf) != math.inf)
     return (getattr(agent, 'protocol', None), getattr(agent, 'defaultPort', None),
             options.get('timeout') if options else None, keeps)

@@ -203,7 +203,8 @@ class ClientRequest(RequestHead):
                 with released():
                     add(self, Record(options))
         else:
-            self._last = True
+            # As in Node not before: a head that is made in advance, of a list or with Expect, promises more.
+            self._last, self.shouldKeepAlive = True, False
             self._create_connection(Record(options))
         # Once more: of the processor time that a hold lasts, all this has used a good part, and the caller's
         # listeners come only now.

@@ -54,7 +54,10 @@ def agents(case: Any) -> None:
     case({'agent': False})
     case(connect='option')
     case(POST, connect='option')
-    case({'headers': ['X', 'y']}, connect='option')
+    for given in (['X', 'y'], ['Content-Length', '1'], ['Connection', 'keep-alive'], ['Connection', '1'],
+                  {'Expect': '5'}, {'Connection': '1', 'Expect': '5'}):
+        for more in ({}, POST):
+            case({'headers': given, **more}, connect='option')
     case({'defaultPort': 80}, connect='option')
     case({'headers': {'X': 'y'}, 'host': 'example.org'}, connect='option')
 
