@@ -179,7 +179,9 @@ def sink_of(destination: Any) -> Any:
     """
     if hasattr(destination, 'on') or not hasattr(destination, 'write'):
         return destination
-    if isinstance(destination, io.TextIOBase) and hasattr(destination, 'buffer'):
+    if isinstance(destination, io.TextIOBase):
+        if not hasattr(destination, 'buffer'):  # StringIO, which takes no bytes
+            return destination
         destination.flush()  # as sys.stdout: what was printed before comes before
         destination = destination.buffer
     return FileSink(destination)

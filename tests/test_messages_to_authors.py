@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import io
 import linecache
 import pickle
 import re
@@ -127,7 +128,7 @@ def test_search_params_are_no_mapping() -> None:
     assert dict(params.entries()) == {'a': '2'}
 
 
-@pytest.mark.parametrize('given', [5, None, print], ids=repr)
+@pytest.mark.parametrize('given', [5, None, print, io.StringIO()], ids=['int', 'None', 'function', 'text'])
 def test_pipe_refuses_what_is_no_stream(given: Any) -> None:
     source = stream.PassThrough()
     with pytest.raises(TypeError, match=r'^The "destination" argument must be an instance of Writable or a'):
