@@ -111,7 +111,10 @@ class _Lifetime:
         try:
             self.ask_for_the_end()
             self.bell = bell = _Bell()
-            threading.Thread(target=self.keep, args=(bell,), name='nodehttp-keeper').start()
+            # A daemon thread that opens the first thing (a server in the background of a test, say) lets the
+            # process end, as it does itself.
+            threading.Thread(target=self.keep, args=(bell,), name='nodehttp-keeper',
+                             daemon=threading.current_thread().daemon).start()
         except RuntimeError:  # the interpreter is shutting down: too late to keep anything alive
             return
         if threading.current_thread() is threading.main_thread():

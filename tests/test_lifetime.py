@@ -46,6 +46,8 @@ def interrupted(*scripts: str) -> list[Outcome]:
 
 # As long as something is open
 
+IN_A_THREAD = 'thread = threading.Thread(target=lambda: {}, daemon={}); thread.start(); thread.join()'
+
 
 def test_a_process_lives_as_long_as_something_is_open() -> None:
     assert results(
@@ -72,6 +74,8 @@ with monitor:
     next_tick(call_user, say, 'held back', strand=strand)
 """,
         "timers.setTimeout(lambda: Waiter().wait(), 1); say('nothing will ever come')",
+        IN_A_THREAD.format("timers.setTimeout(say, 20, 'in a thread')", False),
+        IN_A_THREAD.format("timers.setTimeout(say, 5000, 'never')", True),
     ) == [
         (0, 'timer\n', ''),
         (0, 'immediate\n', ''),
@@ -85,6 +89,8 @@ with monitor:
         (0, 'after blocking\n', ''),
         (0, 'held back\n', ''),
         (0, 'nothing will ever come\n', ''),
+        (0, 'in a thread\n', ''),
+        (0, '', ''),
     ]
 
 

@@ -175,7 +175,7 @@ def failing(log, **options):
 def test_the_destination_fails(log):
     r, w = both(log, source('a', 'b', 'c', highWaterMark=1), failing(log))
     r.pipe(w)
-    setTimeout(lambda: log(r.readableFlowing, r.destroyed), 3)
+    w.on('close', lambda: setTimeout(lambda: log(r.readableFlowing, r.destroyed), 1))
 
 
 @logs('r.resume', '_write b:a', 'r.pause', 'uncaught Error:w')
@@ -188,7 +188,7 @@ def test_the_source_fails(log):
     r, w = both(log, silent(), sink(log))
     r.pipe(w)
     setImmediate(lambda: (r.push('a'), r.destroy(Error('s'))))
-    setTimeout(lambda: log(w.destroyed, w.writableEnded), 3)
+    r.on('close', lambda: setTimeout(lambda: log(w.destroyed, w.writableEnded), 1))
 
 
 @logs('w.pipe', 'r.resume', '_write b:a', 'r.close', 'False False')
@@ -196,7 +196,7 @@ def test_the_source_is_destroyed(log):
     r, w = both(log, silent(), sink(log))
     r.pipe(w)
     setImmediate(lambda: (r.push('a'), r.destroy()))
-    setTimeout(lambda: log(w.destroyed, w.writableEnded), 3)
+    r.on('close', lambda: setTimeout(lambda: log(w.destroyed, w.writableEnded), 1))
 
 
 @logs('w.pipe', 'r.resume', 'r.pause', 'w.close', 'w.unpipe', 'False False')
