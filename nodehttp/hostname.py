@@ -8,7 +8,8 @@ IDNA: browsers and Node use UTS 46 with IDNA2008's letters; the `idna` codec of 
 turns `straße.de` into `strasse.de`, another host. So only the `punycode` codec is used here, with a mapping
 made of Python's own Unicode tables (case folding and NFKC; ß and ς are letters of their own). What that
 leaves out: joiners (U+200C, U+200D) are refused everywhere, and a few symbols that UTS 46 refuses or maps on
-its own (the ideographic description characters, say) are taken as they are.
+its own (the ideographic description characters, say) are taken as they are. What RFC 5893 forbids in labels
+with letters written from right to left is refused; Node 25.2.1 takes some of it.
 """
 
 from __future__ import annotations

@@ -85,8 +85,9 @@ class Agent(http_agent.Agent):
         with monitor:
             name: str = self._call(self.getName, options)
             session = self._sessions.get(name)
-            if session is not None and 'session' not in options:
-                options = {**options, 'session': session}
+            if session is not None:
+                self._sessions.move_to_end(name)
+                options = {'session': session, **options}
             socket = connect_with(options)
             if session is None or not session.is_fresh():
                 socket.on('session', internal(partial(self._keep, name)))

@@ -299,6 +299,18 @@ def test_a_session_is_looked_for_when_there_is_no_fresh_one(
     assert meter.calls['SSLObject.session'] - settings == (looks if version == 'TLSv1.3' else 1)
 
 
+def test_the_session_that_was_not_used_for_longest_makes_room(authority: Authority, server: Any) -> None:
+    agent = https.Agent(ca=authority.pem, maxCachedSessions=2)
+
+    def is_resumed(kind: str) -> bool:
+        url = f'https://localhost:{server.address().port}'
+        request = https.get(url, agent=agent, sessionIdContext=kind)
+        [res] = http.once(request, 'response', MUST_NOT_EXPIRE)
+        http.once(res.resume(), 'close', MUST_NOT_EXPIRE)
+        return bool(res.socket.isSessionReused())
+    assert [*map(is_resumed, 'abacab')] == [False, False, True, False, True, False]
+
+
 # Tunnels
 
 
