@@ -451,6 +451,8 @@ class ClientRequest(RequestHead):
         self._state, self._closed = CLOSED, True
         if self._signal is not None:
             self._forget_signal()
+        if self._events and self._is_awaited:
+            self._end_waits()
         socket, agent = self.socket, self.agent
         socket._httpConnection.release()
         return None if may_keep and agent.keep_in_hand(socket) else agent.next_for(socket)

@@ -571,6 +571,24 @@ def test_a_client_does_not_wait_for_what_does_not_come(scripted, answer, names):
     assert not set(emitter.eventNames()) & {'response', 'upgrade', 'data', 'close', 'error'}
 
 
+def test_a_callback_does_not_wait_for_a_request_whose_end_nobody_hears(scripted):
+    def peer(peer):
+        peer.read_until(b'\r\n\r\n')
+        peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+        peer.read_to_end()
+
+    def on_data(chunk):
+        try:
+            http.once(request, 'response', MUST_NOT_EXPIRE)
+        except NodeError as error:
+            codes.put(error.code)
+
+    codes, agent = queue.SimpleQueue(), http.Agent(keepAlive=True)
+    request = http.get({'port': scripted(peer), 'agent': agent}, lambda res: res.on('data', on_data))
+    assert codes.get(timeout=MUST_NOT_EXPIRE) == 'ERR_STREAM_PREMATURE_CLOSE'
+    agent.destroy()
+
+
 def test_a_wait_for_a_socket_that_is_connected_anew_goes_on(scripted):
     port = scripted(RawPeer.read_to_end, lambda peer: peer.send(b'hello'))
     socket = net.connect(port, '127.0.0.1')
