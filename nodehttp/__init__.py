@@ -10,6 +10,7 @@ fs, net, stream, timers, url`; errors are in `errors`.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,6 +42,7 @@ globalAgent: Agent
 maxHeaderSize: int
 
 _LATE = frozenset(('CloseEvent', 'MessageEvent', 'WebSocket'))  # few programs need them
+_MODULES = ('errors', 'events', 'fs', 'net', 'stream', 'timers', 'url')
 
 
 def setMaxIdleHTTPParsers(max: int) -> None:
@@ -55,6 +57,8 @@ class _Face(ModuleType):
     """This module: two of its names are no plain variables, and some are imported when they are asked for."""
 
     def __getattr__(self, name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f'{__name__}.{name}')
         if name not in _LATE:
             raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
         from nodehttp import websocket
@@ -63,7 +67,7 @@ class _Face(ModuleType):
         return value
 
     def __dir__(self) -> list[str]:
-        return [*__all__, 'errors', 'events', 'fs', 'net', 'stream', 'timers', 'url']  # what completion shows
+        return [*__all__, *_MODULES]  # what completion shows
 
     @property
     def globalAgent(self) -> Agent:

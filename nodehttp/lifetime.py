@@ -147,6 +147,8 @@ class _Lifetime:
         while not self.has_script_ended:
             self.heed(bell.wait())
         threading.main_thread().join()
+        if was_interactive():
+            return
         if getattr(sys, 'last_type', None) is not None and not hasattr(sys, 'ps1'):
             self.pending = None
             return  # the script died of an exception
@@ -257,6 +259,12 @@ class _Lifetime:
         elif not self.interrupt_main_with(SystemExit(status)):
             flush()
             os._exit(status)
+
+
+def was_interactive() -> bool:
+    """Has the user left the prompt of Python? As in Node, nothing keeps the process then. That of
+    `code.interact` in a script is another one."""
+    return hasattr(sys, 'ps1') and bool(sys.flags.interactive or sys.argv[:1] == [''])
 
 
 def exit_status(error: BaseException) -> int:

@@ -52,6 +52,11 @@ def test_import_star_brings_them_all() -> None:
 
 def test_completion_shows_what_is_public() -> None:
     assert sorted(dir(nodehttp)) == sorted([*nodehttp.__all__, *MODULES])
+    shown = run_script("""
+        import nodehttp
+        print(*(getattr(nodehttp, name).__name__ for name in ('url', 'fs', 'stream', 'timers')))
+    """)
+    assert shown == (0, 'nodehttp.url nodehttp.fs nodehttp.stream nodehttp.timers\n', '')
 
 
 def test_public_classes_say_where_users_find_them() -> None:

@@ -585,8 +585,14 @@ atexit.register(lambda: timers.setTimeout(say, 0, 'too late'))
     assert (status, errors) == (0, '')
 
 
-def test_interactive_sessions_go_on_after_an_exception() -> None:
-    with Program('-i', '-c', HEAD) as program:
+def test_who_leaves_the_prompt_of_python_ends_the_process() -> None:
+    with Program('-i', '-c', HEAD + 'opened = listen()') as program:
+        assert program.wait('say(1 + 1)\n1 / 0\n')[:2] == (0, '2\n')
+
+
+def test_who_leaves_a_console_in_a_script_does_not() -> None:
+    """Nor does an exception there."""
+    with script(HEAD + 'import code; code.interact(local=globals())') as program:
         status, out, _ = program.wait("timers.setTimeout(say, 50, 'timer')\n1 / 0\n")
     assert 'timer' in out
     assert status == 0
