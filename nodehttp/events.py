@@ -494,9 +494,6 @@ def unhandled(args: tuple[Any, ...], emitter: Any = None) -> BaseException:
     return error
 
 
-_SECONDS = (int, float, type(None))
-
-
 def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     """Wait for an event of an EventEmitter or an EventTarget; return the list of its arguments.
 
@@ -509,8 +506,6 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
     """
     if not isinstance(name, str):
         raise errors.invalid_arg_type('name', 'of type string', name)
-    if type(timeout) not in _SECONDS:
-        check_number('timeout', timeout)
     if not isinstance(emitter, EventEmitter):
         if hasattr(emitter, '_wait_for'):
             return emitter._wait_for(name, timeout)  # type: ignore[no-any-return]

@@ -26,6 +26,9 @@ globalAgent: Agent
 class _Face(ModuleType):
     """This module: one of its names is no plain variable."""
 
+    def __dir__(self) -> list[str]:
+        return [*__all__, 'tls']  # what completion shows
+
     @property
     def globalAgent(self) -> Agent:
         """The Agent of requests that name none; may be replaced. ("https.globalAgent")"""

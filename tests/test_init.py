@@ -9,6 +9,7 @@ import pytest
 from program_tools import run_script
 
 import nodehttp
+import nodehttps
 from nodehttp import agent, common, events, net, stream, threadpool
 
 # `Object.keys(require('node:http'))` of Node 25.2.1.
@@ -52,6 +53,7 @@ def test_import_star_brings_them_all() -> None:
 
 def test_completion_shows_what_is_public() -> None:
     assert sorted(dir(nodehttp)) == sorted([*nodehttp.__all__, *MODULES])
+    assert sorted(dir(nodehttps)) == sorted([*nodehttps.__all__, 'tls'])
     shown = run_script("""
         import nodehttp
         print(*(getattr(nodehttp, name).__name__ for name in ('url', 'fs', 'stream', 'timers')))
