@@ -308,7 +308,7 @@ class Socket(Output):
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._destroy_once(errors.os_error(error, 'read'))
+            self._read_failed(errors.os_error(error, 'read'))
             return
         if not data:
             self._stop_reading()
@@ -332,6 +332,9 @@ class Socket(Output):
         """Have the stream hand on what has arrived."""
         if not self.push(data):
             self._stop_reading()
+
+    def _read_failed(self, error: errors.NodeError) -> None:
+        self._destroy_once(error)
 
     def _on_end_of_input(self) -> None:
         self.push(None)
@@ -375,10 +378,14 @@ class Socket(Output):
             raise errors.node_error('ERR_HTTP_SOCKET_ENCODING')
         return super().setEncoding(encoding)
 
-    def _lend(self, on_data: Callable[[bytes], Any], on_end: Callable[[], Any]) -> None:
-        """For TLS: what is received goes to `on_data(data)` from now on, and its end to `on_end()`; both are
-        internal functions, and the stream hears of neither. `_shut_down` ends the other direction."""
+    def _lend(
+        self, on_data: Callable[[bytes], Any], on_end: Callable[[], Any], on_error: Callable[[Any], Any],
+    ) -> None:
+        """For TLS: what is received goes to `on_data(data)` from now on, its end to `on_end()`, and why there
+        is no more to `on_error(error)`; all are internal functions, and the stream hears of nothing.
+        `_shut_down` ends the other direction."""
         self._received, self._on_end_of_input = on_data, on_end  # type: ignore[method-assign,assignment]
+        self._read_failed = on_error  # type: ignore[method-assign,assignment]
         while self._length:
             on_data(self._take(None))
         if self._input == MORE:

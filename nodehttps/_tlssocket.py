@@ -146,7 +146,7 @@ class TLSSocket(Handshake):
             self._begin_as_client()
         if self._state is not OVER:
             if self._is_on_socket:
-                self._wire._lend(self._on_wire, self._wire_ended)
+                self._wire._lend(self._on_wire, self._wire_ended, self._wire_failed)
             else:
                 self._wire.on('data', internal(self._on_wire)).on('end', internal(self._wire_ended))
             if self._state is SHAKING:

@@ -73,6 +73,34 @@ def test_a_reset_in_the_handshake(serve: Any, dial: Dial, record: Recorder) -> N
     assert told[0] == ('tlsClientError', 'ECONNRESET', 'read ECONNRESET', True)
 
 
+@pytest.mark.parametrize('when', ['in the handshake', 'afterwards'])
+def test_the_accepted_connection_hears_of_no_reset(
+    serve: Any, connect: Any, dial: Dial, record: Recorder, when: str
+) -> None:
+    # Node 25.2.1.
+    server = serve()
+
+    def accept(raw: net.Socket) -> None:
+        record.on(raw, 'error', prefix='raw')
+        raw.on('close', lambda had_error: record('raw close', had_error))
+    server.on('connection', accept)
+    served = Caught(server, 'connection' if when == 'in the handshake' else 'secureConnection')
+    server.on('tlsClientError', lambda error, socket: record('failed', error.code))
+    server.on('secureConnection', lambda peer: peer.on('error', lambda error: record('failed', error.code)))
+    if when == 'in the handshake':
+        peer = dial(server)
+        served.next()
+        peer.send(BEGUN)
+        peer.reset()
+    else:
+        client = connect(server)
+        session = Caught(client, 'session')
+        served.next()
+        session.next()  # what comes at the end of the handshake has been read then
+        client.resetAndDestroy()
+    assert record.wait_count(2) == [('failed', 'ECONNRESET'), ('raw close', False)]
+
+
 def test_the_accepted_connection_can_be_destroyed(serve: Any, dial: Dial, record: Recorder) -> None:
     server = serve()
     listen_to(server, record)
