@@ -697,6 +697,26 @@ def test_a_paused_socket(record: Recorder, keeping: Agent, when: str, events: li
         keeping.destroy()
 
 
+@pytest.mark.parametrize('way', ['destroy', 'signal', 'socket'])
+def test_an_error_behind_the_last_data_is_that_of_the_request(
+        scripted: Any, keeping: Agent, record: Recorder, way: str) -> None:
+    """In Node nobody hears of it, and the process ends."""
+    controller = AbortController()
+    req = get({'port': scripted(answering()), 'agent': keeping, 'signal': controller.signal})
+
+    def end_it(data: bytes) -> None:
+        record('data')
+        if way == 'signal':
+            controller.abort()
+        else:
+            (req if way == 'destroy' else req.socket).destroy(errors.Error('boom'))
+    req.on('response', lambda res: record.on(res.on('data', end_it), 'end', 'close'))
+    req.on('error', lambda error: record('error'))
+    req.on('close', lambda: record('closed'))
+    record.wait_for('close')
+    assert record.events == ['data', 'end', 'error', 'closed', 'close']
+
+
 def test_a_signal_forgets_a_request_that_is_over(scripted: Any) -> None:
     controller = AbortController()
     req = get(host='127.0.0.1', port=scripted(answering()), agent=False, signal=controller.signal)
