@@ -13,8 +13,8 @@ Documentation: "Class: http.ClientRequest". The way of a request, `_state`:
 In all cases 'close' comes exactly once, and last.
 
 What belongs to the connection (bytes, the parser, events of the socket) is in `_exchange.py`; which socket
-a request gets, in `agent.py`; what it asks for, in `_requesthead.py`; what it sets of its socket, in
-`_requestsettings.py`; what is written to it, in `outgoing.py`.
+a request gets, in `agent.py`; what it asks for, in `_requesthead.py`; what is written to it, in
+`outgoing.py`.
 
 Where this leaves Node 25.2.1: `path` and `method` are checked again when the head is rendered, so that
 setting them cannot split a message; a request whose `createConnection` fails gets its 'close' too; an
@@ -32,9 +32,8 @@ from nodehttp._exchange import ClientConnection, connection_of
 from nodehttp._finished import Finish, is_premature_close
 from nodehttp._iteration import is_waited_for
 from nodehttp._netoutput import JOIN_LIMIT
-from nodehttp._request_options import Place, read_arguments
-from nodehttp._requesthead import PLAIN_PARSER_OPTIONS, PLAIN_SET_HEADER
-from nodehttp._requestsettings import RequestSettings
+from nodehttp._request_options import Place, read_arguments, timer_duration
+from nodehttp._requesthead import PLAIN_PARSER_OPTIONS, PLAIN_SET_HEADER, RequestHead
 from nodehttp._stream import OPEN as ALIVE
 from nodehttp.arity import adapt
 from nodehttp.common import collect_headers
@@ -74,7 +73,7 @@ _MOVES = {
 _OF_SENDING = frozenset(('socket', 'prefinish', 'finish'))
 
 
-class ClientRequest(RequestSettings):
+class ClientRequest(RequestHead):
     """A request that is under way. ("Class: http.ClientRequest")
 
     Made by `request` and `get`. Any thread may call any method. Events come on the strand of the socket; of
@@ -83,7 +82,9 @@ class ClientRequest(RequestSettings):
     """
 
     # What every request has (see `net.Socket`).
-    __slots__ = '_has_keep_alive_hint', '_signal', '_state', 'maxHeadersCount', 'res', 'reusedSocket'
+    __slots__ = (
+        '_has_keep_alive_hint', '_response_over', '_signal', '_state', '_timeout_is_own', 'maxHeadersCount',
+        'res', 'reusedSocket')
 
     aborted = False
     reusedSocket: bool
@@ -94,6 +95,9 @@ class ClientRequest(RequestSettings):
     _is_answered = True
     _state: str
     _failure: BaseException | None = None  # what 'error' was emitted with
+    _response_over: bool  # the response has emitted 'end'
+    _was_timed_out = False
+    _timeout_is_own: bool  # the socket's timeout was set by setTimeout
     _signal: Any
     _on_abort: Any = None
     _has_keep_alive_hint: bool  # does the response say how long the server keeps the connection?
@@ -479,6 +483,12 @@ class ClientRequest(RequestSettings):
         return not self.shouldKeepAlive or (
             not is_busy_elsewhere(self._strand) and self._is_release_unheard())
 
+    def _timed_out(self) -> None:
+        # Once for each request, and not when only its own end is still missing, as in Node.
+        if self._hears_timeouts and not self._was_timed_out and not self._response_over:
+            self._was_timed_out = True
+            self._fire('timeout')
+
     # The end
 
     def destroy(self, error: BaseException | None = None) -> Self:
@@ -572,6 +582,63 @@ class ClientRequest(RequestSettings):
         self._fire('close')
         if self._is_awaited:
             self._end_waits()
+
+    # Settings of the socket
+
+    def setTimeout(self, timeout: float, callback: Callback | None = None) -> Self:
+        """Emit 'timeout' when the socket was idle for `timeout` ms, counted from the connection on. Returns
+        the request.
+
+        Nothing is closed by that. `callback` becomes a one-time 'timeout' listener. Raises TypeError
+        ERR_INVALID_ARG_TYPE, ValueError ERR_OUT_OF_RANGE. ("request.setTimeout(timeout[, callback])")
+        """
+        with monitor:
+            if self._response_over:
+                return self
+            milliseconds = timer_duration('msecs', timeout)
+            if self.socket is None:
+                if not self._timeout_is_own:
+                    self.once('socket', lambda socket: connection_of(socket).hear_timeouts())
+            elif not self._hears_timeouts:
+                connection_of(self.socket).hear_timeouts()
+            self._hears_timeouts = self._timeout_is_own = True
+            if callback is not None:
+                self.once('timeout', callback)
+            self._when_connected('setTimeout', milliseconds)
+        return self
+
+    def clearTimeout(self, callback: Callback | None = None) -> None:
+        """The same as `setTimeout(0)`."""
+        self.setTimeout(0, callback)
+
+    def setNoDelay(self, noDelay: bool = True) -> None:
+        """Call `socket.setNoDelay` once the socket is connected. ("request.setNoDelay([noDelay])")"""
+        with monitor:
+            self._when_connected('setNoDelay', noDelay)
+
+    def setSocketKeepAlive(self, enable: bool = False, initialDelay: float = 0) -> None:
+        """Call `socket.setKeepAlive` once the socket is connected.
+
+        ("request.setSocketKeepAlive([enable][, initialDelay])")
+        """
+        with monitor:
+            self._when_connected('setKeepAlive', enable, initialDelay)
+
+    def _when_connected(self, method: str, *args: Any) -> None:
+        """Call a method of the socket now, or as soon as there is one that is connected."""
+        def call() -> None:
+            getattr(self.socket, method)(*args)
+
+        def assigned(socket: Any) -> None:
+            if getattr(socket, 'connecting', False):
+                socket.once('connect', call)
+            elif hasattr(socket, method):
+                call()
+
+        if self.socket is None:
+            self.once('socket', assigned)
+        else:
+            assigned(self.socket)
 
 
 # As they are here: somebody who looks on, such as a tracer, may put others in their place.

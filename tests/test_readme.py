@@ -202,7 +202,7 @@ def _imported(path: Path) -> Iterator[str]:
 
 
 def test_modules_import_only_from_those_before_them() -> None:
-    rows = re.findall(r'     - ``([a-z_\s]+)``\n', README[README.index('Where to look'):])
+    rows = re.findall(r'     - ``([a-z_ ]+)``\n', README[README.index('Where to look'):])
     names = ' '.join(rows).split()
     modules = {path.stem: path for path in (ROOT / 'nodehttp').glob('*.py') if not path.stem.startswith('__')}
     assert sorted(names) == sorted(modules)
