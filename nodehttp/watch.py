@@ -48,17 +48,12 @@ class _Aside:
         self.is_patient = False  # in `recv`
 
 
-def _nothing(events: int) -> None:
-    """What a closed one does."""
-
-
 class Watch(Handle):
     """Interest in one file descriptor."""
 
     __slots__ = (
         '_armed',
         '_aside',
-        '_delivery',
         '_events',
         '_mask',
         '_owner',
@@ -80,7 +75,6 @@ class Watch(Handle):
         self._events = 0  # what the poller has told last,
         self._polled = 0.0  # and when: the `now` of the loop
         self._aside: _Aside | None = None
-        self._delivery: Function = self._deliver  # made once, and let go of in `close`, as it refers to this
         # The descriptor as a socket, if it is a connected one and the owner takes what was received.
         self.handle: socket.socket | None = None
         if strand is not None:
@@ -129,7 +123,7 @@ class Watch(Handle):
             self._arm(0)
         else:
             self._queued = True
-            self._loop.ready.append((self.strand, self._delivery, (events,)))
+            self._loop.ready.append((self.strand, self._deliver, (events,)))
 
     def _deliver(self, events: int) -> None:
         self._queued = False
@@ -167,7 +161,7 @@ class Watch(Handle):
             self._polled = 0.0  # there is more
         elif not self._queued and (self.strand is None or not self.strand.busy):
             self._queued = True
-            self._loop.ready.appendleft((self.strand, self._delivery, (READ,)))
+            self._loop.ready.appendleft((self.strand, self._deliver, (READ,)))
 
     # Beside the poller
 
@@ -254,7 +248,7 @@ class Watch(Handle):
 
     def tells(self, function: Function) -> bool:
         """Is `function`, of an item, the poller's word about this descriptor?"""
-        return function is self._delivery
+        return function == self._deliver
 
     def write(self) -> None:
         """What to do with that for who waits for input by himself. Were the input read as well, it would come
@@ -271,7 +265,6 @@ class Watch(Handle):
         self._mask = 0
         if self._armed:
             self._arm(0)
-        self._delivery = _nothing
         if self.strand is not None and self.strand.watch is self:
             self.strand.watch = None
         self.deactivate()
