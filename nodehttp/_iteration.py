@@ -13,7 +13,7 @@ from nodehttp._finished import Finish
 from nodehttp._stream import DOOMED
 from nodehttp.events import WAIT_FAILED
 from nodehttp.listeners import internal, own
-from nodehttp.threadpool import Waiter, forget_last_tick, is_in_callback, monitor, unhurried
+from nodehttp.threadpool import Waiter, forget_last_tick, is_in_callback, monitor, pool, unhurried
 
 if TYPE_CHECKING:
     from nodehttp._readable import Readable
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
     """Yield the chunks of `stream`; raise what it fails with. See Readable.__iter__."""
     turn: _Turn | None = None
-    guard: Any = monitor if is_in_callback() else unhurried
+    guard, mark = (monitor, 0) if is_in_callback() else unhurried()
     try:
         while True:
             with guard:
+                if mark:
+                    pool.unhurried = mark
                 if turn is None:
                     turn = _Turn(stream)
                 chunk = turn.take()
@@ -33,7 +35,9 @@ def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
                     waiter = turn.begin_to_wait()
                     if waiter is None:
                         turn.end(True, destroy_on_return)
+                        pool.unhurried = 0
                         break
+                pool.unhurried = 0
             if chunk is not None:
                 yield chunk
             elif waiter is not None:
@@ -41,6 +45,7 @@ def iterate(stream: Readable, destroy_on_return: bool) -> Iterator[Any]:
     finally:
         if turn is not None and not turn.has_ended:
             with monitor:
+                pool.unhurried = 0
                 turn.end(False, destroy_on_return)
     if turn.error is not None:
         raise turn.error

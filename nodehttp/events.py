@@ -359,8 +359,9 @@ class EventEmitter:
 
     def _listener_failed(self, error: BaseException) -> None:
         """One of the user's has raised, or a callback that a method was given. Called without the monitor."""
-        report_exception(error)
-        self._fail_exchange()
+        if not threadpool.pool.gives_to_visitor(error):
+            report_exception(error)
+            self._fail_exchange()
 
     def _fail_exchange(self) -> None:
         """What a callback of the user's was to do is not done: for the messages of a server."""

@@ -294,7 +294,8 @@ def is_in_the_middle(frame: FrameType | None) -> bool:
     if owns_monitor() or frame is None or pool.is_visiting():
         return True
     code = frame.f_code
-    return 'release_monitor' in code.co_names and (code not in _CALL_OUT or 'state' not in frame.f_locals)
+    is_released = frame.f_locals.get('state') is not None
+    return 'release_monitor' in code.co_names and not (code in _CALL_OUT and is_released)
 
 
 def flush() -> None:

@@ -51,6 +51,13 @@ def retake_in_turn(state: tuple[int, int]) -> None:
         monitor.acquire()
 
 
+def retake_after_signal() -> None:
+    """A signal handler has raised in `state = release_monitor()`, before `state` was set. The main thread had
+    the monitor once, as always but in a signal handler."""
+    if not owns_monitor():
+        monitor.acquire()
+
+
 def is_monitor_free() -> bool:
     """Does no thread have the monitor at the moment? (Asked by one that has not.)"""
     is_free = monitor.acquire(blocking=False)

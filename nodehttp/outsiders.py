@@ -83,6 +83,16 @@ class Outsiders(Jobs):
         self.add_tick(visit.strand, function, args)
         return True
 
+    def gives_to_visitor(self, error: BaseException) -> bool:
+        """In a Visit, which calls nothing of the user's, an exception is that of a signal handler: let the
+        thread that waits raise it. False if the calling thread is in none."""
+        visit = self.visits.get(get_ident())
+        if visit is None or not visit.is_at_work:
+            return False
+        visit.error = error
+        visit.stop()
+        return True
+
     def notify(self) -> None:
         """Something is to be done: see to it that somebody notices, at once or (`unhurried`) soon."""
         if not self.unhurried or self.holder is None or self.unhurried != get_ident():

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 
 from nodehttp.baton import pool
 from nodehttp.loop import Strand, monotonic
-from nodehttp.monitor import release_monitor, retake_monitor
+from nodehttp.monitor import release_monitor, retake_after_signal, retake_monitor
 from nodehttp.poller import CAN_BE_PATIENT, Bell, Received
 from nodehttp.watch import Watch
 
@@ -84,7 +84,7 @@ class Visit:
     """The visits of one thread, one after the other. All methods need the monitor."""
 
     __slots__ = ('_bell', '_emitter', '_generation', '_is_over', '_is_patient', '_is_waiting', '_longest',
-                 '_polled', '_poller', '_watch', 'identity', 'is_at_work', 'strand')
+                 '_polled', '_poller', '_watch', 'error', 'identity', 'is_at_work', 'strand')
 
     def __init__(self, bell: Bell) -> None:
         self.identity = threading.get_ident()
@@ -95,6 +95,7 @@ class Visit:
         self._generation = pool.generation
         self.strand: Strand | None = None  # set while there is a visit
         self._is_waiting = self._is_over = False
+        self.error: BaseException | None = None  # of a signal handler
         self._bell = bell
         self._poller = select.poll()
         self._poller.register(self._bell.fd, select.POLLIN)
@@ -192,11 +193,16 @@ class Visit:
             self._polled = fd
         self._is_waiting = True
         self.is_at_work = False  # a signal handler may run meanwhile
-        state = release_monitor()
+        milliseconds = math.ceil(timeout * 1000)
+        state = None
         try:
-            ready = poller.poll(math.ceil(timeout * 1000))
+            state = release_monitor()
+            ready = poller.poll(milliseconds)
         finally:
-            retake_monitor(state)
+            if state is not None:
+                retake_monitor(state)
+            else:  # a signal handler has raised
+                retake_after_signal()
             self._waited()
         has_input = False
         for one, _ in ready:

@@ -6,14 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import get_ident
+from threading import get_ident, main_thread
 from typing import Any
 
 from nodehttp import errors
 from nodehttp.baton import pool
 from nodehttp.checks import check_number
 from nodehttp.loop import Handle, Strand, monotonic
-from nodehttp.monitor import Gate, monitor, release_monitor, retake_monitor, take_in_turn
+from nodehttp.monitor import Gate, monitor, release_monitor, retake_after_signal, retake_monitor, take_in_turn
 from nodehttp.visit import Visit, begin_visit, longest_wait
 from nodehttp.worker import Worker
 
@@ -101,6 +101,9 @@ class Waiter:
             finally:
                 visit.end()
                 self._visit = None
+            if visit.error is not None:
+                error, visit.error = visit.error, None
+                raise error
         if not self.done:
             self._park_until(deadline)
 
@@ -112,11 +115,15 @@ class Waiter:
             if remaining <= 0:
                 self._expire()
                 return
-            state = release_monitor()
+            state = None
             try:
+                state = release_monitor()
                 gate.wait(min(remaining, longest))
             finally:
-                retake_monitor(state)
+                if state is not None:
+                    retake_monitor(state)
+                else:  # a signal handler has raised
+                    retake_after_signal()
 
     def _wait_in_callback(self, worker: Worker, timeout: float | None) -> None:
         timer = None if timeout is None else pool.start_timer(timeout * 1000, self._expire)
@@ -174,7 +181,15 @@ class Unhurried:
         _release()
 
 
-unhurried = Unhurried()
+_unhurried = Unhurried()
+
+
+def unhurried() -> tuple[Any, int]:
+    """Return what takes the monitor so for the calling thread, and what `pool.unhurried` is to be meanwhile,
+    if that is not seen to: in the main thread a signal handler may raise anywhere, and a context manager that
+    is written in Python would be left with the monitor taken."""
+    identity = get_ident()
+    return (monitor, identity) if identity == main_thread().ident else (_unhurried, 0)
 
 
 def await_listener(strand: Strand, is_there: Callable[[], bool], is_error: bool) -> bool:

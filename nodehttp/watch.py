@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from nodehttp.loop import Function, Handle, Loop, Strand, monotonic
-from nodehttp.monitor import monitor, release_monitor, retake_in_turn, retake_monitor
+from nodehttp.monitor import monitor, release_monitor, retake_after_signal, retake_in_turn, retake_monitor
 from nodehttp.poller import DONT_WAIT, HANG_UP, READ, READ_SIZE, WRITE, Received, end_patience, make_patient
 
 if TYPE_CHECKING:
@@ -173,12 +173,15 @@ class Watch(Handle):
         """Make a system call on the descriptor, without the monitor. It is not closed before that is over."""
         aside = self._aside or self._begin_aside()
         aside.callers += 1
-        state = release_monitor()
+        state = None
         try:
+            state = release_monitor()
             return call(argument, flags)
         finally:
             strand = self.strand
-            if strand is None or strand.visit is None:
+            if state is None:  # a signal handler has raised
+                retake_after_signal()
+            elif strand is None or strand.visit is None:
                 retake_monitor(state)  # no pause: half as many handlers would be served
             elif state[0] > 1 or not monitor.acquire(blocking=False):
                 retake_in_turn(state)

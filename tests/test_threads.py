@@ -15,8 +15,9 @@ import pytest
 from conftest import MUST_NOT_EXPIRE, RawPeer
 
 import nodehttp as http
-from nodehttp import net, threadpool, timers
+from nodehttp import net, threadpool, timers, waiting
 from nodehttp.errors import NodeError
+from nodehttp.monitor import owns_monitor, release_monitor
 from nodehttp.stream import Readable
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -599,3 +600,27 @@ def test_a_wait_for_a_socket_that_is_connected_anew_goes_on(scripted):
     assert http.once(socket, 'end', MUST_NOT_EXPIRE) == []
     with pytest.raises(NodeError, match='Premature close'):
         http.once(socket, 'data', MUST_NOT_EXPIRE)
+
+
+def test_a_signal_handler_raises_just_when_the_monitor_is_released(monkeypatch):
+    """It is as if it had raised during the wait."""
+    class Late(Exception):
+        pass
+
+    def release():
+        release_monitor()
+        raise Late
+
+    with http.createServer(lambda req, res: res.end('a')).listen(0, '127.0.0.1') as server:
+        def ask():
+            req = http.get(port=server.address().port, host='127.0.0.1', agent=False)
+            req.on('error', lambda error: None)  # of the one that is left alone
+            return b''.join(http.once(req, 'response', MUST_NOT_EXPIRE)[0])
+
+        assert ask() == b'a'
+        with monkeypatch.context() as patch, pytest.raises(Late):
+            patch.setattr(waiting, 'release_monitor', release)
+            ask()
+        assert not owns_monitor()
+        assert ask() == b'a'
+        server.closeAllConnections()

@@ -166,11 +166,15 @@ def test_what_makes_no_event(init: Any, message: str) -> None:
 
 def test_a_thread_waits_for_an_event_of_any_target() -> None:
     controller = AbortController()
-    timer = threading.Timer(0.01, controller.abort, ['x'])
-    timer.start()
+
+    def abort() -> None:
+        if controller.signal._listeners:
+            interval.close()
+            controller.abort('x')
+
+    interval = timers.setInterval(abort, 1)
     [event] = http.once(controller.signal, 'abort', MUST_NOT_EXPIRE)
     assert (event.type, event.target is controller.signal) == ('abort', True)
-    timer.join()
     with pytest.raises(TimeoutError):
         http.once(controller.signal, 'abort', 0.01)
     assert controller.signal._listeners == {}
