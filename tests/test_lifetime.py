@@ -259,7 +259,8 @@ def test_ctrl_c_in_the_script_itself_is_that_of_python() -> None:
         # The signal reaches another thread: as if it had come in the last instant before the wait.
         "timers.setTimeout(say, 100, 'ready'); signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]); "
         # (It ends by that signal only if it can get it.)
-        "listen()\ntry: Waiter().wait()\nfinally: signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])",
+        "listen()\n"
+        "try: Waiter().wait()\nfinally: signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])",
     ):
         assert (status, out) == (-signal.SIGINT, '')  # which a shell calls 130
         assert errors.count('Traceback') == 1
