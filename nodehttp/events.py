@@ -522,6 +522,10 @@ def once(emitter: Any, name: str, timeout: float | None = None) -> list[Any]:
             wait.arrived() if name == 'close' else wait.end(emitter)
         result: list[Any] = wait.wait(timeout, emitter)
         return result
+    except (errors.Error, TimeoutError) as error:
+        if getattr(error, 'code', emitter._closed_code) == emitter._closed_code:  # else it says what happened
+            errors.add_note(error, f'while waiting for {name!r} of {emitter!r}')
+        raise
     finally:
         emitter._hear_no_more(listeners)
 

@@ -586,8 +586,9 @@ def test_a_deadline_that_never_comes(emitter: EventEmitter, record: Recorder) ->
 
 
 def test_once_has_a_deadline(emitter: EventEmitter) -> None:
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError) as raised:
         once(emitter, 'x', timeout=0.01)
+    assert raised.value.__notes__ == [f"while waiting for 'x' of {emitter!r}"]
     with pytest.raises(TimeoutError):
         once(emitter, 'x', timeout=0)
     assert emitter.eventNames() == []

@@ -566,8 +566,9 @@ def test_a_client_does_not_wait_for_what_does_not_come(scripted, answer, names):
         [emitter] = http.once(emitter, name, MUST_NOT_EXPIRE) or [emitter]
         if name == 'response' and 'end' in names:
             emitter.resume()
-    with pytest.raises(NodeError, match='Premature close'):
+    with pytest.raises(NodeError, match='Premature close') as raised:
         http.once(emitter, names[-1], MUST_NOT_EXPIRE)
+    assert raised.value.__notes__[-1] == f'while waiting for {names[-1]!r} of {emitter!r}'
     assert http.once(emitter, 'close', MUST_NOT_EXPIRE) == []
     assert not set(emitter.eventNames()) & {'response', 'upgrade', 'data', 'close', 'error'}
 
