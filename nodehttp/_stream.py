@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from nodehttp import errors, threadpool
 from nodehttp.arity import adapt, fit, parameters
-from nodehttp.checks import check_signal, is_integer
+from nodehttp.checks import check_signal, is_integer, is_signal
 from nodehttp.events import EventEmitter
 from nodehttp.threadpool import (
     add_tick,
@@ -439,7 +439,7 @@ def addAbortSignal(signal: Any, stream: Any) -> Any:
 
     Raises TypeError ERR_INVALID_ARG_TYPE for what is not a signal or not a stream.
     """
-    if not hasattr(signal, 'aborted') or not hasattr(signal, 'addEventListener'):
+    if not is_signal(signal):
         raise errors.invalid_arg_type('signal', 'an instance of AbortSignal', signal)
     if not isinstance(stream, Stream):
         raise errors.invalid_arg_type('stream', ANY_STREAM, stream)

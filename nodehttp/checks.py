@@ -64,7 +64,12 @@ def check_function(name: str, value: Any) -> None:
         raise errors.invalid_arg_type(name, 'of type function', value)
 
 
+def is_signal(value: Any) -> bool:
+    """Is it an AbortSignal?"""
+    return hasattr(value, 'aborted') and hasattr(value, 'addEventListener')
+
+
 def check_signal(name: str, value: Any) -> None:
     """Refuse what is neither None nor an AbortSignal."""
-    if value is not None and not (hasattr(value, 'aborted') and hasattr(value, 'addEventListener')):
+    if value is not None and not is_signal(value):
         raise errors.invalid_arg_type(name, 'an instance of AbortSignal', value)

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from nodehttp.arity import adapt
-from nodehttp.errors import invalid_arg_type, node_error
+from nodehttp.checks import check_function
+from nodehttp.errors import node_error
 from nodehttp.strings import to_usv_string
 
 _MISSING: Any = ...  # help() shows it  # None is a value, which becomes 'null'
@@ -140,8 +141,7 @@ class URLSearchParams:
 
     def forEach(self, fn: Any = None) -> None:
         """Call `fn(value, name, params)` for each pair. TypeError ERR_INVALID_ARG_TYPE."""
-        if not callable(fn):
-            raise invalid_arg_type('callback', 'of type function', fn)
+        check_function('callback', fn)
         call = adapt(fn)
         for name, value in self.entries():
             call(value, name, self)

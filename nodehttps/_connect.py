@@ -8,6 +8,7 @@ from typing import Any
 from nodehttp import errors
 from nodehttp._netoptions import connect_arguments
 from nodehttp.arity import adapt
+from nodehttp.checks import check_function
 from nodehttp.net import isIP
 from nodehttp.threadpool import hold, monitor
 from nodehttps._context import shared_context
@@ -76,8 +77,8 @@ def connect_with(options: dict[str, Any], listener: Any = None) -> TLSSocket:
 
 def _check(options: dict[str, Any]) -> None:
     check = options.get('checkServerIdentity')
-    if check is not None and not callable(check):
-        raise errors.invalid_arg_type('options.checkServerIdentity', 'of type function', check)
+    if check is not None:
+        check_function('options.checkServerIdentity', check)
     name = options.get('servername')
     if name and not isinstance(name, str):
         raise errors.invalid_arg_type('name', 'of type string', name)

@@ -24,6 +24,7 @@ from typing import Any
 
 from nodehttp import errors
 from nodehttp.arity import adapt
+from nodehttp.checks import check_function
 from nodehttp.monitor import monitor, released
 from nodehttp.record import Record
 from nodehttp.threadpool import Timer, call_next, call_soon, next_tick, report_exception, start_timer
@@ -512,8 +513,7 @@ def callback_option(options: Mapping[str, Any], name: str) -> Function | None:
     function = options.get(name)
     if function is None or getattr(function, 'is_internal_hook', False):
         return function
-    if not callable(function):
-        raise errors.invalid_arg_type(f'options.{name}', 'of type function', function)
+    check_function(f'options.{name}', function)
     return adapt(function)
 
 

@@ -21,6 +21,7 @@ from nodehttp import errors
 from nodehttp._agent_options import server_name
 from nodehttp._proxy import proxies_of_process
 from nodehttp._stream import merged
+from nodehttp.checks import check_function
 from nodehttp.errors import show
 from nodehttp.listeners import internal
 from nodehttp.monitor import internal_hook, monitor
@@ -72,8 +73,7 @@ class Agent(http_agent.Agent):
         proxy = self._proxy_for(given, self._tunnel_proxy)
         if proxy is None:
             return self.secure(given)
-        if not callable(callback):
-            raise errors.invalid_arg_type('callback', 'of type function', callback)
+        check_function('callback', callback)
         with monitor:
             self._tunnels.add(Tunnel(self, proxy, given, callback))
         return None

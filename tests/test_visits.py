@@ -195,10 +195,8 @@ def test_one_after_the_other_wakes_nobody_up(
     assert len(wakes) < times / 4
 
 
-def test_a_request_costs_four_system_calls_and_few_others(
-        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Watch, 'want_back', lambda _: None)  # on a busy machine it is not so often next
-    port = scripted(answers(TIMES + 2))
+def metered(port: int, agent: http.Agent) -> Meter:
+    """What TIMES requests cost, after two others."""
     for _ in range(2):
         assert fetch(port, agent) == b'ok'
     meter = Meter()
@@ -206,6 +204,13 @@ def test_a_request_costs_four_system_calls_and_few_others(
     for _ in range(TIMES):
         fetch(port, agent)
     meter.stop()
+    return meter
+
+
+def test_a_request_costs_four_system_calls_and_few_others(
+        scripted: Any, agent: http.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, 'want_back', lambda _: None)  # on a busy machine it is not so often next
+    meter = metered(scripted(answers(TIMES + 2)), agent)
     # `getsockopt` asks whether the server has closed the connection meanwhile.
     assert meter.system_calls() == {'send': 1, 'poll': 1, 'recv': 1, 'getsockopt': 1}
     assert not round(meter.calls['get_native_id'] / TIMES)
@@ -215,14 +220,7 @@ def test_a_request_costs_four_system_calls_and_few_others(
 def test_so_does_one_over_tls(
         scripted: Any, secure_agent: https.Agent, authority: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Watch, 'want_back', lambda _: None)
-    port = scripted(secured(answers(TIMES + 2), authority))
-    for _ in range(2):
-        assert fetch(port, secure_agent) == b'ok'
-    meter = Meter()
-    meter.start()
-    for _ in range(TIMES):
-        fetch(port, secure_agent)
-    meter.stop()
+    meter = metered(scripted(secured(answers(TIMES + 2), authority)), secure_agent)
     # `has_input` polls as well: the server may have said that it ends.
     assert {name: round(meter.calls[name] / TIMES) for name in ('send', 'recv', 'has_input')} == {
         'send': 1, 'recv': 1, 'has_input': 1}
